@@ -11,8 +11,8 @@
  *     #include <pawl.h>
  *     static int32_t hello(void *user, pawl_attempt *attempt, pawl_bytes args) {
  *         (void)user; (void)args;
- *         PAWL_HOST->log(attempt, PAWL_LOG_INFO, PAWL_STR("hello"), PAWL_NO_STR);
- *         return PAWL_HOST->result_json(attempt, PAWL_STR("{\"greeting\":\"hello\"}"));
+ *         attempt->host->log(attempt, PAWL_LOG_INFO, PAWL_STR("hello"), PAWL_NO_STR);
+ *         return attempt->host->result_json(attempt, PAWL_STR("{\"greeting\":\"hello\"}"));
  *     }
  *     static const pawl_handler handlers[] = {{.struct_size = sizeof(pawl_handler), .name = "hello.world", .run = hello}};
  *     PAWL_PLUGIN("hello", "1.0.0", handlers)
@@ -77,8 +77,13 @@ typedef struct pawl_bytes {
     size_t len;
 } pawl_bytes;
 
-/* One attempt of one run: an opaque handle, valid from the start of run() until it returns. */
-typedef struct pawl_attempt pawl_attempt;
+typedef struct pawl_host pawl_host;
+
+/* One attempt of one run: a handle, valid from the start of run() until it returns. Only its first member is public;
+ * what follows is the host's. */
+typedef struct pawl_attempt {
+    const pawl_host *host; /* the host's table, for calls like attempt->host->log(attempt, ...) */
+} pawl_attempt;
 
 /* Status codes. A handler's return value, and the answer of most host functions. 1 to 999 are Pawl's; 1000 and above are
  * the plugin's own and count as PAWL_E_FAILED; an unknown one counts as PAWL_E_FAILED too. */
@@ -126,7 +131,7 @@ typedef struct pawl_failure {
 
 /* Given to pawl_plugin_entry; lives until the process ends, at the same address in every child. A function beyond
  * struct_size does not exist: compare before calling one that was added after 1.0 (PAWL_HOST_HAS does). */
-typedef struct pawl_host {
+struct pawl_host {
     uint32_t struct_size; /* size of this table in the running host */
     uint32_t abi_major;   /* of the running host */
     uint32_t abi_minor;
@@ -134,7 +139,7 @@ typedef struct pawl_host {
 
     /* An extension's table by its id (section 8), or NULL where this host has none. The table lives until the process
      * ends. [zygote, any] */
-    const void *(*get_extension)(const pawl_host_self *host, const char *id);
+    const void *(*get_extension)(const pawl_host *host, const char *id);
 
     /* -- 2  What a handler gets -- */
 
@@ -195,13 +200,13 @@ typedef struct pawl_host {
     /* The run's result as bytes of a media type ("image/png"; none: application/octet-stream). [any, once] */
     int32_t (*result_bytes)(pawl_attempt *attempt, pawl_bytes bytes, pawl_str media_type);
     /* Says why the attempt fails, in full. Returns PAWL_E_FAILED, so that a handler can write
-     * `return PAWL_HOST->fail(...)`; PAWL_E_STATE after a result. [any, once] */
+     * `return attempt->host->fail(...)`; PAWL_E_STATE after a result. [any, once] */
     int32_t (*fail)(pawl_attempt *attempt, const pawl_failure *failure);
     /* Puts the run back until the given time, without using up an attempt. Return PAWL_OK after it. [any, once] */
     int32_t (*snooze)(pawl_attempt *attempt, int64_t until_unix_ms);
 
     /* Members are added here, never above. */
-} pawl_host;
+};
 
 /* ---------------------------------------------------------------------------------------------------------------- */
 /* 6  What a plugin declares                                                                                        */
@@ -325,6 +330,31 @@ typedef struct pawl_ext_thread_check {
 
 /* ---------------------------------------------------------------------------------------------------------------- */
 /* 9  Sugar: macros only, nothing here is part of the ABI                                                           */
+
+/* A string literal as a pawl_str, and none. */
+#ifdef __cplusplus
+#define PAWL_STR(literal) (pawl_str{(literal), sizeof(literal) - 1})
+#define PAWL_NO_STR (pawl_str{nullptr, 0})
+#define PAWL_NULL nullptr
+#else
+#define PAWL_STR(literal) ((pawl_str){(literal), sizeof(literal) - 1})
+#define PAWL_NO_STR ((pawl_str){NULL, 0})
+#define PAWL_NULL NULL
+#endif
+
+/* The whole entry of a plugin without hooks: a name, a version, and an array of pawl_handler. */
+#define PAWL_PLUGIN(plugin_name, plugin_version, handler_array)                                                       \
+    const pawl_plugin *pawl_plugin_entry(const pawl_host *host, uint32_t abi_major, uint32_t abi_minor,              \
+                                         uint32_t host_size) {                                                        \
+        static const pawl_plugin pawl_plugin_descriptor = {                                                           \
+            sizeof(pawl_plugin), PAWL_ABI_MAJOR, PAWL_ABI_MINOR, sizeof(pawl_handler), 0,                             \
+            (plugin_name), (plugin_version), (handler_array),                                                         \
+            sizeof(handler_array) / sizeof((handler_array)[0]), 0, PAWL_NULL, PAWL_NULL, PAWL_NULL, PAWL_NULL};       \
+        (void)host;                                                                                                   \
+        (void)abi_minor;                                                                                              \
+        (void)host_size;                                                                                              \
+        return abi_major == PAWL_ABI_MAJOR ? &pawl_plugin_descriptor : PAWL_NULL;                                     \
+    }
 
 /* Whether the running host has a member of its table. */
 #define PAWL_HOST_HAS(host, member) ((host)->struct_size >= offsetof(pawl_host, member) + sizeof((host)->member))
