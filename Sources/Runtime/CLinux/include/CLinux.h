@@ -1,0 +1,137 @@
+// Linux calls that Swift cannot reach: variadic or raw system calls, macros with arguments, and glibc's extensions.
+//
+// Conventions, unless a function says otherwise: any thread; no allocation; never sets errno for the caller to read,
+// but returns a negated errno; every descriptor that is handed out is close-on-exec and belongs to the caller.
+#ifndef PAWL_CLINUX_H
+#define PAWL_CLINUX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/inotify.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// MARK: Processes by descriptor
+
+/// How a process ended, as waitid(2) tells it.
+typedef struct {
+    /// The process id that the exit belongs to. Informative only: once reaped, the number may belong to another process.
+    pid_t pid;
+    /// CLD_EXITED (1), CLD_KILLED (2) or CLD_DUMPED (3).
+    int code;
+    /// The exit code for CLD_EXITED, else the signal number.
+    int status;
+} linux_exit;
+
+/// Opens a descriptor for process `pid`, readable once it has ended (all its threads).
+/// Returns the descriptor (caller closes) or -ESRCH, -EMFILE, -ENFILE, -ENOMEM. Race free only while `pid` is an unreaped
+/// child of the caller.
+int linux_pidfd_open(pid_t pid);
+
+/// Sends `signal` to the process behind `pidfd`. Never hits another process that got the same number later.
+/// Returns 0 or -ESRCH (already reaped), -EPERM, -EBADF, -EINVAL.
+int linux_pidfd_send_signal(int pidfd, int signal);
+
+/// Asks, without blocking, whether the child behind `pidfd` has ended, and reaps it unless `keep` is set (WNOWAIT: it stays
+/// a zombie and can be asked again). Only its parent may ask.
+/// Returns 1 and fills `out` when it has ended, 0 when it has not, or -ECHILD (not our child, or reaped), -EBADF.
+int linux_wait_pidfd(int pidfd, bool keep, linux_exit *out);
+
+/// Makes the calling process adopt orphaned descendants instead of init (PR_SET_CHILD_SUBREAPER). Returns 0 or -errno.
+int linux_set_subreaper(bool on);
+
+// MARK: Spawning
+
+/// Starts a new session (and with it a new process group) in the child.
+#define LINUX_SPAWN_SETSID 0x1u
+
+/// What linux_spawn starts. All pointers are borrowed for the call.
+typedef struct {
+    /// Path of the program; no search along PATH.
+    const char *path;
+    /// NULL-terminated, argv[0] included.
+    char *const *argv;
+    /// NULL-terminated "NAME=value"; the child sees nothing else.
+    char *const *envp;
+    /// Working directory, or NULL for the caller's.
+    const char *directory;
+    /// The child's descriptor i is parent_fds[i], for i < fd_count; -1 leaves i closed. Each must be >= fd_count, so that
+    /// no entry overwrites the source of a later one (dup them upward with F_DUPFD_CLOEXEC first). Everything else is
+    /// closed in the child, close-on-exec or not.
+    const int *parent_fds;
+    /// Number of entries in parent_fds.
+    size_t fd_count;
+    /// LINUX_SPAWN_* bits.
+    uint32_t flags;
+} linux_spawn_request;
+
+/// posix_spawn(3) with all signals at their default action and none blocked. Returns when exec has succeeded or failed.
+/// Returns the pid (the caller must wait for it) or a negated errno of the spawn or of the exec (-ENOENT, -EACCES, ...).
+pid_t linux_spawn(const linux_spawn_request *request);
+
+// MARK: Descriptors
+
+/// memfd_create(2): an anonymous file in memory; `name` shows in /proc only. Returns the descriptor or -errno.
+int linux_memfd(const char *name);
+
+/// Closes every descriptor from `first` to `last`, both included. Returns 0 or -errno.
+int linux_close_range(unsigned int first, unsigned int last);
+
+/// pipe2(2), both ends close-on-exec; `nonblocking_read_end` sets O_NONBLOCK on fds[0] only. Returns 0 or -errno.
+int linux_pipe(int fds[2], bool nonblocking_read_end);
+
+/// A connected pair of Unix sockets of type SOCK_SEQPACKET, close-on-exec and blocking. Returns 0 or -errno.
+int linux_seqpacket_pair(int fds[2]);
+
+/// The largest number of descriptors that one message carries here.
+#define LINUX_MAX_PASSED_FDS 8
+
+/// Sends one message of `length` bytes with `fd_count` descriptors attached (at most LINUX_MAX_PASSED_FDS; borrowed, the
+/// receiver gets copies) without blocking and without SIGPIPE. A message with descriptors needs at least one byte.
+/// Returns the bytes sent or -EAGAIN, -EPIPE, -ECONNRESET, -EMSGSIZE, -EINVAL (too many descriptors), ...
+ssize_t linux_send_fds(int socket, const void *bytes, size_t length, const int *fds, size_t fd_count);
+
+/// Receives one message without blocking. `fds` has room for LINUX_MAX_PASSED_FDS; `*fd_count` says how many came, all
+/// close-on-exec, owned by the caller. `*truncated` is set when the message was longer than `capacity` or carried more
+/// descriptors than fit (those are closed by the kernel): such a message must be treated as a protocol error, and the
+/// descriptors that did come still have to be closed.
+/// Returns the bytes received, 0 for end of file, or -EAGAIN, -ECONNRESET, ...
+ssize_t linux_receive_fds(
+    int socket, void *bytes, size_t capacity, int fds[LINUX_MAX_PASSED_FDS], size_t *fd_count, bool *truncated);
+
+// MARK: Threads
+
+/// The kernel's id of the calling thread.
+pid_t linux_gettid(void);
+
+/// Names the calling thread; only the first 15 bytes are kept.
+void linux_set_thread_name(const char *name);
+
+/// How many threads this process has (Threads: in /proc/self/status), or -errno when /proc cannot be read.
+int linux_thread_count(void);
+
+// MARK: Swift's global executor
+
+/// A Swift job (swift::Job *), opaque here.
+typedef void *linux_swift_job;
+
+/// Takes a job for the global executor that is ready now. Returns false to leave it to the runtime's own executor.
+typedef bool (*linux_swift_enqueue)(linux_swift_job job);
+
+/// Takes a job that becomes ready after `delay_ns` nanoseconds. Returns false as above.
+typedef bool (*linux_swift_enqueue_after)(linux_swift_job job, uint64_t delay_ns);
+
+/// Sets the runtime's swift_task_enqueueGlobal_hook, ...WithDelay_hook and ...WithDeadline_hook to functions that ask `now`
+/// and `later` first and fall back to the runtime's own. They are not documented as stable, so they are weak here: returns
+/// false, and changes nothing, when this runtime does not have all three. Call once, before other threads use tasks.
+bool linux_hook_swift_executor(linux_swift_enqueue now, linux_swift_enqueue_after later);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
