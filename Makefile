@@ -1,0 +1,94 @@
+# Makefile - every way into Pawl. Two commands do everything on a fresh Debian 12 machine with Swift 6.3:
+#   make demo    sets up, builds, and runs the main job on real input
+#   make test    sets up, builds, and runs all tests
+SHELL := /bin/bash
+CONFIG ?= release
+PREFIX ?= /usr/local
+OUT := .build/$(CONFIG)
+SWIFT_BUILD := swift build -c $(CONFIG) --static-swift-stdlib
+PYTHON := .build/venv/bin/python
+VERSION := $(shell cat VERSION)
+# Swift's own compiler for C as well: the host is built with it; plugins and the zygote take any cc.
+.DEFAULT_GOAL := build
+
+include mk/native.mk
+include mk/swift-plugins.mk
+
+.PHONY: help bootstrap build host plugins demo serve test test-unit test-abi test-zygote test-system test-cli \
+        test-seeds test-docs seeds bench format format-check install clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+bootstrap: ## install missing Debian packages (no-op when all are there)
+	@scripts/bootstrap
+
+build: host zygote plugins ## everything that runs
+
+host: bootstrap
+	$(SWIFT_BUILD) --product pawl --explicit-target-dependency-import-check error
+
+plugins: c-plugins swift-plugins ffi ## the plugins of plugins/ into $(OUT)/plugins
+
+demo: build ## the main job on real input, with a crash, a kill, a reload and a schedule
+	@scripts/demo
+
+serve: build ## a host on 127.0.0.1:7070 with an embedded PostgreSQL
+	@$(OUT)/pawl serve --plugins $(OUT)/plugins
+
+test: build fixtures test-abi test-zygote test-unit test-system test-cli test-seeds test-docs ## all tests
+	@echo "all tests passed"
+
+test-abi: bootstrap zygote c-plugins
+	Tests/abi/run.sh
+
+test-zygote: zygote c-plugins fixtures
+	Tests/zygote/run.sh
+
+# One job: the tests start real processes and databases, and the machine has two cores.
+test-unit: zygote plugins fixtures
+	swift build --build-tests
+	PAWL_TEST_BIN=$(CURDIR)/$(OUT) swift test --skip-build
+
+test-system: build fixtures $(PYTHON)
+	$(PYTHON) -m pytest -q Tests/System
+
+test-cli: build $(PYTHON)
+	$(PYTHON) -m pytest -q Tests/cli
+
+test-seeds: build $(PYTHON)
+	scripts/seeds --start --results .build/seeds-results.json
+	python3 Tests/seeds/check.py --results .build/seeds-results.json
+
+test-docs: build
+	scripts/check-doc-samples
+
+seeds: build ## replay every request that the seeds show and print the answers
+	@scripts/seeds --start
+
+bench: build ## figures beside their limits, measured in the same run
+	@python3 bench/run.py
+
+format: ## format the Swift sources
+	swift format format --in-place --parallel --recursive Sources Tests plugins examples bench Package.swift
+
+format-check:
+	swift format lint --strict --parallel --recursive Sources Tests plugins examples bench Package.swift
+
+install: build ## binaries, header and plugins under PREFIX (/usr/local)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/pawl $(DESTDIR)$(PREFIX)/include \
+	    $(DESTDIR)$(PREFIX)/lib/pawl/plugins
+	install -m 755 $(OUT)/pawl $(DESTDIR)$(PREFIX)/bin/pawl
+	install -m 755 $(OUT)/pawl-zygote $(DESTDIR)$(PREFIX)/libexec/pawl/pawl-zygote
+	install -m 755 $(OUT)/pawl-ffi.so $(DESTDIR)$(PREFIX)/libexec/pawl/pawl-ffi.so
+	install -m 644 include/pawl.h $(DESTDIR)$(PREFIX)/include/pawl.h
+	for p in csv.so text-stats.so zlib.ffi.json; do \
+	    install -m 644 $(OUT)/plugins/$$p $(DESTDIR)$(PREFIX)/lib/pawl/plugins/$$p; done
+
+clean: ## remove what was built
+	rm -rf .build
+
+$(PYTHON): Tests/requirements.txt
+	python3 -m venv .build/venv
+	.build/venv/bin/pip install --quiet --disable-pip-version-check -r Tests/requirements.txt
+	@touch $(PYTHON)

@@ -1,0 +1,155 @@
+/// What a host's delivery loop does next: how many finished runs to settle and how many waiting runs to claim.
+///
+/// One *exchange* with the database is on its way at a time. It settles what has finished since the last one and claims
+/// what there is room for, in one commit; the next goes out when it has returned. So the batch is one run without any
+/// delay while a host is idle, and grows by itself under load (no flush timer).
+///
+/// Nothing here knows the time, the database or a run's content: events come in as facts, `next()` answers with an order.
+package struct DeliveryStateMachine: Sendable {
+    /// One exchange: settle this many of the oldest pending outcomes, claim at most this many runs.
+    package struct Exchange: Equatable, Sendable {
+        package var settle: Int
+        package var claim: Int
+
+        package init(settle: Int, claim: Int) {
+            self.settle = settle
+            self.claim = claim
+        }
+    }
+
+    /// How many attempts may execute at once on this host.
+    package let slots: Int
+    /// The most outcomes that one exchange settles: beyond about 500 rows a commit gains nothing (measured), and a huge
+    /// batch would delay the claims behind it.
+    package static let settleLimit = 1000
+    /// The most runs that are claimed ahead of free slots.
+    package static let lookaheadLimit = 256
+    /// More unsettled outcomes than this stop the claims, so that memory stays bounded while the database is away.
+    package static let unsettledLimit = 10_000
+
+    /// Attempts handed to supervision and not ended.
+    package private(set) var executing = 0
+    /// Claimed runs that wait here for a slot.
+    package private(set) var buffered = 0
+    /// Attempts that ended and whose log lines are not committed yet: their outcome must not become visible before.
+    package private(set) var flushing = 0
+    /// Outcomes that may be committed and are not, those of a running exchange included.
+    package private(set) var unsettled = 0
+    /// Whether an exchange is on its way.
+    package private(set) var isExchanging = false
+    /// Whether the database answered last time.
+    package private(set) var isDatabaseUp = true
+    /// Whether claims have ended for good (drain).
+    package private(set) var isDraining = false
+    /// Whether there may be something to claim: set by every hint, cleared by a claim that came back short.
+    package private(set) var mayHaveWork = true
+    /// A hint that came while an exchange was on its way: its claim may have looked before the run was there.
+    private var hintedMeanwhile = false
+    /// Smoothed execution time in microseconds; nil before the first attempt ended.
+    private var smoothedMicros: Int64?
+
+    package init(slots: Int) {
+        precondition(slots > 0, "a host without slots runs nothing")
+        self.slots = slots
+    }
+
+    // MARK: Facts
+
+    /// Something may be waiting: an enqueue through this host, a notification, a due run, the safety-net poll.
+    package mutating func hinted() {
+        self.mayHaveWork = true
+        if self.isExchanging { self.hintedMeanwhile = true }
+    }
+
+    /// A claimed run went from the buffer to supervision.
+    package mutating func dispatched() {
+        precondition(self.buffered > 0, "dispatched a run that was not claimed")
+        self.buffered -= 1
+        self.executing += 1
+    }
+
+    /// A claimed run was handed back without being dispatched; its release is an outcome like any other.
+    package mutating func released() {
+        precondition(self.buffered > 0, "released a run that was not claimed")
+        self.buffered -= 1
+        self.unsettled += 1
+    }
+
+    /// An attempt ended after `micros` of execution; its log lines are on their way to the database.
+    package mutating func ended(micros: Int64) {
+        precondition(self.executing > 0, "an attempt ended that was not executing")
+        self.executing -= 1
+        self.flushing += 1
+        let sample = max(0, micros)
+        // An eighth of each new sample, as TCP smooths its round trips (RFC 6298).
+        self.smoothedMicros = self.smoothedMicros.map { $0 + (sample - $0) / 8 } ?? sample
+    }
+
+    /// All log lines of an ended attempt are committed: its outcome may be settled.
+    package mutating func flushed() {
+        precondition(self.flushing > 0, "flushed an attempt that had not ended")
+        self.flushing -= 1
+        self.unsettled += 1
+    }
+
+    /// The exchange returned: `settled` outcomes are decided (committed, fenced or found done), `claimed` runs came.
+    package mutating func exchanged(_ exchange: Exchange, claimed: Int) {
+        precondition(self.isExchanging && claimed <= exchange.claim, "an answer to no question")
+        self.isExchanging = false
+        self.isDatabaseUp = true
+        self.unsettled -= exchange.settle
+        self.buffered += claimed
+        if exchange.claim > 0 && claimed < exchange.claim && !self.hintedMeanwhile { self.mayHaveWork = false }
+        self.hintedMeanwhile = false
+    }
+
+    /// The exchange failed for a passing reason: its outcomes are pending again.
+    package mutating func exchangeFailed() {
+        precondition(self.isExchanging, "a failure of nothing")
+        self.isExchanging = false
+        self.isDatabaseUp = false
+        self.hintedMeanwhile = false
+        self.mayHaveWork = true
+    }
+
+    /// The database may be tried again.
+    package mutating func databaseReturned() {
+        self.isDatabaseUp = true
+        self.mayHaveWork = true
+    }
+
+    /// No more claims. What executes goes on and is settled.
+    package mutating func drain() { self.isDraining = true }
+
+    // MARK: Orders
+
+    /// The exchange to make now, or nil to wait for the next fact.
+    package mutating func next() -> Exchange? {
+        guard !self.isExchanging, self.isDatabaseUp else { return nil }
+        let exchange = Exchange(settle: min(self.unsettled, Self.settleLimit), claim: self.mayHaveWork ? self.room : 0)
+        guard exchange.settle > 0 || exchange.claim > 0 else { return nil }
+        self.isExchanging = true
+        return exchange
+    }
+
+    /// How many claimed runs may be dispatched now.
+    package var freeSlots: Int { max(0, min(self.buffered, self.slots - self.executing)) }
+
+    /// Whether everything that was claimed has been settled.
+    package var isIdle: Bool {
+        self.executing == 0 && self.buffered == 0 && self.flushing == 0 && self.unsettled == 0 && !self.isExchanging
+    }
+
+    /// How many more runs this host should hold.
+    private var room: Int {
+        guard !self.isDraining, self.flushing + self.unsettled < Self.unsettledLimit else { return 0 }
+        return max(0, self.slots + self.lookahead - self.executing - self.buffered)
+    }
+
+    /// Runs claimed ahead: about what the slots execute during ten milliseconds, none when attempts take longer, so that
+    /// no host hoards work that another could start.
+    private var lookahead: Int {
+        guard let micros = self.smoothedMicros, micros < 10_000 else { return 0 }
+        return min(Self.lookaheadLimit, self.slots * Int(10_000 / max(micros, 500)))
+    }
+}
