@@ -4,12 +4,11 @@ extension LoopActor {
     /// Runs a whole program on a fresh loop on the calling thread: binds it, runs `body` and returns its result. Tasks that are
     /// still alive then stop where they are, as at any process end. Once per process.
     ///
-    /// Also takes over Swift's global executor, so that a `Task {}` in a library stays on this thread.
+    /// Also makes the loop Swift's default executor, so that a `Task {}` in a library stays on this thread.
     package static func runMain<T: Sendable>(_ body: @escaping @LoopActor @Sendable () async throws -> T) throws -> T {
         let loop = UVLoop()
         bind(to: loop)
-        precondition(
-            GlobalExecutorHooks.install(takingOver: true), "this Swift runtime has no hooks for its global executor")
+        GlobalExecutor.takeOver()
         let result = Mutex<Result<T, any Error>?>(nil)
         let task = loopTask(body)
         loopTask {

@@ -114,22 +114,6 @@ void linux_set_thread_name(const char *name);
 /// How many threads this process has (Threads: in /proc/self/status), or -errno when /proc cannot be read.
 int linux_thread_count(void);
 
-// MARK: Swift's global executor
-
-/// A Swift job (swift::Job *), opaque here.
-typedef void *linux_swift_job;
-
-/// Takes a job for the global executor that is ready now. Returns false to leave it to the runtime's own executor.
-typedef bool (*linux_swift_enqueue)(linux_swift_job job);
-
-/// Takes a job that becomes ready after `delay_ns` nanoseconds. Returns false as above.
-typedef bool (*linux_swift_enqueue_after)(linux_swift_job job, uint64_t delay_ns);
-
-/// Sets the runtime's swift_task_enqueueGlobal_hook, ...WithDelay_hook and ...WithDeadline_hook to functions that ask `now`
-/// and `later` first and fall back to the runtime's own. They are not documented as stable, so they are weak here: returns
-/// false, and changes nothing, when this runtime does not have all three. Call once, before other threads use tasks.
-bool linux_hook_swift_executor(linux_swift_enqueue now, linux_swift_enqueue_after later);
-
 #ifdef __cplusplus
 }
 #endif
