@@ -66,6 +66,10 @@ final class ConnectionCore {
     /// Operations that wait or are in flight.
     var load: Int { machine.load }
 
+    /// For choosing between connections: a lease weighs more than any number of statements, because nobody knows when it
+    /// ends.
+    var pressure: Int { machine.load + machine.leases * 1_000_000 }
+
     // MARK: Operations
 
     /// - Parameter cancellable: whether cancellation of the calling task ends the wait. COMMIT and ROLLBACK must go out

@@ -133,6 +133,9 @@ struct ConnectionStateMachine<Rows: Sendable>: ~Copyable {  // A copy would be a
     /// Operations submitted and not answered.
     var load: Int { inFlight.count + waiting.count + leased.count + (lease == nil ? 0 : 1) }
 
+    /// Leases held or waited for.
+    private(set) var leases = 0
+
     // MARK: Events
 
     /// - Parameters:
@@ -144,6 +147,7 @@ struct ConnectionStateMachine<Rows: Sendable>: ~Copyable {  // A copy would be a
         if let closedBy { return [.fail(id, closedBy.notSent)] }
         if case .statements(let steps) = work { precondition(!steps.isEmpty, "an operation without statements") }
         let entry = Waiting(id: id, work: work, commits: commits)
+        if work == .lease { leases += 1 }
         if let underLease {
             precondition(underLease == lease, "connection used after its transaction or lease has ended")
             precondition(work != .lease, "a lease inside a lease")
@@ -157,12 +161,14 @@ struct ConnectionStateMachine<Rows: Sendable>: ~Copyable {  // A copy would be a
     mutating func released(_ id: OperationID) -> [Action] {
         guard lease == id else { return [] }  // The connection was lost meanwhile.
         lease = nil
+        leases -= 1
         return leased.drain().map { .fail($0.id, .cancelledByCaller) } + pump()
     }
 
     /// The caller does not wait any longer. What was not sent never will be; the answer to the rest is dropped.
     mutating func abandoned(_ id: OperationID) -> [Action] {
         if let index = waiting.firstIndex(where: { $0.id == id }) {
+            if waiting[index].work == .lease { leases -= 1 }
             waiting.remove(at: index)
             return [.fail(id, .cancelledByCaller)] + pump()
         }
