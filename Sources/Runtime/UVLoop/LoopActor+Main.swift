@@ -5,6 +5,7 @@ extension LoopActor {
     /// still alive then stop where they are, as at any process end. Once per process.
     ///
     /// Also makes the loop Swift's default executor, so that a `Task {}` in a library stays on this thread.
+    @discardableResult
     package static func runMain<T: Sendable>(_ body: @escaping @LoopActor @Sendable () async throws -> T) throws -> T {
         let loop = UVLoop()
         bind(to: loop)
@@ -36,6 +37,7 @@ extension LoopActor {
     }()
 
     /// For tests: `bindForTesting()`, then `body` on the loop.
+    @discardableResult
     package static func test<T: Sendable>(_ body: @escaping @LoopActor @Sendable () async throws -> T) async throws -> T
     {
         bindForTesting()

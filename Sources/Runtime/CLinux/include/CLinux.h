@@ -69,7 +69,7 @@ typedef struct {
     uint32_t flags;
 } linux_spawn_request;
 
-/// posix_spawn(3) with all signals at their default action and none blocked. Returns when exec has succeeded or failed.
+/// posix_spawn(3) with all signals at their default action (but glibc's own, 32 and 33: ignored) and none blocked. Returns
 /// Returns the pid (the caller must wait for it) or a negated errno of the spawn or of the exec (-ENOENT, -EACCES, ...).
 pid_t linux_spawn(const linux_spawn_request *request);
 
