@@ -1,8 +1,8 @@
 internal import CLinux
 internal import Glibc
 
-/// The descriptors of a child that is about to start. Our copies are above any number the child uses, so that no entry of
-/// its table overwrites the source of another; `closeParentSide()` ends them.
+/// The descriptors of a child that is about to start. Our copies are above any number the child uses, so that no entry
+/// of its table overwrites the source of another; `closeParentSide()` ends them.
 @LoopActor
 struct ChildFiles {
     private(set) var stdout: OutputPipe?

@@ -36,8 +36,8 @@ extension ChildProcess {
         case descriptor(Int32)
     }
 
-    /// What to start. Whatever is not named here does not reach the child: no other descriptors, no environment, no blocked
-    /// signals, no signal dispositions.
+    /// What to start. Whatever is not named here does not reach the child: no other descriptors, no environment, no
+    /// blocked signals, no signal dispositions.
     package struct Spec: Sendable {
         /// Path of the program; no search along PATH.
         package var executable: String

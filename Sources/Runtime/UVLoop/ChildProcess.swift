@@ -3,8 +3,8 @@ internal import Glibc
 
 /// A child process, started with posix_spawn from the loop's thread and watched by its pidfd.
 ///
-/// Not libuv's uv_spawn, which forks the whole host and wants SIGCHLD for itself. Its exit is never lost: the object keeps
-/// itself alive until the process has been reaped. Dropping it does not end the process.
+/// Not libuv's uv_spawn, which forks the whole host and wants SIGCHLD for itself. Its exit is never lost: the object
+/// keeps itself alive until the process has been reaped. Dropping it does not end the process.
 @LoopActor
 package final class ChildProcess {
     /// The process id. For messages: signal through this object, which knows when the number has stopped being ours.
@@ -20,8 +20,8 @@ package final class ChildProcess {
     private let stderr: OutputPipe?
     private var waiters: [CheckedContinuation<ExitStatus, Never>] = []
 
-    /// Starts the process; returns when its program has been loaded (about half a millisecond, in which the loop waits).
-    /// Fails with the errno of the exec (ENOENT, EACCES, ...) or when descriptors, memory or processes run out.
+    /// Starts the process; returns when its program has been loaded (about half a millisecond, in which the loop
+    /// waits). Fails with the errno of the exec (ENOENT, EACCES, ...) or when descriptors, memory or processes run out.
     package static func spawn(_ spec: Spec) throws(LoopError) -> ChildProcess {
         var files = try ChildFiles(spec)
         defer { files.closeParentSide() }
@@ -33,7 +33,8 @@ package final class ChildProcess {
             child.watch()
             return child
         } catch {
-            // Out of descriptors: a child that cannot be watched must not live. It is unreaped, so the number is its own.
+            // Out of descriptors: a child that cannot be watched must not live. It is unreaped, so the number is its
+            // own.
             kill(pid, SIGKILL)
             while waitpid(pid, nil, 0) < 0 && errno == EINTR {}
             if pidfd >= 0 { close(pidfd) }
@@ -52,8 +53,8 @@ package final class ChildProcess {
 
     isolated deinit { close(pidfd) }
 
-    /// Waits until the process has ended and its output has been read. Any number of callers, also afterwards. Not cancelled
-    /// by the task's cancellation: signal the process instead.
+    /// Waits until the process has ended and its output has been read. Any number of callers, also afterwards. Not
+    /// cancelled by the task's cancellation: signal the process instead.
     package func wait() async -> ExitStatus {
         if let status { return status }
         return await withCheckedContinuation { waiters.append($0) }
@@ -68,8 +69,8 @@ package final class ChildProcess {
         status == nil && linux_pidfd_send_signal(pidfd, signal) == 0
     }
 
-    /// Signals the process and everything in its process group, if it was started with `newSession`, else only the process;
-    /// false when it has ended already. A process that has made a group of its own is not reached.
+    /// Signals the process and everything in its process group, if it was started with `newSession`, else only the
+    /// process; false when it has ended already. A process that has made a group of its own is not reached.
     @discardableResult
     package func signalGroup(_ signal: Int32) -> Bool {
         // Unreaped, so the number of the group is still ours.
@@ -77,8 +78,9 @@ package final class ChildProcess {
         return status == nil && kill(-pid, signal) == 0
     }
 
-    /// Runs a process to its end. Kills it (with its group) after `timeout` and throws ETIMEDOUT, or when the task is cancelled
-    /// and throws ECANCELED; in both cases only when it has been reaped. Any end by itself is an `Output`, not an error.
+    /// Runs a process to its end. Kills it (with its group) after `timeout` and throws ETIMEDOUT, or when the task is
+    /// cancelled and throws ECANCELED; in both cases only when it has been reaped. Any end by itself is an `Output`,
+    /// not an error.
     package static func run(_ spec: Spec, timeout: Duration) async throws(LoopError) -> Output {
         let child = try spawn(spec)
         var expired = false

@@ -15,16 +15,16 @@ package enum DirectoryEvent: Hashable, Sendable {
     case gone
 }
 
-/// Watches the entries of one directory, not recursively, with an inotify descriptor of its own: libuv's watcher never asks
-/// for close-after-write, and without that a half-written file looks finished.
+/// Watches the entries of one directory, not recursively, with an inotify descriptor of its own: libuv's watcher never
+/// asks for close-after-write, and without that a half-written file looks finished.
 @LoopActor
 package final class DirectoryWatcher {
     private let fd: Int32
     private let watcher: FDWatcher
     private var isClosed = false
 
-    /// Fails when `path` is no readable directory (ENOENT, ENOTDIR, EACCES) or the user's inotify limits are used up (EMFILE,
-    /// ENOSPC). Entries that are there already are not reported.
+    /// Fails when `path` is no readable directory (ENOENT, ENOTDIR, EACCES) or the user's inotify limits are used up
+    /// (EMFILE, ENOSPC). Entries that are there already are not reported.
     package init(path: String, handler: @escaping @LoopActor (DirectoryEvent) -> Void) throws(LoopError) {
         fd = inotify_init1(Int32(IN_CLOEXEC) | Int32(IN_NONBLOCK))
         guard fd >= 0 else { throw .last("watch \(path)") }

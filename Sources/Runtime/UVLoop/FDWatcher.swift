@@ -3,8 +3,8 @@ internal import Glibc
 
 /// Watches one descriptor for readiness. It never reads, writes or closes the descriptor, but makes it non-blocking.
 ///
-/// A descriptor can have one active watcher per loop. Call `close()` before closing the descriptor; dropping the watcher
-/// closes it too.
+/// A descriptor can have one active watcher per loop. Call `close()` before closing the descriptor; dropping the
+/// watcher closes it too.
 @LoopActor
 package final class FDWatcher {
     package struct Events: OptionSet, Sendable, Hashable {
@@ -22,15 +22,16 @@ package final class FDWatcher {
 
     private let handle: PollHandle
 
-    /// Takes a descriptor that stays open at least until `close()`. Fails for regular files (EPERM) and bad descriptors.
+    /// Takes a descriptor that stays open at least until `close()`. Fails for regular files (EPERM) and bad
+    /// descriptors.
     package init(fd: Int32) throws(LoopError) { handle = try PollHandle(fd: fd) }
 
     isolated deinit { handle.close() }
 
     /// Calls `handler` while any of `events` is there (level-triggered). Replaces what was watched before.
     ///
-    /// A failure means that the descriptor is in error (EPOLLERR, always reported as EBADF): the watcher has stopped, and
-    /// the descriptor itself knows what happened; read it or ask SO_ERROR.
+    /// A failure means that the descriptor is in error (EPOLLERR, always reported as EBADF): the watcher has stopped,
+    /// and the descriptor itself knows what happened; read it or ask SO_ERROR.
     package func start(_ events: Events, _ handler: @escaping @LoopActor (Result<Events, LoopError>) -> Void) {
         self.handle.start(events, handler)
     }
@@ -42,7 +43,8 @@ package final class FDWatcher {
     package func close() { handle.close() }
 }
 
-/// The libuv side of a watcher. Owned by the watcher and by the handle itself, which libuv uses until its close callback.
+/// The libuv side of a watcher. Owned by the watcher and by the handle itself, which libuv uses until its close
+/// callback.
 @LoopActor
 private final class PollHandle {
     private let poll = UnsafeMutablePointer<uv_poll_t>.allocate(capacity: 1)

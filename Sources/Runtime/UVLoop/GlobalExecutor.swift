@@ -4,8 +4,8 @@
 ///
 /// A task without an executor preference goes to Swift's default executor, which on Linux starts Dispatch threads; and
 /// `Task.sleep` asks the current executor whether it can wait (`SchedulingExecutor`), and else goes to the default one.
-/// So the loop can wait, and the process's default executor is the bound loop. Both are SPI in Swift 6.3: only this file
-/// knows them, it does not compile when they go, and a test notices when they stop working. The older hooks
+/// So the loop can wait, and the process's default executor is the bound loop. Both are SPI in Swift 6.3: only this
+/// file knows them, it does not compile when they go, and a test notices when they stop working. The older hooks
 /// (`swift_task_enqueueGlobal_hook`) are not enough: `Task.sleep` passes them by.
 enum GlobalExecutor {
     /// Makes the bound loop the default executor. Once, before the process has started any task.

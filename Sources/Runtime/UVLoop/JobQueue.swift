@@ -5,8 +5,8 @@ enum LoopItem {
     case work(@Sendable () -> Void)
 }
 
-/// A first-in-first-out ring that grows by doubling. Popping moves the item out, so a closure's captures die when it has
-/// run and not when the ring wraps. One thread at a time.
+/// A first-in-first-out ring that grows by doubling. Popping moves the item out, so a closure's captures die when it
+/// has run and not when the ring wraps. One thread at a time.
 struct JobQueue: ~Copyable {  // A copy would run jobs twice.
     private var slots: UnsafeMutablePointer<LoopItem>
     private var mask: Int  // Capacity minus one; the capacity is a power of two.

@@ -1,8 +1,8 @@
 internal import Synchronization
 
 extension LoopActor {
-    /// Runs a whole program on a fresh loop on the calling thread: binds it, runs `body` and returns its result. Tasks that are
-    /// still alive then stop where they are, as at any process end. Once per process.
+    /// Runs a whole program on a fresh loop on the calling thread: binds it, runs `body` and returns its result. Tasks
+    /// that are still alive then stop where they are, as at any process end. Once per process.
     ///
     /// Also makes the loop Swift's default executor, so that a `Task {}` in a library stays on this thread.
     @discardableResult
@@ -24,8 +24,8 @@ extension LoopActor {
         return try outcome.get()
     }
 
-    /// For tests: binds a loop on a thread of its own the first time, does nothing later. The thread lives as long as the
-    /// process. Tasks outside the loop stay with the runtime's own executor, which runs the tests.
+    /// For tests: binds a loop on a thread of its own the first time, does nothing later. The thread lives as long as
+    /// the process. Tasks outside the loop stay with the runtime's own executor, which runs the tests.
     package static func bindForTesting() { _ = testLoop }
 
     private static let testLoop: UVLoop = {

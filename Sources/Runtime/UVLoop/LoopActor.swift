@@ -39,15 +39,15 @@ package actor LoopActor {
     ) rethrows -> T {
         precondition(loop.isOnLoop, "not on the loop's thread", file: file, line: line)
         return try withoutActuallyEscaping(body) { (escapable: @escaping @LoopActor () throws -> T) throws -> T in
-            // Safe, and what MainActor.assumeIsolated does: a global actor in a synchronous function type changes who may
-            // call it, not its representation, and the precondition has just established that we may.
+            // Safe, and what MainActor.assumeIsolated does: a global actor in a synchronous function type changes who
+            // may call it, not its representation, and the precondition has just established that we may.
             try unsafeBitCast(escapable, to: (() throws -> T).self)()
         }
     }
 }
 
-/// Starts a task on the loop. Tasks begin in the order of these calls, never inline. Any thread; the usual task rules for
-/// cancellation apply, and dropping the handle does not cancel.
+/// Starts a task on the loop. Tasks begin in the order of these calls, never inline. Any thread; the usual task rules
+/// for cancellation apply, and dropping the handle does not cancel.
 ///
 /// This is the one way to unstructured concurrency here: a plain `Task {}` may start on another thread.
 @discardableResult

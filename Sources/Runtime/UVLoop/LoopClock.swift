@@ -2,8 +2,8 @@ internal import Glibc
 
 /// Waiting on the bound loop's timers. `Task.sleep` is not for us: it goes through Swift's global executor.
 package enum LoopClock {
-    /// Returns after `duration` or a little later, never earlier (timers are rounded up to a millisecond); at once for zero
-    /// and less. Throws when the task is cancelled, before or meanwhile. Any thread.
+    /// Returns after `duration` or a little later, never earlier (timers are rounded up to a millisecond); at once for
+    /// zero and less. Throws when the task is cancelled, before or meanwhile. Any thread.
     package static func sleep(for duration: Duration) async throws(CancellationError) {
         try await sleep(until: .now.advanced(by: duration))
     }
@@ -20,8 +20,8 @@ package enum LoopClock {
         if cancelled { throw CancellationError() }
     }
 
-    /// Runs `body` and cancels it when it has not returned after `duration`; then throws `LoopError` with ETIMEDOUT once
-    /// `body` has ended. A body that ends by itself wins, also when it is late.
+    /// Runs `body` and cancels it when it has not returned after `duration`; then throws `LoopError` with ETIMEDOUT
+    /// once `body` has ended. A body that ends by itself wins, also when it is late.
     @LoopActor
     package static func withTimeout<T: Sendable>(
         _ duration: Duration, _ operation: String, _ body: @escaping @LoopActor @Sendable () async throws -> T

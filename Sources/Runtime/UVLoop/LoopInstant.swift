@@ -39,7 +39,8 @@ package struct LoopInstant: Comparable, Hashable, Sendable, InstantProtocol {
 }
 
 extension Duration {
-    /// Whole nanoseconds, rounded up so that nothing that waits for them is early; limited to what an Int64 holds (292 years).
+    /// Whole nanoseconds, rounded up so that nothing that waits for them is early; limited to what an Int64 holds (292
+    /// years).
     package var clampedNanoseconds: Int64 {
         let (seconds, attoseconds) = components
         let (scaled, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)

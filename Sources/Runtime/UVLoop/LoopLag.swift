@@ -47,8 +47,8 @@ package struct LoopLag: Sendable, Equatable {
         max = Swift.max(max, lateness)
     }
 
-    /// The smallest upper bound of a fine bucket that at least `fraction` of the measurements do not exceed; never above
-    /// `max`. Zero without measurements.
+    /// The smallest upper bound of a fine bucket that at least `fraction` of the measurements do not exceed; never
+    /// above `max`. Zero without measurements.
     package func quantile(_ fraction: Double) -> Duration {
         guard count > 0 else { return .zero }
         let rank = Swift.max(1, UInt64((Double(count) * fraction).rounded(.up)))
@@ -63,7 +63,8 @@ package struct LoopLag: Sendable, Equatable {
     }
 }
 
-/// Measures the bound loop's lag: how late a timer of 10 ms fires, over and over. The timer's own rounding (up to 1 ms) counts.
+/// Measures the bound loop's lag: how late a timer of 10 ms fires, over and over. The timer's own rounding (up to 1 ms)
+/// counts.
 @LoopActor
 package final class LoopLagMeter {
     package static let interval: Duration = .milliseconds(10)

@@ -9,8 +9,8 @@ package final class LoopTimer {
 
     package var isActive: Bool { entry != nil }
 
-    /// Calls `handler` once after `delay`, or then every `interval` (positive). A running timer starts anew. Never early; a
-    /// repeating timer keeps its rhythm, and skips beats that the loop has missed.
+    /// Calls `handler` once after `delay`, or then every `interval` (positive). A running timer starts anew. Never
+    /// early; a repeating timer keeps its rhythm, and skips beats that the loop has missed.
     ///
     /// The handler is kept until the timer stops: capture the timer's owner weakly.
     package func start(

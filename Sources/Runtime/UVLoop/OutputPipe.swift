@@ -40,8 +40,8 @@ final class OutputPipe {
 
     isolated deinit { close() }
 
-    /// After the process has ended: takes what is still in the pipe. Does not wait for its end, which a surviving grandchild
-    /// may hold open.
+    /// After the process has ended: takes what is still in the pipe. Does not wait for its end, which a surviving
+    /// grandchild may hold open.
     func drain() {
         while readOnce() {}
         close()

@@ -6,8 +6,8 @@ internal import Glibc
 package final class SignalWatcher {
     private let handle: SignalHandle
 
-    /// Takes over the signal's disposition while any watcher for it lives. Not for SIGCHLD: children are watched by their
-    /// pidfds, and libuv must not own that signal. Traps for signals that cannot be caught.
+    /// Takes over the signal's disposition while any watcher for it lives. Not for SIGCHLD: children are watched by
+    /// their pidfds, and libuv must not own that signal. Traps for signals that cannot be caught.
     package init(signal: Int32, handler: @escaping @LoopActor () -> Void) {
         precondition(signal != SIGCHLD, "children are watched by their pidfds")
         handle = SignalHandle(signal: signal, handler: handler)

@@ -22,8 +22,8 @@ package final class TimerEntry {
     }
 }
 
-/// A binary heap of entries that know their place, so that cancelling costs O(log n) and leaves nothing behind: most timers
-/// are time-outs, and most time-outs are cancelled.
+/// A binary heap of entries that know their place, so that cancelling costs O(log n) and leaves nothing behind: most
+/// timers are time-outs, and most time-outs are cancelled.
 struct TimerHeap {
     private var entries: [TimerEntry] = []
     private var sequence: UInt64 = 0

@@ -5,15 +5,17 @@ internal import Synchronization
 
 /// One libuv loop on one thread, and the Swift executor of everything that runs there.
 ///
-/// It is `SerialExecutor` and `TaskExecutor` in one object: actors bound to it and tasks that prefer it run on the thread
-/// that called `run()`, between two polls, so the host is ordinary `async` code with one thread and no locks.
+/// It is `SerialExecutor` and `TaskExecutor` in one object: actors bound to it and tasks that prefer it run on the
+/// thread that called `run()`, between two polls, so the host is ordinary `async` code with one thread and no locks.
 ///
-/// Life: `init` on any thread, `run()` on the thread that becomes the loop's, `stop()` from anywhere, then `close()` on the
-/// loop's thread. A loop that is never closed lives until the process ends.
+/// Life: `init` on any thread, `run()` on the thread that becomes the loop's, `stop()` from anywhere, then `close()` on
+/// the loop's thread. A loop that is never closed lives until the process ends.
 ///
-/// SIGPIPE is ignored in the whole process from the first loop on: a write to a closed socket or pipe is an error value.
-// Sendable by hand: `inbox` and `threadID` synchronize themselves, the handles and `raw` are set in `init` and only read
-// later, and every other stored property is touched on the loop's thread only (before `run()`: on the creating thread).
+/// SIGPIPE is ignored in the whole process from the first loop on: a write to a closed socket or pipe is an error
+/// value.
+// Sendable by hand: `inbox` and `threadID` synchronize themselves, the handles and `raw` are set in `init` and only
+// read later, and every other stored property is touched on the loop's thread only (before `run()`: on the creating
+// thread).
 package final class UVLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
     /// How many jobs run before descriptors and timers get their turn.
     static let batch = 256
@@ -66,7 +68,8 @@ package final class UVLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
     /// Whether the caller is on the loop's thread. Any thread, no system call.
     package var isOnLoop: Bool { threadID.load(ordering: .relaxed) == UInt(pthread_self()) }
 
-    /// Runs callbacks and jobs on the calling thread until `stop()`. Can be called again, on the same thread, after it returned.
+    /// Runs callbacks and jobs on the calling thread until `stop()`. Can be called again, on the same thread, after it
+    /// returned.
     package func run() {
         let (exchanged, original) = threadID.compareExchange(
             expected: 0, desired: UInt(pthread_self()), ordering: .relaxed)
@@ -74,7 +77,8 @@ package final class UVLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
         uv_run(raw, UV_RUN_DEFAULT)
     }
 
-    /// Makes `run()` return after the current turn. Jobs that wait stay and run when `run()` is called again. Any thread.
+    /// Makes `run()` return after the current turn. Jobs that wait stay and run when `run()` is called again. Any
+    /// thread.
     package func stop() { execute { uv_stop(self.raw) } }
 
     /// Runs the loop on a thread of its own: for tests, and for comparisons with the host's single thread.
@@ -106,8 +110,9 @@ package final class UVLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
         ownThread = nil
     }
 
-    /// Closes every handle after `run()` has returned, on the loop's thread. Work that is still queued runs first; tasks that
-    /// wait for something never resume. A job that arrives later traps: the loop's users must have ended before it.
+    /// Closes every handle after `run()` has returned, on the loop's thread. Work that is still queued runs first;
+    /// tasks that wait for something never resume. A job that arrives later traps: the loop's users must have ended
+    /// before it.
     package func close() {
         while local.count > 0 || !inbox.withLock({ $0.queue.count == 0 }) {
             collectInbox()

@@ -19,7 +19,8 @@ extern "C" {
 
 /// How a process ended, as waitid(2) tells it.
 typedef struct {
-    /// The process id that the exit belongs to. Informative only: once reaped, the number may belong to another process.
+    /// The process id that the exit belongs to. Informative only: once reaped, the number may belong to another
+    /// process.
     pid_t pid;
     /// CLD_EXITED (1), CLD_KILLED (2) or CLD_DUMPED (3).
     int code;
@@ -27,18 +28,17 @@ typedef struct {
     int status;
 } linux_exit;
 
-/// Opens a descriptor for process `pid`, readable once it has ended (all its threads).
-/// Returns the descriptor (caller closes) or -ESRCH, -EMFILE, -ENFILE, -ENOMEM. Race free only while `pid` is an unreaped
-/// child of the caller.
+/// Opens a descriptor for process `pid`, readable once it has ended (all its threads). Returns the descriptor (caller
+/// closes) or -ESRCH, -EMFILE, -ENFILE, -ENOMEM. Race free only while `pid` is an unreaped child of the caller.
 int linux_pidfd_open(pid_t pid);
 
 /// Sends `signal` to the process behind `pidfd`. Never hits another process that got the same number later.
 /// Returns 0 or -ESRCH (already reaped), -EPERM, -EBADF, -EINVAL.
 int linux_pidfd_send_signal(int pidfd, int signal);
 
-/// Asks, without blocking, whether the child behind `pidfd` has ended, and reaps it unless `keep` is set (WNOWAIT: it stays
-/// a zombie and can be asked again). Only its parent may ask.
-/// Returns 1 and fills `out` when it has ended, 0 when it has not, or -ECHILD (not our child, or reaped), -EBADF.
+/// Asks, without blocking, whether the child behind `pidfd` has ended, and reaps it unless `keep` is set (WNOWAIT: it
+/// stays a zombie and can be asked again). Only its parent may ask. Returns 1 and fills `out` when it has ended, 0 when
+/// it has not, or -ECHILD (not our child, or reaped), -EBADF.
 int linux_wait_pidfd(int pidfd, bool keep, linux_exit *out);
 
 /// Makes the calling process adopt orphaned descendants instead of init (PR_SET_CHILD_SUBREAPER). Returns 0 or -errno.
@@ -59,9 +59,9 @@ typedef struct {
     char *const *envp;
     /// Working directory, or NULL for the caller's.
     const char *directory;
-    /// The child's descriptor i is parent_fds[i], for i < fd_count; -1 leaves i closed. Each must be >= fd_count, so that
-    /// no entry overwrites the source of a later one (dup them upward with F_DUPFD_CLOEXEC first). Everything else is
-    /// closed in the child, close-on-exec or not.
+    /// The child's descriptor i is parent_fds[i], for i < fd_count; -1 leaves i closed. Each must be >= fd_count, so
+    /// that no entry overwrites the source of a later one (dup them upward with F_DUPFD_CLOEXEC first). Everything else
+    /// is closed in the child, close-on-exec or not.
     const int *parent_fds;
     /// Number of entries in parent_fds.
     size_t fd_count;
@@ -69,8 +69,9 @@ typedef struct {
     uint32_t flags;
 } linux_spawn_request;
 
-/// posix_spawn(3) with all signals at their default action (but glibc's own, 32 and 33: ignored) and none blocked. Returns
-/// Returns the pid (the caller must wait for it) or a negated errno of the spawn or of the exec (-ENOENT, -EACCES, ...).
+/// posix_spawn(3) with all signals at their default action (but glibc's own, 32 and 33: ignored) and none blocked.
+/// Returns Returns the pid (the caller must wait for it) or a negated errno of the spawn or of the exec (-ENOENT,
+/// -EACCES, ...).
 pid_t linux_spawn(const linux_spawn_request *request);
 
 // MARK: Descriptors
@@ -90,8 +91,8 @@ int linux_seqpacket_pair(int fds[2]);
 /// The largest number of descriptors that one message carries here.
 #define LINUX_MAX_PASSED_FDS 8
 
-/// Sends one message of `length` bytes with `fd_count` descriptors attached (at most LINUX_MAX_PASSED_FDS; borrowed, the
-/// receiver gets copies) without blocking and without SIGPIPE. A message with descriptors needs at least one byte.
+/// Sends one message of `length` bytes with `fd_count` descriptors attached (at most LINUX_MAX_PASSED_FDS; borrowed,
+/// the receiver gets copies) without blocking and without SIGPIPE. A message with descriptors needs at least one byte.
 /// Returns the bytes sent or -EAGAIN, -EPIPE, -ECONNRESET, -EMSGSIZE, -EINVAL (too many descriptors), ...
 ssize_t linux_send_fds(int socket, const void *bytes, size_t length, const int *fds, size_t fd_count);
 
