@@ -1,0 +1,71 @@
+/// Builds a run's arguments from the command line: `--args` gives the whole, `--arg` sets single members on top.
+enum ArgumentsBuilder {
+    /// - Parameters:
+    ///   - whole: `@FILE`, `-` for standard input, or JSON text; nil for none.
+    ///   - members: `name=text` or `name:=json`.
+    /// - Returns: nil when nothing was given.
+    static func build(whole: String?, members: [String]) throws(ClientFailure) -> JSONValue? {
+        var value = try whole.map { (text) throws(ClientFailure) in try Self.document(text) }
+        if members.isEmpty { return value }
+        if let value, value.object == nil {
+            throw ClientFailure(
+                exit: .usage, message: "--arg sets members of an object, but --args is none.")
+        }
+        for member in members {
+            let (name, member) = try Self.member(member)
+            value = (value ?? .object([])).setting(name, to: member)
+        }
+        return value
+    }
+
+    /// One `name=text` or `name:=json`.
+    static func member(_ text: String) throws(ClientFailure) -> (name: String, value: JSONValue) {
+        guard let equals = text.firstIndex(of: "="), equals > text.startIndex else {
+            throw ClientFailure(
+                exit: .usage, message: "\"\(text)\" is no argument.",
+                details: ["expected name=text, or name:=json for numbers, true, null, lists and objects"])
+        }
+        let value = String(text[text.index(after: equals)...])
+        let before = text[..<equals]
+        guard before.hasSuffix(":") else { return (String(before), .string(value)) }
+        let name = String(before.dropLast())
+        guard !name.isEmpty else { throw ClientFailure(exit: .usage, message: "\"\(text)\" has no name before :=.") }
+        do {
+            return (name, try JSONValue(parsing: value))
+        } catch {
+            throw ClientFailure(
+                exit: .usage, message: "The value of \(name) is no JSON: \(error).",
+                details: ["use \(name)=… for text, \(name):=… for JSON"])
+        }
+    }
+
+    /// JSON from a file, standard input or the text itself.
+    static func document(_ text: String) throws(ClientFailure) -> JSONValue {
+        let (bytes, source) = try Self.bytes(text)
+        do {
+            return try JSONValue(parsing: bytes)
+        } catch {
+            throw ClientFailure(exit: .invalidInput, message: "\(source) is no JSON: \(error).")
+        }
+    }
+
+    /// The bytes that `@FILE`, `@-`, `-` or a text stand for, and a name for where they came from.
+    static func bytes(_ text: String) throws(ClientFailure) -> (bytes: [UInt8], source: String) {
+        let read: Result<[UInt8], FileError>
+        let source: String
+        if text == "-" || text == "@-" {
+            source = "standard input"
+            read = ClientFiles.readStandardInput()
+        } else if text.hasPrefix("@") {
+            source = String(text.dropFirst())
+            read = ClientFiles.read(source)
+        } else {
+            return (Array(text.utf8), "the text given")
+        }
+        switch read {
+        case .success(let bytes): return (bytes, source)
+        case .failure(let error):
+            throw ClientFailure(exit: .inputMissing, message: "\(source) cannot be read: \(error.words).")
+        }
+    }
+}

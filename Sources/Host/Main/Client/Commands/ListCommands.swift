@@ -1,0 +1,170 @@
+import ArgumentParser
+
+/// `pawl jobs`: what can be run.
+struct JobsCommand: ClientCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "jobs",
+        abstract: "List jobs, or show one with the arguments it takes.",
+        discussion: """
+            EXAMPLES
+              pawl jobs
+              pawl jobs csv.to_jsonl
+              pawl jobs csv.to_jsonl --json | jq .args_schema
+            """)
+
+    @OptionGroup var connection: ConnectionOptions
+
+    @Argument(help: "One job.")
+    var job: String?
+
+    func execute(_ session: ClientSession) throws {
+        if let job {
+            let answer = try session.get("/api/v1/jobs/\(ClientSession.escape(job))")
+            // A schema has no better form than its own.
+            return session.terminal.out.writeLine(session.wantsJSON ? answer.compact : answer.pretty)
+        }
+        let answer = try session.get("/api/v1/jobs")
+        if session.wantsJSON { return session.printJSON(answer) }
+        var table = Table([
+            .init(title: "JOB", importance: 10), .init(title: "QUEUE", importance: 3),
+            .init(title: "ATTEMPTS", importance: 2, alignsRight: true), .init(title: "HANDLER", importance: 4),
+            .init(title: "DESCRIPTION", importance: 6, shrinksTo: 16),
+        ])
+        for job in answer["items"]?.array ?? [] {
+            let name = job["name"]?.string ?? ""
+            let handler = job["handler"]?.string ?? ""
+            table.rows.append([
+                .init(name), .init(job["queue"]?.string ?? ""),
+                .init((job["attempts"] ?? job["max_attempts"])?.int64.map(String.init) ?? ""),
+                .init(handler == name ? "" : handler), .init(job["description"]?.string ?? ""),
+            ])
+        }
+        if table.rows.isEmpty { return session.talk("No jobs: no plugin with a handler is loaded. See: pawl plugins") }
+        table.print(to: session.terminal)
+    }
+}
+
+/// `pawl plugins`: what is loaded, and what was refused and why.
+struct PluginsCommand: ClientCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "plugins",
+        abstract: "List plugins with version, state and handlers, or why one was refused.",
+        discussion: """
+            EXAMPLES
+              pawl plugins
+              pawl plugins --json | jq '.items[] | select(.error)'
+              watch pawl plugins
+            """)
+
+    @OptionGroup var connection: ConnectionOptions
+
+    func execute(_ session: ClientSession) throws {
+        let answer = try session.get("/api/v1/plugins")
+        if session.wantsJSON { return session.printJSON(answer) }
+        var table = Table([
+            .init(title: "PLUGIN", importance: 9), .init(title: "STATE", importance: 10),
+            .init(title: "LABEL", importance: 4), .init(title: "VERSION", importance: 5),
+            .init(title: "FILE", importance: 3, shrinksTo: 10), .init(title: "HANDLERS", importance: 7, shrinksTo: 12),
+        ])
+        var errors: [(String, String)] = []
+        for plugin in answer["items"]?.array ?? [] {
+            let state = plugin["state"]?.string ?? ""
+            let file = plugin["file"]?.string ?? ""
+            let name = plugin["name"]?.string.flatMap { $0.isEmpty ? nil : $0 } ?? file
+            let ink: Terminal.Ink? =
+                state == "active" ? .green : state == "rejected" || state == "crash_loop" ? .red : .dim
+            table.rows.append([
+                .init(name), .init(state, ink), .init(plugin["label"]?.string ?? ""),
+                .init(String((plugin["version"]?.string ?? plugin["sha256"]?.string ?? "").prefix(12)), .dim),
+                .init(file),
+                .init((plugin["handlers"]?.array ?? []).compactMap { $0["name"]?.string }.joined(separator: " ")),
+            ])
+            if let error = plugin["error"]?.string, !error.isEmpty {
+                errors.append((file.isEmpty ? name : file, error))
+            }
+        }
+        if table.rows.isEmpty { return session.talk("No plugins. Copy a .so into the host's plugin directory.") }
+        table.print(to: session.terminal)
+        // Whole and below the table: an error that is cut short helps nobody.
+        for (file, error) in errors {
+            session.talk(session.terminal.talk.paint("\(Table.printable(file)):", .red) + " " + Table.printable(error))
+        }
+    }
+}
+
+/// `pawl queues`: how much waits and runs.
+struct QueuesCommand: ClientCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "queues",
+        abstract: "List queues with their counts.",
+        discussion: """
+            EXAMPLES
+              pawl queues
+              pawl queues --json
+              pawl queues | cut -f1,2
+            """)
+
+    @OptionGroup var connection: ConnectionOptions
+
+    func execute(_ session: ClientSession) throws {
+        let answer = try session.get("/api/v1/queues")
+        if session.wantsJSON { return session.printJSON(answer) }
+        let states = ["scheduled", "queued", "running", "retrying", "succeeded", "failed", "cancelled"]
+        var table = Table(
+            [.init(title: "QUEUE", importance: 10)]
+                + states.map {
+                    .init(
+                        title: $0.uppercased(), importance: $0 == "queued" || $0 == "running" ? 9 : 5, alignsRight: true
+                    )
+                }
+                + [.init(title: "PAUSED", importance: 8)])
+        for queue in answer["items"]?.array ?? [] {
+            let counts = queue["counts"] ?? queue
+            table.rows.append(
+                [.init(queue["name"]?.string ?? queue["queue"]?.string ?? "")]
+                    + states.map { .init(counts[$0]?.int64.map { Format.count($0) } ?? "") }
+                    + [.init(queue["paused"]?.bool == true ? "paused" : "", .yellow)])
+        }
+        if table.rows.isEmpty { return session.talk("No queue has been used yet.") }
+        table.print(to: session.terminal)
+    }
+}
+
+/// `pawl hosts`: who serves this database.
+struct HostsCommand: ClientCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "hosts",
+        abstract: "List the hosts that serve this database.",
+        discussion: """
+            EXAMPLES
+              pawl hosts
+              pawl hosts --json
+              pawl hosts --server http://other:7070
+            """)
+
+    @OptionGroup var connection: ConnectionOptions
+
+    func execute(_ session: ClientSession) throws {
+        let answer = try session.get("/api/v1/hosts")
+        if session.wantsJSON { return session.printJSON(answer) }
+        var table = Table([
+            .init(title: "HOST", importance: 10), .init(title: "STATE", importance: 9),
+            .init(title: "RUNNING", importance: 8, alignsRight: true),
+            .init(title: "SLOTS", importance: 6, alignsRight: true),
+            .init(title: "PID", importance: 4, alignsRight: true), .init(title: "VERSION", importance: 5),
+            .init(title: "STARTED", importance: 6), .init(title: "HEARTBEAT", importance: 7),
+        ])
+        let now = wallMicroseconds()
+        for host in answer["items"]?.array ?? [] {
+            table.rows.append([
+                .init(host["name"]?.string ?? host["id"]?.string ?? ""), .init(host["state"]?.string ?? ""),
+                .init(host["running"]?.int64.map(String.init) ?? ""),
+                .init(host["slots"]?.int64.map(String.init) ?? ""),
+                .init(host["pid"]?.int64.map(String.init) ?? ""), .init(host["version"]?.string ?? ""),
+                .init(Format.relative(host["started_at"]?.string, now: now)),
+                .init(Format.relative((host["heartbeat_at"] ?? host["last_heartbeat_at"])?.string, now: now)),
+            ])
+        }
+        table.print(to: session.terminal)
+    }
+}

@@ -1,0 +1,192 @@
+import ArgumentParser
+
+/// `pawl run`: enqueues one run of a job, and waits for its end if asked to.
+struct RunCommand: ClientCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Run a job.",
+        discussion: """
+            Prints the run's id. With --wait it follows the run instead, prints its result as JSON, and exits with its \
+            outcome: 0 succeeded, 1 failed, 3 cancelled or terminated, 124 not finished in time.
+
+            EXAMPLES
+              pawl run csv.to_jsonl --arg path=in.csv --arg output=out.jsonl --wait
+              pawl run text.stats --args @arguments.json --priority 10 --label customer=42
+              pawl run mail.send --arg to=a@example.org --arg retries:=3 --run-at 2027-01-01T08:00:00Z
+            """)
+
+    @OptionGroup var connection: ConnectionOptions
+
+    @Argument(help: "The job to run; `pawl jobs` lists them.")
+    var job: String?
+
+    @Option(
+        name: .customLong("arg"), help: ArgumentHelp("One argument: name=text, or name:=json.", valueName: "name=value")
+    )
+    var members: [String] = []
+
+    @Option(
+        name: .customLong("args"),
+        help: ArgumentHelp(
+            "All arguments: JSON, @FILE, or - for standard input. --arg is set on top.", valueName: "json"))
+    var arguments: String?
+
+    @OptionGroup(title: "How to run it") var settings: RunSettings
+
+    @Option(
+        name: .customLong("idempotency-key"),
+        help: ArgumentHelp("Repeating the command with the same key makes no second run.", valueName: "key"))
+    var idempotencyKey: String?
+
+    @OptionGroup var waiting: WaitOptions
+
+    func execute(_ session: ClientSession) throws {
+        var body = JSONValue.members(["job": .string(try self.waiting.argument(self.job, named: "job"))])
+        if let arguments = try ArgumentsBuilder.build(whole: self.arguments, members: self.members) {
+            body = body.setting("args", to: arguments)
+        }
+        for (name, value) in try self.settings.fields() { body = body.setting(name, to: value) }
+
+        var headers: [(name: String, value: String)] = []
+        if let key = self.idempotencyKey {
+            headers.append(("Idempotency-Key", JSONValue.string(key).compact))
+        }
+        let answer = try session.send("POST", "/api/v1/runs", body, headers: headers)
+        let run = RunRecord(json: answer.json)
+        session.talk(
+            "\(session.terminal.isUnicode ? "→" : "->") \(run.name) \(run.state)"
+                + (run.queue.isEmpty ? "" : " on \(run.queue)")
+                + (answer.status == 201 ? "" : " (made before, by the same key)"))
+        if let timeout = self.waiting.timeout {
+            session.talk("  \(run.id)")
+            try session.waitAndReport(run.id, timeout: timeout.milliseconds, quiet: self.waiting.quiet)
+        } else if session.wantsJSON {
+            session.printJSON(run.json)
+        } else {
+            session.terminal.out.writeLine(run.id)
+        }
+    }
+
+    func validate() throws {
+        try self.settings.check()
+        _ = try self.waiting.argument(self.job, named: "job")
+    }
+}
+
+/// The settings of a run that `run` and `retry` share.
+struct RunSettings: ParsableArguments {
+    @Option(help: "The queue to wait in.")
+    var queue: String?
+
+    @Option(help: "Higher runs first; 0 is usual.")
+    var priority: Int?
+
+    @Option(name: .customLong("run-at"), help: ArgumentHelp("Not before this time (RFC 3339).", valueName: "time"))
+    var runAt: String?
+
+    @Option(help: ArgumentHelp("Not before this long from now: 500ms, 30s, 10m, 6h, 2d.", valueName: "duration"))
+    var delay: String?
+
+    @Option(help: "How often to try at most.")
+    var attempts: Int?
+
+    @Option(help: ArgumentHelp("How long one attempt may take: 30s, 10m.", valueName: "duration"))
+    var timeout: String?
+
+    @Option(help: "A title for lists.")
+    var title: String?
+
+    @Option(name: .customLong("label"), help: ArgumentHelp("A label to find the run by.", valueName: "name=value"))
+    var labels: [String] = []
+
+    func check() throws {
+        if self.runAt != nil, self.delay != nil { throw ValidationError("--run-at and --delay exclude each other.") }
+        for (name, value) in [("--delay", self.delay), ("--timeout", self.timeout)] {
+            if let value, Format.parseDuration(value) == nil {
+                throw ValidationError("\"\(value)\" is no duration for \(name): write 500ms, 30s, 10m, 6h or 2d.")
+            }
+        }
+        for label in self.labels where !label.contains("=") || label.hasPrefix("=") {
+            throw ValidationError("\"\(label)\" is no label: write name=value.")
+        }
+    }
+
+    /// The members of a request's body that stand for what was given.
+    func fields() throws(ClientFailure) -> [(String, JSONValue)] {
+        var fields: [(String, JSONValue)] = []
+        if let queue { fields.append(("queue", .string(queue))) }
+        if let priority { fields.append(("priority", .int(priority))) }
+        if let runAt { fields.append(("run_at", .string(runAt))) }
+        if let delay = self.delay.flatMap(Format.parseDuration) { fields.append(("delay_ms", .int(delay))) }
+        if let attempts { fields.append(("attempts", .int(attempts))) }
+        if let timeout = self.timeout.flatMap(Format.parseDuration) { fields.append(("timeout_ms", .int(timeout))) }
+        if let title { fields.append(("title", .string(title))) }
+        if !self.labels.isEmpty {
+            var object = JSONValue.object([])
+            for label in self.labels {
+                let parts = label.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+                object = object.setting(String(parts[0]), to: .string(String(parts[1])))
+            }
+            fields.append(("labels", object))
+        }
+        return fields
+    }
+}
+
+/// Whether to wait for the end, and how long.
+struct WaitOptions: ParsableArguments {
+    /// What `--wait` was given.
+    enum Wish: ExpressibleByArgument, CustomStringConvertible {
+        case untilTheEnd
+        case atMost(milliseconds: Int64)
+        /// Something that is no duration.
+        case word(String)
+
+        init(argument: String) {
+            self = Format.parseDuration(argument).map { .atMost(milliseconds: $0) } ?? .word(argument)
+        }
+
+        var description: String { "until the end" }
+    }
+
+    /// How long to wait for a run.
+    struct Limit: ExpressibleByArgument {
+        /// Nil for as long as it takes.
+        let milliseconds: Int64?
+        init(milliseconds: Int64?) { self.milliseconds = milliseconds }
+        init?(argument: String) {
+            guard let milliseconds = Format.parseDuration(argument) else { return nil }
+            self.milliseconds = milliseconds
+        }
+    }
+
+    @Option(
+        name: .customLong("wait"), defaultAsFlag: Wish.untilTheEnd, parsing: .next,
+        help: ArgumentHelp(
+            "Follow the run to its end; with a value no longer than that: --wait=30s.", valueName: "duration"))
+    var wish: Wish?
+
+    @Flag(help: "No progress while waiting.")
+    var quiet = false
+
+    /// Nil when nobody wants to wait.
+    var timeout: Limit? {
+        switch self.wish {
+        case nil: nil
+        case .atMost(let milliseconds): Limit(milliseconds: milliseconds)
+        case .untilTheEnd, .word: Limit(milliseconds: nil)
+        }
+    }
+
+    /// `--wait` takes a value or none, so the parser hands it the word that follows: in `pawl run --wait JOB` that is the
+    /// job. Gives such a word back to the argument that is missing.
+    /// - Returns: the argument; throws when it is still missing, or the word is neither.
+    func argument(_ given: String?, named name: String) throws -> String {
+        if case .word(let word) = self.wish {
+            if given == nil { return word }
+            throw ValidationError("\"\(word)\" is no duration for --wait: write --wait=30s or --wait=10m.")
+        }
+        guard let given else { throw ValidationError("Missing expected argument '<\(name)>'") }
+        return given
+    }
+}

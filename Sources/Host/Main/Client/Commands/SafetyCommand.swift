@@ -1,0 +1,125 @@
+import ArgumentParser
+
+/// `pawl safety`: what is wrong, and what can be done about it.
+struct SafetyCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "safety",
+        abstract: "Health, cleanup of stale runs, forced termination.",
+        discussion: """
+            EXAMPLES
+              pawl safety
+              pawl safety cleanup-stale --older 6h --dry-run
+              pawl safety terminate csv.to_jsonl#1234
+            """,
+        subcommands: [Health.self, CleanupStale.self, Terminate.self], defaultSubcommand: Health.self)
+
+    struct Health: ClientCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Report whether anything needs attention. Exit code 1 if so.")
+        @OptionGroup var connection: ConnectionOptions
+
+        func execute(_ session: ClientSession) throws {
+            let answer = try session.get("/api/v1/safety/health")
+            let verdict = answer["verdict"]?.string ?? "unknown"
+            if session.wantsJSON {
+                session.printJSON(answer)
+            } else {
+                let out = session.terminal.out
+                let good = Self.good(verdict)
+                out.writeLine(out.paint(verdict, good ? .green : .red))
+                for check in answer["checks"]?.array ?? [] {
+                    let state = check["ok"]?.bool.map { $0 ? "ok" : "attention" } ?? check["status"]?.string ?? ""
+                    let name = check["name"]?.string ?? ""
+                    let detail = check["detail"]?.string ?? ""
+                    out.writeLine(
+                        "  " + out.paint(state.padded(to: 10), Self.good(state) ? .green : .red) + " "
+                            + Table.printable(name.padded(to: 16)) + " " + Table.printable(detail))
+                }
+            }
+            if !Self.good(verdict) { throw ClientExit.failed.code }
+        }
+
+        static func good(_ word: String) -> Bool { ["ok", "healthy", "pass", "good"].contains(word) }
+    }
+
+    struct CleanupStale: ClientCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "cleanup-stale",
+            abstract: "End runs that have been running for too long.",
+            discussion: """
+                Shows its plan first: how many runs, which, for how long. Nothing happens before you agree, or say --yes.
+
+                EXAMPLES
+                  pawl safety cleanup-stale --dry-run
+                  pawl safety cleanup-stale --older 2h
+                  pawl safety cleanup-stale --older 6h --yes
+                """)
+        @OptionGroup var connection: ConnectionOptions
+        @Option(help: ArgumentHelp("Running for at least this long; 6h unless told.", valueName: "duration"))
+        var older: WaitOptions.Limit?
+        @Flag(name: .customLong("dry-run"), help: "Show the plan and stop.") var dryRun = false
+        @Flag(help: "Do not ask.") var yes = false
+
+        func execute(_ session: ClientSession) throws {
+            var body = JSONValue.object([])
+            if let older = self.older?.milliseconds { body = body.setting("older_than_ms", to: .int(older)) }
+            let plan = try session.send(
+                "POST", "/api/v1/safety/cleanup-stale", body.setting("dry_run", to: .bool(true))
+            ).json
+            let count = plan["count"]?.int64 ?? 0
+            if session.wantsJSON && (self.dryRun || count == 0) { return session.printJSON(plan) }
+            self.show(plan, count, session)
+            if self.dryRun || count == 0 { return }
+            if try !self.yes && !session.confirm("End \(count == 1 ? "this run" : "these \(count) runs")?") {
+                session.talk("Nothing was changed.")
+                return
+            }
+            // The plan's own token, so that what was shown is what is done.
+            if let token = plan["plan"]?.string { body = body.setting("plan", to: .string(token)) }
+            let answer = try session.send("POST", "/api/v1/safety/cleanup-stale", body).json
+            if session.wantsJSON { return session.printJSON(answer) }
+            let done = (answer["count"] ?? answer["cleaned"])?.int64 ?? count
+            session.terminal.out.writeLine("\(done) \(done == 1 ? "run" : "runs") ended")
+        }
+
+        private func show(_ plan: JSONValue, _ count: Int64, _ session: ClientSession) {
+            session.talk(count == 0 ? "No run is stale." : "\(count) stale \(count == 1 ? "run" : "runs"):")
+            let now = wallMicroseconds()
+            for item in plan["sample"]?.array ?? [] {
+                let run = RunRecord(json: item)
+                let time = Format.elapsed(run.startedAt, nil, now: now).map {
+                    "running for \(Format.span(milliseconds: $0))"
+                }
+                session.talk("  \(run.name)  \(time ?? "")  \(run.id)")
+            }
+            let shown = Int64(plan["sample"]?.array?.count ?? 0)
+            if count > shown { session.talk("  and \(count - shown) more") }
+        }
+    }
+
+    struct Terminate: ClientCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "End one run by force, recorded as an emergency.",
+            discussion: """
+                EXAMPLES
+                  pawl safety terminate @last
+                  pawl safety terminate csv.to_jsonl#1234 --reason "holds a lock"
+                  pawl safety terminate csv.to_jsonl#1234 --grace 0s
+                """)
+        @OptionGroup var connection: ConnectionOptions
+        @Argument(help: "The run: its id, JOB#NUMBER, @last or @last-failed.") var run: String
+        @Option(help: "Why; kept with the run.") var reason: String?
+        @Option(help: ArgumentHelp("How long the handler may take to end by itself.", valueName: "duration"))
+        var grace: WaitOptions.Limit?
+
+        func execute(_ session: ClientSession) throws {
+            let id = try session.resolve(self.run)
+            let body = JSONValue.members([
+                "reason": self.reason.map(JSONValue.string), "grace_ms": self.grace?.milliseconds.map(JSONValue.int),
+            ])
+            let answer = try session.send("POST", "/api/v1/safety/terminate/\(id)", body).json
+            if session.wantsJSON { return session.printJSON(answer) }
+            session.terminal.out.writeLine("\(id)\t\((answer["run"] ?? answer)["state"]?.string ?? "told to end")")
+        }
+    }
+}

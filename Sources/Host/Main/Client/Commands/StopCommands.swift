@@ -1,0 +1,155 @@
+import ArgumentParser
+
+/// `pawl cancel`: asks runs to end.
+struct CancelCommand: ClientCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "cancel",
+        abstract: "Ask runs to end.",
+        discussion: """
+            A waiting run is cancelled at once. A running one is told, has its grace period to clean up, and is ended by \
+            force after that.
+
+            EXAMPLES
+              pawl cancel @last
+              pawl cancel csv.to_jsonl#1234 --reason "wrong input"
+              pawl cancel run_0000000000001 run_0000000000002 --grace 30s
+            """)
+
+    @OptionGroup var connection: ConnectionOptions
+
+    @Argument(help: "The runs: ids, JOB#NUMBER, @last or @last-failed.")
+    var runs: [String]
+
+    @OptionGroup var stopping: StopOptions
+
+    func execute(_ session: ClientSession) throws { try self.stopping.stop(self.runs, "cancel", session) }
+}
+
+/// `pawl terminate`: ends runs by force.
+struct TerminateCommand: ClientCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "terminate",
+        abstract: "End runs by force, with all their processes.",
+        discussion: """
+            The handler is told and gets SIGTERM at once; after the grace period its whole process tree is killed. The run \
+            counts as ended only when no process of it is left.
+
+            EXAMPLES
+              pawl terminate @last
+              pawl terminate csv.to_jsonl#1234 --grace 0s
+              pawl terminate csv.to_jsonl#1234 --reason "holds a lock" --grace 2s
+            """)
+
+    @OptionGroup var connection: ConnectionOptions
+
+    @Argument(help: "The runs: ids, JOB#NUMBER, @last or @last-failed.")
+    var runs: [String]
+
+    @OptionGroup var stopping: StopOptions
+
+    func execute(_ session: ClientSession) throws { try self.stopping.stop(self.runs, "terminate", session) }
+}
+
+/// What `cancel` and `terminate` share.
+struct StopOptions: ParsableArguments {
+    @Option(help: "Why; kept with the run.")
+    var reason: String?
+
+    @Option(
+        help: ArgumentHelp("How long the handler may take to end by itself: 0s, 500ms, 30s.", valueName: "duration"))
+    var grace: WaitOptions.Limit?
+
+    func stop(_ references: [String], _ verb: String, _ session: ClientSession) throws {
+        let ids = try references.map(session.resolve)
+        var worst: ClientFailure?
+        for id in ids {
+            let body = JSONValue.members([
+                "reason": self.reason.map(JSONValue.string), "grace_ms": self.grace?.milliseconds.map(JSONValue.int),
+            ])
+            do {
+                let answer = try session.send("POST", "/api/v1/runs/\(id)/\(verb)", body).json
+                if session.wantsJSON {
+                    session.printJSON(answer)
+                } else {
+                    session.terminal.out.writeLine("\(id)\t\(Self.words(answer, verb))")
+                }
+            } catch {
+                // One that cannot be stopped must not keep the others running.
+                session.terminal.report(error)
+                worst = worst ?? error
+            }
+        }
+        if let worst { throw worst.exit.code }
+    }
+
+    private static func words(_ answer: JSONValue, _ verb: String) -> String {
+        let run = answer["run"] ?? answer
+        let state = run["state"]?.string ?? ""
+        if answer["changed"]?.bool == false { return "\(state) already" }
+        return state == "running" ? "running, told to end" : state.isEmpty ? verb : state
+    }
+}
+
+/// `pawl retry`: runs again what has ended.
+struct RetryCommand: ClientCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "retry",
+        abstract: "Run a finished run again, as a new run.",
+        discussion: """
+            The new run has the arguments of the old one; --set-arg changes single ones. Prints the new run's id.
+
+            EXAMPLES
+              pawl retry @last-failed
+              pawl retry csv.to_jsonl#1234 --set-arg path=fixed.csv --wait
+              pawl retry csv.to_jsonl#1234 --priority 10 --attempts 1
+            """)
+
+    @OptionGroup var connection: ConnectionOptions
+
+    @Argument(help: "The run: its id, JOB#NUMBER, @last or @last-failed.")
+    var run: String?
+
+    @Option(
+        name: .customLong("set-arg"),
+        help: ArgumentHelp("Change one argument: name=text, or name:=json.", valueName: "name=value"))
+    var changes: [String] = []
+
+    @Option(help: "The queue to wait in.")
+    var queue: String?
+
+    @Option(help: "Higher runs first.")
+    var priority: Int?
+
+    @Option(help: "How often to try at most.")
+    var attempts: Int?
+
+    @OptionGroup var waiting: WaitOptions
+
+    func validate() throws { _ = try self.waiting.argument(self.run, named: "run") }
+
+    func execute(_ session: ClientSession) throws {
+        let id = try session.resolve(self.waiting.argument(self.run, named: "run"))
+        var overrides: JSONValue?
+        for change in self.changes {
+            let (name, value) = try ArgumentsBuilder.member(change)
+            overrides = (overrides ?? .object([])).setting(name, to: value)
+        }
+        let body = JSONValue.members([
+            "data_overrides": overrides, "queue": self.queue.map(JSONValue.string),
+            "priority": self.priority.map(JSONValue.int), "attempts": self.attempts.map(JSONValue.int),
+        ])
+        let answer = try session.send("POST", "/api/v1/runs/\(id)/retry", body).json
+        guard let new = answer["new_run_id"]?.string ?? answer["run"]?["id"]?.string ?? answer["id"]?.string else {
+            throw ClientFailure(exit: .bug, message: "The server did not say which run is the new one.")
+        }
+        session.talk("\(session.terminal.isUnicode ? "→" : "->") a new run, retry of \(id)")
+        if let timeout = self.waiting.timeout {
+            session.talk("  \(new)")
+            try session.waitAndReport(new, timeout: timeout.milliseconds, quiet: self.waiting.quiet)
+        } else if session.wantsJSON {
+            session.printJSON(answer)
+        } else {
+            session.terminal.out.writeLine(new)
+        }
+    }
+}

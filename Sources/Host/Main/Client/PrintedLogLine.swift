@@ -1,0 +1,38 @@
+/// One line of a run's log.
+struct PrintedLogLine {
+    let json: JSONValue
+
+    var sequence: Int64? { self.json["seq"]?.int64 ?? self.json["seq"]?.string.flatMap { Int64($0) } }
+
+    /// "12:04:05.123 WARNING message key=value", for a stream with or without colour.
+    func text(_ terminal: Terminal, _ stream: Terminal.Stream) -> String {
+        let level = self.json["level"]?.string ?? ""
+        let ink: Terminal.Ink? =
+            switch level {
+            case "error": .red
+            case "warning": .yellow
+            case "debug": .dim
+            default: nil
+            }
+        var line = stream.paint(Format.clock(self.json["time"]?.string ?? ""), .dim)
+        line += " " + stream.paint(level.uppercased().padded(to: 7), ink)
+        let source = self.json["stream"]?.string ?? ""
+        if source == "stdout" || source == "stderr" || source == "host" { line += " [\(source)]" }
+        if let stage = self.json["stage"]?.string, !stage.isEmpty { line += " \(Table.printable(stage)):" }
+        line += " " + Table.printable(self.json["message"]?.string ?? "")
+        if let fields = self.json["fields"]?.object {
+            for field in fields {
+                let value = field.value.string ?? field.value.compact
+                line += " " + stream.paint("\(Table.printable(field.name))=\(Table.printable(value))", .dim)
+            }
+        }
+        return line
+    }
+}
+
+extension String {
+    /// The text with spaces up to that many characters.
+    func padded(to width: Int) -> String {
+        self + String(repeating: " ", count: max(0, width - self.count))
+    }
+}

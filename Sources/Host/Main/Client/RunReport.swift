@@ -1,0 +1,164 @@
+/// One run in full, as labelled lines.
+struct RunReport {
+    let run: RunRecord
+    let attempts: [JSONValue]
+    let terminal: Terminal
+
+    func print() {
+        let out = self.terminal.out
+        let sign = StateSign(state: self.run.state)
+        let now = wallMicroseconds()
+        out.writeLine(
+            out.paint(sign.text(unicode: self.terminal.isUnicode), sign.ink) + "  " + out.paint(self.run.name, .bold)
+                + (self.run.title.map { "  " + Table.printable($0) } ?? ""))
+        self.line("id", self.run.id)
+        self.line(
+            "queue", self.run.queue + (self.run.json["priority"]?.int64.map { $0 == 0 ? "" : ", priority \($0)" } ?? "")
+        )
+        self.line("description", self.run.json["description"]?.string)
+        self.line("labels", self.labels(self.run.json["labels"]))
+        self.line("created", self.time(self.run.createdAt, now))
+        if !self.run.isFinished, self.run.state != "running" { self.line("due", self.time(self.run.runAt, now)) }
+        self.line("started", self.time(self.run.startedAt, now))
+        self.line("finished", self.time(self.run.finishedAt, now))
+        if self.run.startedAt != nil, let span = Format.elapsed(self.run.startedAt, self.run.finishedAt, now: now) {
+            self.line("duration", Format.span(milliseconds: span))
+        }
+        self.line("host", self.run.host)
+        self.line("retry of", self.run.json["retry_of"]?.string)
+        self.line("schedule", self.run.json["schedule_id"]?.string)
+        if let progress = self.run.progress {
+            self.line("progress", (progress.line ?? "") + (progress.percent.map { ", \(Int($0))%" } ?? ""))
+            self.line(
+                "counters", progress.counters.map { "\($0.kind) \(Format.count($0.count))" }.joined(separator: ", "))
+        }
+        if self.run.state != "succeeded" { self.line("error", self.run.errorLine, .red) }
+        self.block("args", self.run.json["args"])
+        self.block("result", self.run.json["result"])
+        for attempt in self.attempts { self.print(attempt: attempt, now: now) }
+    }
+
+    private func print(attempt: JSONValue, now: Int64) {
+        let out = self.terminal.out
+        let number = (attempt["attempt"] ?? attempt["number"])?.int64 ?? 0
+        let outcome = attempt["outcome"]?.string ?? "running"
+        let reason = attempt["reason"]?.string.map { " (\($0))" } ?? ""
+        out.writeLine()
+        out.writeLine(out.paint("attempt \(number)", .bold) + "  " + out.paint(outcome + reason, self.ink(outcome)))
+        let started = attempt["started_at"]?.string
+        let ended = attempt["ended_at"]?.string ?? attempt["finished_at"]?.string
+        self.line("started", self.time(started, now))
+        if let span = Format.elapsed(started, ended, now: now) {
+            self.line("duration", Format.span(milliseconds: span))
+        }
+        self.line("host", attempt["host"]?.string)
+        self.line("pid", attempt["pid"]?.int64.map(String.init))
+        self.line("version", attempt["version"]?.string.map { String($0.prefix(12)) })
+        self.line("exit", self.exit(attempt))
+        self.line("sentence", attempt["sentence"]?.string)
+        self.line("error", RunRecord(json: attempt).errorLine, .red)
+        self.line("resources", self.resources(attempt["resources"]))
+        self.crash(attempt["crash"]?.present)
+        if let ladder = attempt["ladder"]?.array, !ladder.isEmpty {
+            let steps = ladder.compactMap { step -> String? in
+                guard let name = step["name"]?.string ?? step["step"]?.string else { return nil }
+                return name + ((step["at_ms"]?.int64).map { " at \(Format.span(milliseconds: $0))" } ?? "")
+            }
+            self.line("kill ladder", steps.joined(separator: self.terminal.isUnicode ? " → " : " -> "))
+        }
+        if let survivors = attempt["survivors_killed"]?.int64, survivors > 0 {
+            self.line("survivors", "\(survivors) left-over processes killed")
+        }
+    }
+
+    private func exit(_ attempt: JSONValue) -> String? {
+        if let signal = attempt["signal"]?.present {
+            return "signal " + (signal.string ?? signal.int64.map { Self.signalName($0) } ?? signal.compact)
+        }
+        return attempt["exit_code"]?.int64.map { "code \($0)" }
+    }
+
+    private func resources(_ resources: JSONValue?) -> String? {
+        guard let resources, resources.object != nil else { return nil }
+        var parts: [String] = []
+        func milliseconds(_ name: String) -> Int64? {
+            resources["\(name)_ms"]?.int64 ?? resources["\(name)_us"]?.int64.map { $0 / 1_000 }
+        }
+        if let user = milliseconds("user_cpu") ?? milliseconds("cpu_user") {
+            parts.append("cpu \(Format.span(milliseconds: user)) user")
+        }
+        if let system = milliseconds("system_cpu") ?? milliseconds("cpu_system") {
+            parts.append("\(Format.span(milliseconds: system)) system")
+        }
+        if let rss = resources["max_rss_bytes"]?.int64 { parts.append("memory \(Format.bytes(rss)) peak") }
+        let faults = (resources["minor_faults"]?.int64 ?? 0) + (resources["major_faults"]?.int64 ?? 0)
+        if faults > 0 { parts.append("\(Format.count(faults)) page faults") }
+        let voluntary = resources["voluntary_switches"]?.int64 ?? 0
+        let involuntary = resources["involuntary_switches"]?.int64 ?? 0
+        if voluntary + involuntary > 0 { parts.append("\(Format.count(voluntary + involuntary)) context switches") }
+        return parts.isEmpty ? nil : parts.joined(separator: ", ")
+    }
+
+    private func crash(_ crash: JSONValue?) {
+        guard let crash, crash.object != nil else { return }
+        var words: [String] = []
+        if let signal = crash["signal"]?.present {
+            words.append(signal.string ?? signal.int64.map { Self.signalName($0) } ?? "")
+        }
+        if let address = crash["address"]?.present { words.append("at address \(Self.hex(address))") }
+        if let pc = crash["pc"]?.present { words.append("pc \(Self.hex(pc))") }
+        if let thread = crash["thread_name"]?.string ?? crash["thread"]?.string { words.append("thread \(thread)") }
+        self.line("crash", words.joined(separator: ", "), .red)
+        for frame in (crash["frames"]?.array ?? []).prefix(16) {
+            self.line("", frame.string ?? (frame.int64.map { _ in Self.hex(frame) } ?? frame.compact))
+        }
+    }
+
+    private static func hex(_ value: JSONValue) -> String {
+        if let text = value.string { return text }
+        guard case .number(let digits) = value, let number = UInt64(digits) else { return value.compact }
+        return "0x" + String(number, radix: 16)
+    }
+
+    /// Names of the signals of Linux that end a process in practice (signal(7)).
+    static func signalName(_ number: Int64) -> String {
+        let names: [Int64: String] = [
+            1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE",
+            9: "SIGKILL", 11: "SIGSEGV", 13: "SIGPIPE", 14: "SIGALRM", 15: "SIGTERM", 24: "SIGXCPU", 25: "SIGXFSZ",
+            31: "SIGSYS",
+        ]
+        return names[number] ?? "\(number)"
+    }
+
+    private func ink(_ outcome: String) -> Terminal.Ink? {
+        switch outcome {
+        case "succeeded": .green
+        case "running": .blue
+        case "cancelled", "terminated", "snoozed": .dim
+        default: .red
+        }
+    }
+
+    private func labels(_ labels: JSONValue?) -> String? {
+        let pairs = (labels?.object ?? []).map { "\($0.name)=\($0.value.string ?? $0.value.compact)" }
+        return pairs.isEmpty ? nil : pairs.joined(separator: ", ")
+    }
+
+    private func time(_ time: String?, _ now: Int64) -> String? {
+        time.map { "\($0)  (\(Format.relative($0, now: now)))" }
+    }
+
+    private func line(_ label: String, _ text: String?, _ ink: Terminal.Ink? = nil) {
+        guard let text, !text.isEmpty else { return }
+        let out = self.terminal.out
+        out.writeLine("  " + out.paint(label.padded(to: 12), .dim) + " " + out.paint(Table.printable(text), ink))
+    }
+
+    private func block(_ label: String, _ value: JSONValue?) {
+        guard let value = value?.present, value != .object([]) else { return }
+        let compact = value.compact
+        if compact.count <= 100 { return self.line(label, compact) }
+        self.line(label, "(\(Format.count(Int64(compact.utf8.count))) bytes)")
+        for text in value.pretty.split(separator: "\n") { self.terminal.out.writeLine("    " + text) }
+    }
+}
