@@ -74,6 +74,7 @@ struct ConnectionOptions: Equatable {
             parameters["hostaddr"] = endpoint.address ?? ""
             parameters["port"] = endpoint.port ?? ""
         }
+        if let database = configuration.database { parameters["dbname"] = database }
         if let attributes { parameters["target_session_attrs"] = attributes }
         parameters["application_name"] = configuration.applicationName
         parameters["client_encoding"] = "UTF8"

@@ -4,6 +4,9 @@ package struct PostgresConfiguration: Sendable {
     /// from the `PG*` environment variables and libpq's defaults; the empty string means exactly those.
     package var connectionString: String
 
+    /// Replaces the database name of `connectionString`; nil leaves it.
+    package var database: String?
+
     /// Shown in `pg_stat_activity.application_name`. A name in `connectionString` or `PGAPPNAME` does not override it.
     package var applicationName: String
 
@@ -16,16 +19,19 @@ package struct PostgresConfiguration: Sendable {
 
     /// - Parameters:
     ///   - connectionString: as above; default: environment and libpq defaults.
+    ///   - database: default: that of the string.
     ///   - applicationName: default `pawl`.
     ///   - connectTimeout: default 5 s.
     ///   - sessionSettings: default none.
     package init(
         connectionString: String = "",
+        database: String? = nil,
         applicationName: String = "pawl",
         connectTimeout: Duration = .seconds(5),
         sessionSettings: [String: String] = [:]
     ) {
         self.connectionString = connectionString
+        self.database = database
         self.applicationName = applicationName
         self.connectTimeout = connectTimeout
         self.sessionSettings = sessionSettings
