@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/types.h>
 
@@ -75,6 +76,11 @@ typedef struct {
 pid_t linux_spawn(const linux_spawn_request *request);
 
 // MARK: Descriptors
+
+/// O_PATH and O_TMPFILE of open(2), which need _GNU_SOURCE before the first system header. The kernel's values; O_TMPFILE
+/// has to be combined with O_DIRECTORY, whose number depends on the machine.
+#define LINUX_O_PATH 010000000
+#define LINUX_O_TMPFILE_BIT 020000000
 
 /// memfd_create(2): an anonymous file in memory; `name` shows in /proc only. Returns the descriptor or -errno.
 int linux_memfd(const char *name);
