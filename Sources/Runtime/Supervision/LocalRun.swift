@@ -1,5 +1,5 @@
 package import JobCore
-package import UVLoop
+internal import UVLoop
 
 /// One attempt without a database: for authors who try a handler.
 package enum LocalRun {
