@@ -1,0 +1,67 @@
+"""A host with something of everything, for looking at the page."""
+
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
+
+from fake_host import Host, make_run, progress, stamp  # noqa: E402
+
+HOSTILE = '<img src=x onerror="document.title=`owned`"> & \u202etxt.exe'
+
+
+def line(seq, message, level="info", ago=3, **more):
+    return {"seq": seq, "time": stamp(ago), "level": level, "stream": "handler", "stage": None, "message": message, **more}
+
+
+def busy_host() -> Host:
+    host = Host()
+    args_schema = {
+        "type": "object", "required": ["path", "output"],
+        "properties": {
+            "path": {"type": "string", "description": "The file to read."},
+            "output": {"type": "string", "description": "The file to write."},
+            "delimiter": {"type": "string", "default": ",", "description": "One character between fields."},
+            "names": {"type": "array", "items": {"type": "string"}, "description": "Names of the fields, if there is no header."},
+            "header": {"type": "boolean"},
+        },
+    }
+    host.plugins = [
+        {"name": "csv", "file": "csv.so", "version": "3f5a" * 16, "label": "1.0.0", "state": "active", "error": None,
+         "handlers": [{"name": "csv.to_jsonl", "description": "Converts CSV into JSON Lines.", "args_schema": args_schema}]},
+        {"name": "mischief", "file": "mischief.so", "version": "9c01" * 16, "label": "1.0.0", "state": "active", "error": None,
+         "handlers": [{"name": f"mischief.{n}", "description": "", "args_schema": None}
+                      for n in ("noop", "sleep", "segv", "abort", "spin", "deaf", "escape", "flood", "hog", "exit", "fail")]},
+        {"name": "", "file": "broken.so", "version": "77" * 32, "label": "", "state": "rejected", "handlers": [],
+         "error": "dlopen: broken.so: undefined symbol: etl_load_v3"},
+    ]
+    host.schedules = [
+        {"id": "sch_1", "name": "nightly import", "job": "csv.to_jsonl", "kind": "cron", "expression": "30 2 * * *",
+         "timezone": "Europe/Berlin", "enabled": True, "next_at": stamp(-3600 * 5)},
+        {"id": "sch_2", "name": "pulse", "job": "mischief.noop", "kind": "interval", "interval_ms": 30000, "timezone": "UTC",
+         "enabled": True, "next_at": stamp(-12)},
+    ]
+    host.add(make_run(1240, state="running", title="UnicodeData.txt", attempt=1, started_at=stamp(7),
+                      progress=progress(21345, 34924, counters={"rows": 21345, "errors": 0}), host="demo-host"),
+             attempts=[{"attempt": 1, "outcome": None, "started_at": stamp(7), "pid": 4242, "host": "demo-host", "version": "3f5a" * 16}],
+             logs=[line(1, "reading /usr/share/unicode/UnicodeData.txt"), line(2, "15 fields"), line(3, "20,000 rows", ago=1)])
+    host.add(make_run(1239, "mischief.deaf", "running", attempt=2, started_at=stamp(95), queue="bulk", host="demo-host",
+                      progress=progress(1250, None, "Scanning", "files")),
+             logs=[line(1, "SIGTERM ignored", "warning"), line(2, HOSTILE, "error")])
+    host.add(make_run(1238, "mischief.segv", "failed", attempt=3, started_at=stamp(200), finished_at=stamp(199.2), outcome="crashed",
+                      reason="signal", error={"code": "crashed", "message": "SIGSEGV at address 0x0"}, host="demo-host"),
+             attempts=[{"attempt": n, "outcome": "crashed", "reason": "signal", "signal": "SIGSEGV", "started_at": stamp(230 - n * 10),
+                        "ended_at": stamp(229.4 - n * 10), "pid": 4000 + n, "host": "demo-host", "version": "9c01" * 16,
+                        "sentence": "The handler crashed: SIGSEGV at address 0x0.",
+                        "crash": {"signal": "SIGSEGV", "address": "0x0", "frames": ["mischief.so+0x1234", "pawl-zygote+0x88"]},
+                        "resources": {"user_cpu_us": 1200, "system_cpu_us": 800, "max_rss_bytes": 4_100_096, "minor_faults": 120, "major_faults": 0}}
+                       for n in (1, 2, 3)], logs=[line(1, "about to write to address 0", "warning")])
+    host.add(make_run(1237, "text.stats", "retrying", title=HOSTILE, attempt=1, started_at=stamp(30), run_at=stamp(-20), outcome="error",
+                      error={"code": "io", "message": "input.txt: No such file or directory"}))
+    host.add(make_run(1236, "mischief.spin", "cancelled", attempt=1, started_at=stamp(400), finished_at=stamp(391), outcome="terminated"))
+    host.add(make_run(1235, "csv.to_jsonl", "scheduled", run_at=stamp(-600)))
+    for number in range(1220, 1235):
+        host.add(make_run(number, "csv.to_jsonl", "succeeded", attempt=1, started_at=stamp(3000 - number), finished_at=stamp(2998.7 - number),
+                          outcome="succeeded", progress=progress(34924, 34924, counters={"rows": 34924}),
+                          result={"rows": 34924, "bytes": 4120331}, args={"path": "/usr/share/unicode/UnicodeData.txt", "delimiter": ";"}))
+    return host
