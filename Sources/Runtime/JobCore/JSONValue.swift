@@ -19,7 +19,7 @@ package indirect enum JSONValue: Equatable, Sendable {
     }
 
     /// Member of an object; nil for other kinds.
-    package subscript(key: String) -> JSONValue? {
+    package subscript(_ key: String) -> JSONValue? {
         guard case .object(let members) = self else { return nil }
         return members.last { $0.key == key }?.value
     }
