@@ -1,0 +1,8 @@
+import PluginKit
+
+@main
+struct TextStatsPlugin: Plugin {
+    static let name = "text-stats"
+    static let version = "1.0.0"
+    static var handlers: [any Handler] { TextStats() }
+}
