@@ -1,0 +1,92 @@
+package import JobCore
+
+/// A handler of a loaded plugin, to be registered as a job of its own name.
+package struct JobUpsert: Sendable, Hashable {
+    package var handler: String
+    package var description: String?
+    /// JSON Schema texts.
+    package var argsSchema: String?
+    package var resultSchema: String?
+    /// The handler's defaults.
+    package var limits: Limits
+
+    package init(
+        handler: String, description: String? = nil, argsSchema: String? = nil, resultSchema: String? = nil,
+        limits: Limits = Limits()
+    ) {
+        self.handler = handler
+        self.description = description
+        self.argsSchema = argsSchema
+        self.resultSchema = resultSchema
+        self.limits = limits
+    }
+}
+
+/// What people run and schedule: a handler with settings.
+package struct JobRow: Sendable, Hashable {
+    package var name: String
+    package var handler: String
+    package var plugin: String?
+    package var description: String?
+    package var argsSchema: String?
+    package var resultSchema: String?
+    package var queue: String
+    package var priority: Int32
+    /// Nil: the handler's, else the product's default.
+    package var attempts: Int?
+    package var backoff: BackoffPolicy?
+    /// The operator's limits.
+    package var limits: Limits
+    /// The handler's defaults, as its plugin last declared them.
+    package var handlerLimits: Limits
+    package var retentionDays: Int
+    package var createdAt: WallTime
+    package var updatedAt: WallTime
+    /// Grows with each change of the settings: the ETag.
+    package var revision: Int64
+    /// Runs of this job by state now; finished ones since ever. From counters.
+    package var counts: [RunState: Int64]
+    package var lastRunID: RunID?
+    package var lastState: RunState?
+    package var lastFinishedAt: WallTime?
+}
+
+package struct QueueRow: Sendable, Hashable {
+    package var name: String
+    package var isPaused: Bool
+    package var pausedAt: WallTime?
+    package var pauseReason: String?
+    package var createdAt: WallTime?
+    /// Runs by state now; finished ones since ever. From counters.
+    package var counts: [RunState: Int64]
+    /// When the oldest of the queued runs that are first in line was due; nil if none is queued.
+    package var oldestQueuedAt: WallTime?
+}
+
+package struct PluginVersionRow: Sendable, Hashable {
+    /// SHA-256 of the bytes, hexadecimal.
+    package var sha256: String
+    package var plugin: String
+    /// The author's label.
+    package var label: String?
+    package var abi: String?
+    package var sizeBytes: Int64
+    /// JSON text.
+    package var manifest: String?
+    package var firstSeenAt: WallTime
+    package var lastActiveAt: WallTime?
+
+    package init(
+        sha256: String, plugin: String, label: String? = nil, abi: String? = nil, sizeBytes: Int64 = 0,
+        manifest: String? = nil, firstSeenAt: WallTime = WallTime(micros: 0), lastActiveAt: WallTime? = nil
+    ) {
+        self.sha256 = sha256
+        self.plugin = plugin
+        self.label = label
+        self.abi = abi
+        self.sizeBytes = sizeBytes
+        self.manifest = manifest
+        self.firstSeenAt = firstSeenAt
+        self.lastActiveAt = lastActiveAt
+    }
+}

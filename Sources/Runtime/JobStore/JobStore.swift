@@ -1,0 +1,142 @@
+package import JobCore
+package import Logging
+package import Postgres
+package import UVLoop
+
+/// The rows of the product and the statements on them: the only way to the database for everybody above.
+///
+/// Four kinds of connections: claiming and settling (with planner switches of its own, so that no statistics can change
+/// the plan), COPY of log lines, LISTEN, and a pool for everything else. All of them come back by themselves after an
+/// outage; a call waits a few seconds for that and then throws `StoreError.unavailable`.
+///
+/// Everything that changes a run is guarded by run, attempt and the host's epoch in the statement itself, so that two
+/// hosts, or a host and an operator, can never both decide.
+@LoopActor
+package final class JobStore {
+    let logger: Logger
+    let delivery: PostgresLink
+    let copying: PostgresLink
+    let listening: PostgresLink
+    let pool: PostgresPool
+    var lanes = LaneBook()
+    var logTallies = LogTallies()
+    var heartbeats = HeartbeatRecord()
+    let zones: ZoneDatabase
+    private var isListening = false
+
+    /// Connects only after `start`.
+    /// - Parameters:
+    ///   - configuration: how to reach the database; its `sessionSettings` are kept, ours come on top.
+    ///   - readers: connections for enqueues and reads.
+    ///   - zoneDirectory: where the compiled time zones are.
+    package init(
+        configuration: PostgresConfiguration, logger: Logger, readers: Int = 3,
+        zoneDirectory: String = ZoneDatabase.systemDirectory
+    ) {
+        self.logger = logger
+        zones = ZoneDatabase(directory: zoneDirectory)
+        delivery = PostgresLink(
+            configuration.with(SessionSettings.delivery), name: "delivery", logger: logger)
+        copying = PostgresLink(configuration.with(SessionSettings.common), name: "copy", logger: logger)
+        listening = PostgresLink(configuration.with(SessionSettings.common), name: "listen", logger: logger)
+        pool = PostgresPool(configuration.with(SessionSettings.common), size: readers, logger: logger)
+    }
+
+    /// Begins to connect; returns at once. Call `migrate()` before anything else.
+    package func start() {
+        pool.start()
+        delivery.start()
+        copying.start()
+        listening.start()
+    }
+
+    /// Whether the database can be reached.
+    package var databaseState: PostgresLinkState { pool.state }
+
+    /// Called on the loop after each change of `databaseState`.
+    package var onDatabaseStateChange: (@LoopActor (PostgresLinkState) -> Void)? {
+        get { pool.onStateChange }
+        set { pool.onStateChange = newValue }
+    }
+
+    /// Finishes what is under way, a few seconds at most, and closes all connections.
+    package func shutdown() async {
+        await delivery.shutdown()
+        await copying.shutdown()
+        await listening.shutdown()
+        await pool.shutdown()
+    }
+
+    /// One trip to the database and back, for `/readyz`.
+    package func ping() async throws(StoreError) { _ = try await query(.ping) }
+
+    /// The database's clock.
+    package func databaseTime() async throws(StoreError) -> WallTime {
+        try await decoding { () throws in WallTime(micros: try await self.query(.databaseTime)[0].micros(0)) }
+    }
+}
+
+extension PGStatement {
+    static let ping = PGStatement(name: "ping", sql: "SELECT 1")
+    static let databaseTime = PGStatement(name: "database_time", sql: "SELECT clock_timestamp()")
+}
+
+/// Server settings of our sessions.
+enum SessionSettings {
+    /// `pawl.host` tells the wake-up trigger that this session wakes its own host without NOTIFY.
+    static let common = ["pawl.host": "on", "jit": "off", "timezone": "UTC"]
+    /// Plans of the claim and settle statements must not depend on statistics, which are always wrong for a queue.
+    static let delivery = common.merging([
+        "plan_cache_mode": "force_generic_plan", "enable_seqscan": "off", "enable_sort": "off",
+        "enable_hashjoin": "off", "enable_mergejoin": "off", "enable_bitmapscan": "off", "enable_material": "off",
+    ]) { $1 }
+}
+
+extension PostgresConfiguration {
+    func with(_ settings: [String: String]) -> PostgresConfiguration {
+        var copy = self
+        copy.sessionSettings.merge(settings) { $1 }
+        return copy
+    }
+}
+
+// MARK: - Errors
+
+extension JobStore {
+    func query(_ statement: PGStatement, _ parameters: [PGParameter] = []) async throws(StoreError) -> PGRows {
+        do throws(PostgresError) {
+            return try await pool.query(statement, parameters)
+        } catch {
+            throw StoreError(error)
+        }
+    }
+
+    func transaction(_ steps: [(PGStatement, [PGParameter])]) async throws(StoreError) -> [PGRows] {
+        do throws(PostgresError) {
+            return try await pool.transaction(steps)
+        } catch {
+            throw StoreError(error)
+        }
+    }
+
+    /// Runs `body` in an interactive transaction of the pool.
+    func withTransaction<T: Sendable>(
+        _ body: @LoopActor (PostgresConnection) async throws -> T
+    ) async throws(StoreError) -> T {
+        try await decoding { () throws in try await self.pool.withTransaction(body) }
+    }
+
+    /// Gives every error of `body` its place in `StoreError`. A cell that cannot be decoded means that statement and reader
+    /// do not belong together: the schema was changed by hand, or we made a mistake.
+    func decoding<T: Sendable>(_ body: @LoopActor () async throws -> T) async throws(StoreError) -> T {
+        do {
+            return try await body()
+        } catch let error as StoreError {
+            throw error
+        } catch let error as PostgresError {
+            throw StoreError(error)
+        } catch {
+            throw .database(PostgresError(kind: .protocol, message: "\(error)"))
+        }
+    }
+}

@@ -1,0 +1,112 @@
+package import JobCore
+
+/// A request to run a job. What is nil comes from the job's settings.
+package struct NewRun: Sendable {
+    package var job: String
+    /// JSON text, already known to be valid (`JSONText.check`); kept byte for byte.
+    package var args: String
+    package var queue: String?
+    /// Higher runs first.
+    package var priority: Int32?
+    /// Not before this time; in the past: at once. Not together with `delay`.
+    package var runAt: WallTime?
+    /// Not before this long from now, by the database's clock.
+    package var delay: Duration?
+    /// At most this many attempts, the first included; 1 to 1000.
+    package var attempts: Int?
+    package var backoff: BackoffPolicy?
+    /// Wall time of each attempt.
+    package var timeout: Duration?
+    package var title: String?
+    package var description: String?
+    package var labels: [String: String]
+    package var owner: String?
+    package var organization: String?
+    /// For 24 hours, a second run with the same key is the first one.
+    package var idempotencyKey: String?
+    /// What the request was (say, a hash of method, path, body and principal): another one under the same key is refused.
+    package var idempotencyFingerprint: String?
+    package var retryOf: RunID?
+    package var scheduleID: Int64?
+    package var plannedAt: WallTime?
+    /// Who asked: `api`, `cli`, `schedule`, `retry`, `sql`, `handler`.
+    package var trigger: String
+    /// W3C trace context of the request.
+    package var traceparent: String?
+
+    package init(
+        job: String, args: String = "{}", queue: String? = nil, priority: Int32? = nil, runAt: WallTime? = nil,
+        delay: Duration? = nil, attempts: Int? = nil, backoff: BackoffPolicy? = nil, timeout: Duration? = nil,
+        title: String? = nil, description: String? = nil, labels: [String: String] = [:], owner: String? = nil,
+        organization: String? = nil, idempotencyKey: String? = nil, idempotencyFingerprint: String? = nil,
+        retryOf: RunID? = nil, scheduleID: Int64? = nil, plannedAt: WallTime? = nil, trigger: String = "api",
+        traceparent: String? = nil
+    ) {
+        self.job = job
+        self.args = args
+        self.queue = queue
+        self.priority = priority
+        self.runAt = runAt
+        self.delay = delay
+        self.attempts = attempts
+        self.backoff = backoff
+        self.timeout = timeout
+        self.title = title
+        self.description = description
+        self.labels = labels
+        self.owner = owner
+        self.organization = organization
+        self.idempotencyKey = idempotencyKey
+        self.idempotencyFingerprint = idempotencyFingerprint
+        self.retryOf = retryOf
+        self.scheduleID = scheduleID
+        self.plannedAt = plannedAt
+        self.trigger = trigger
+        self.traceparent = traceparent
+    }
+}
+
+/// What became of a request.
+package struct Enqueued: Sendable, Hashable {
+    package var id: RunID
+    /// `queued` or `scheduled`; of an existing run, its state now.
+    package var state: RunState
+    /// The lane to wake.
+    package var queue: String
+    package var priority: Int32
+    /// True if the idempotency key was known: nothing new was made.
+    package var isReplay: Bool
+}
+
+/// What a retry does differently from the run it repeats.
+package struct RetryChanges: Sendable {
+    package var priority: Int32?
+    package var attempts: Int?
+    package var backoff: BackoffPolicy?
+    package var queue: String?
+    /// In place of the args; JSON text.
+    package var args: String?
+    /// A JSON object whose members replace those of the args, top level only. Not together with `args`.
+    package var dataOverrides: String?
+    /// Deletes the finished run with its attempts once the new one exists.
+    package var removeOriginal: Bool
+    package var runAt: WallTime?
+    /// See `NewRun.trigger`.
+    package var trigger: String
+
+    package init(
+        priority: Int32? = nil, attempts: Int? = nil, backoff: BackoffPolicy? = nil, queue: String? = nil,
+        args: String? = nil, dataOverrides: String? = nil, removeOriginal: Bool = false, runAt: WallTime? = nil,
+        trigger: String = "retry"
+    ) {
+        self.priority = priority
+        self.attempts = attempts
+        self.backoff = backoff
+        self.queue = queue
+        self.args = args
+        self.dataOverrides = dataOverrides
+        self.removeOriginal = removeOriginal
+        self.runAt = runAt
+        self.trigger = trigger
+    }
+}

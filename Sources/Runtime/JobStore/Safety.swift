@@ -1,0 +1,64 @@
+package import JobCore
+
+/// A run that has been running for too long.
+package struct StaleRun: Sendable, Hashable {
+    package var id: RunID
+    package var job: String
+    package var queue: String
+    package var attempt: Int
+    package var hostID: HostID?
+    package var startedAt: WallTime
+    package var runningFor: Duration
+}
+
+package enum StaleOutcome: String, Sendable {
+    /// The run ends `failed`, reason `stale`.
+    case fail
+    /// The run goes back to its queue; the attempt counts.
+    case retry
+}
+
+/// What the cleanup did with one run.
+package enum StaleAnswer: Sendable, Hashable {
+    case failed
+    case requeued
+    /// It ended or changed meanwhile: untouched.
+    case untouched
+}
+
+/// Figures for the safety report, from counters and small tables only.
+package struct SafetyCounts: Sendable, Hashable {
+    package var counts: [RunState: Int64]
+    /// Running for longer than the given limit.
+    package var stale: Int
+    package var silentHosts: Int
+    package var liveHosts: Int
+    package var pausedQueues: Int
+    package var overdueSchedules: Int
+    /// Age of the oldest snapshot that holds back cleaning, and who holds it.
+    package var oldestSnapshotAge: Duration?
+    package var oldestSnapshotHolder: String?
+}
+
+/// Finished runs of a time span.
+package struct StatsSummary: Sendable, Hashable {
+    package var since: WallTime
+    package var succeeded: Int64
+    package var failed: Int64
+    package var cancelled: Int64
+    /// Mean time from start to end of the runs that ended in this span.
+    package var meanRunTime: Duration?
+    package var perMinute: Double
+    /// Runs by state now.
+    package var counts: [RunState: Int64]
+}
+
+/// What `maintain()` did.
+package struct Maintenance: Sendable, Hashable {
+    package var deltasFolded: Int
+    package var partitionsMade: Int
+    package var partitionsDropped: Int
+    package var keysExpired: Int
+    /// False: another host was at it.
+    package var wasLeader: Bool
+}

@@ -1,0 +1,83 @@
+package import JobCore
+
+/// What a client says of a schedule, on creation and replacement.
+package struct ScheduleInput: Sendable, Hashable {
+    package var name: String?
+    package var job: String
+    package var spec: ScheduleSpec
+    /// IANA name.
+    package var timezone: String
+    /// JSON text.
+    package var args: String
+    package var queue: String?
+    package var priority: Int32?
+    package var attempts: Int?
+    package var timeout: Duration?
+    package var title: String?
+    package var description: String?
+    package var labels: [String: String]
+    package var owner: String?
+    package var startsAt: WallTime?
+    /// No firing after this time.
+    package var endsAt: WallTime?
+    /// No firing after this many.
+    package var maxRuns: Int?
+    package var isEnabled: Bool
+
+    package init(
+        name: String? = nil, job: String, spec: ScheduleSpec, timezone: String = "UTC", args: String = "{}",
+        queue: String? = nil, priority: Int32? = nil, attempts: Int? = nil, timeout: Duration? = nil,
+        title: String? = nil, description: String? = nil, labels: [String: String] = [:], owner: String? = nil,
+        startsAt: WallTime? = nil, endsAt: WallTime? = nil, maxRuns: Int? = nil, isEnabled: Bool = true
+    ) {
+        self.name = name
+        self.job = job
+        self.spec = spec
+        self.timezone = timezone
+        self.args = args
+        self.queue = queue
+        self.priority = priority
+        self.attempts = attempts
+        self.timeout = timeout
+        self.title = title
+        self.description = description
+        self.labels = labels
+        self.owner = owner
+        self.startsAt = startsAt
+        self.endsAt = endsAt
+        self.maxRuns = maxRuns
+        self.isEnabled = isEnabled
+    }
+}
+
+package struct ScheduleRow: Sendable, Hashable {
+    package var id: Int64
+    package var input: ScheduleInput
+    /// Nil: it will not fire again (disabled, over, or its time zone cannot be read).
+    package var nextAt: WallTime?
+    package var runCount: Int
+    package var lastPlannedAt: WallTime?
+    package var lastRunID: RunID?
+    /// Why it could not fire last time.
+    package var lastError: String?
+    package var createdAt: WallTime
+    package var updatedAt: WallTime
+    /// Grows with each change by a client: the ETag.
+    package var revision: Int64
+}
+
+package struct OccurrenceRow: Sendable, Hashable {
+    package var scheduleID: Int64
+    package var plannedAt: WallTime
+    package var firedAt: WallTime
+    package var runID: RunID?
+    /// Times before `plannedAt` that passed without a host and were left out.
+    package var missed: Int
+}
+
+/// One firing.
+package struct Firing: Sendable, Hashable {
+    package var scheduleID: Int64
+    package var plannedAt: WallTime
+    package var run: Enqueued
+}

@@ -1,0 +1,44 @@
+package import JobCore
+package import Postgres
+
+/// Why the store did not do what it was asked. Descriptions hold no args, results or SQL.
+package enum StoreError: Error, Sendable {
+    /// The database cannot be reached or is not ready: the same call may succeed later. If the cause's `mayHaveCommitted`
+    /// is set, look before repeating.
+    case unavailable(PostgresError)
+    /// The input is refused; nothing was stored.
+    case invalid(FieldFault)
+    /// The state of things forbids it; nothing was changed.
+    /// - Parameter currentState: the run's state, if a run is the reason.
+    case conflict(code: String, detail: String, currentState: RunState?)
+    /// - Parameters:
+    ///   - what: `run`, `job`, `queue`, `schedule`, …
+    ///   - id: as the caller gave it.
+    ///   - nearMatches: existing names that look like it.
+    case notFound(what: String, id: String, nearMatches: [String] = [])
+    /// The schema is newer than this program and cannot be worked with, or was changed by hand.
+    case incompatibleSchema(String)
+    /// A fault that repeating does not mend: ours, or somebody's change to the tables.
+    case database(PostgresError)
+}
+
+extension StoreError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .unavailable(let cause): "the database is not available: \(cause)"
+        case .invalid(let fault): "\(fault)"
+        case .conflict(_, let detail, _): detail
+        case .notFound(let what, let id, let near):
+            "no \(what) \(id)" + (near.isEmpty ? "" : "; similar: " + near.joined(separator: ", "))
+        case .incompatibleSchema(let detail): detail
+        case .database(let cause): "the database refused: \(cause)"
+        }
+    }
+
+    /// Whether the same call may succeed later without any change.
+    package var isTransient: Bool {
+        if case .unavailable = self { true } else { false }
+    }
+
+    init(_ error: PostgresError) { self = error.isTransient ? .unavailable(error) : .database(error) }
+}
