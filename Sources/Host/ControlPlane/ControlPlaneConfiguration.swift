@@ -1,0 +1,51 @@
+package import NIOLibuv
+
+/// What the control plane is told once, at its start.
+package struct ControlPlaneConfiguration: Sendable {
+    /// Where to listen; at least one.
+    package var listen: [ListenAddress]
+    /// The bearer token of the administrator. Keys for cursors, cookies and plans are derived from it, so that they outlive
+    /// a restart and end with the token.
+    package var adminToken: String
+    /// Largest body of an ordinary request, in bytes. Source: decisions 5.
+    package var bodyLimitBytes: Int
+    /// Largest body of `POST /runs/batch`, in bytes. Source: decisions 5.
+    package var batchBodyLimitBytes: Int
+    /// Largest `args` of one run, in bytes. Source: decisions 5.
+    package var argsLimitBytes: Int
+    /// Whether the seeds' old paths are served.
+    package var compatSeeds: Bool
+    /// Version of this program, for people.
+    package var version: String
+    /// Commit that it was built from; empty if nobody knows.
+    package var gitSHA: String
+    /// Open connections at most, per listener; more wait in the kernel's backlog.
+    package var maxConnections: Int
+    /// Host names (without port) that a request may ask for on a loopback listener, beside `localhost` and the loopback
+    /// addresses. Everything else is refused there: a page on the web must not reach us by a name of its own.
+    package var allowedHosts: [String]
+    /// How long a connection may be idle, or take for its request's head.
+    package var idleTimeout: Duration
+    /// How long a request's body may take.
+    package var bodyTimeout: Duration
+
+    package init(
+        listen: [ListenAddress], adminToken: String, bodyLimitBytes: Int = 1_000_000,
+        batchBodyLimitBytes: Int = 32_000_000, argsLimitBytes: Int = 256 << 10, compatSeeds: Bool = true,
+        version: String, gitSHA: String = "", maxConnections: Int = 4096, allowedHosts: [String] = [],
+        idleTimeout: Duration = .seconds(60), bodyTimeout: Duration = .seconds(120)
+    ) {
+        self.listen = listen
+        self.adminToken = adminToken
+        self.bodyLimitBytes = bodyLimitBytes
+        self.batchBodyLimitBytes = batchBodyLimitBytes
+        self.argsLimitBytes = argsLimitBytes
+        self.compatSeeds = compatSeeds
+        self.version = version
+        self.gitSHA = gitSHA
+        self.maxConnections = maxConnections
+        self.allowedHosts = allowedHosts
+        self.idleTimeout = idleTimeout
+        self.bodyTimeout = bodyTimeout
+    }
+}
