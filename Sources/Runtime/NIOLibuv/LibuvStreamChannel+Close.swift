@@ -1,0 +1,98 @@
+internal import Glibc
+package import NIOCore
+internal import Synchronization
+internal import UVLoop
+
+extension LibuvStreamChannel {
+    package func close0(error: any Error, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+        guard state != .closed else {
+            promise?.fail(ChannelError.alreadyClosed)
+            return
+        }
+        switch mode {
+        case .all: closeAll(error, promise)
+        case .input: closeInput(error, promise)
+        case .output: closeOutput(error, promise)
+        }
+    }
+
+    private func closeInput(_ error: any Error, _ promise: EventLoopPromise<Void>?) {
+        guard !inputIsClosed else {
+            promise?.fail(ChannelError.inputClosed)
+            return
+        }
+        guard !outputIsClosed else {
+            closeAll(error, promise)
+            return
+        }
+        stopReading()
+        // After an end of file there is nothing left to shut down.
+        if error as? ChannelError != .eof {
+            let result = handle.shutdown(Int(SHUT_RD))
+            guard result == 0 else {
+                promise?.fail(IOError(errnoCode: -result, reason: "shutdown"))
+                return
+            }
+        }
+        inputIsClosed = true
+        readIsPending = false
+        promise?.succeed()
+        pipeline.syncOperations.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+    }
+
+    private func closeOutput(_ error: any Error, _ promise: EventLoopPromise<Void>?) {
+        guard !outputIsClosed, !isClosingOutput else {
+            promise?.fail(ChannelError.outputClosed)
+            return
+        }
+        isClosingOutput = true
+        outputClosePromise = promise
+        finishOutputIfDrained()
+    }
+
+    /// The second half of `close(mode: .output)`. With the input closed too, nothing is left to do on this connection.
+    func finishOutputIfDrained() {
+        guard isClosingOutput, !outputIsClosed, pending.isEmpty, state != .closed else { return }
+        let promise = outputClosePromise
+        outputClosePromise = nil
+        guard !inputIsClosed else {
+            outputIsClosed = true
+            closeAll(ChannelError.outputClosed, promise)
+            return
+        }
+        let result = handle.shutdown(Int(SHUT_WR))
+        guard result == 0 else {
+            let error = IOError(errnoCode: -result, reason: "shutdown")
+            promise?.fail(error)
+            closeAll(error, nil)
+            return
+        }
+        outputIsClosed = true
+        promise?.succeed()
+        pipeline.syncOperations.fireUserInboundEventTriggered(ChannelEvent.outputClosed)
+    }
+
+    private func closeAll(_ error: any Error, _ promise: EventLoopPromise<Void>?) {
+        // First all of our own state, then the callouts, which may call back.
+        let previous = state
+        state = .closed
+        active.store(false, ordering: .relaxed)
+        readIsPending = false
+        isReading = false
+        handle.close()
+        let writes = pending.removeAll()
+        let outputPromise = outputClosePromise
+        outputClosePromise = nil
+
+        for write in writes { write.fail(error) }
+        outputPromise?.fail(error)
+        promise?.succeed()
+        if previous == .active { pipeline.syncOperations.fireChannelInactive() }
+        if previous != .fresh { pipeline.syncOperations.fireChannelUnregistered() }
+        // A tick later: whoever closed us may still be walking the pipeline.
+        loop.execute {
+            self.removeHandlers(pipeline: self.pipeline)
+            self.closePromise.succeed()
+        }
+    }
+}

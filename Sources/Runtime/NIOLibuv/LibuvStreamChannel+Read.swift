@@ -1,0 +1,101 @@
+internal import CLibuv
+internal import NIOCore
+internal import UVLoop
+
+extension LibuvStreamChannel {
+    package func read0() {
+        guard state != .closed, !inputIsClosed else { return }
+        readIsPending = true
+        startReadingIfPending()
+    }
+
+    /// After a batch, and when the channel becomes active: the automatic read goes through the pipeline, where a
+    /// handler may hold it back.
+    func readIfWanted() {
+        guard state == .active, !inputIsClosed else { return }
+        if autoRead && !readIsPending { pipeline.syncOperations.read() }
+        startReadingIfPending()
+    }
+
+    func stopReading() {
+        guard isReading else { return }
+        isReading = false
+        handle.stopReading()
+    }
+
+    private func startReadingIfPending() {
+        guard readIsPending, !isReading, state == .active else { return }
+        let result = handle.startReading()
+        guard result == 0 else {
+            fail(IOError(errnoCode: -result, reason: "read"))
+            return
+        }
+        isReading = true
+    }
+
+    /// libuv's read callback: the number of bytes in the scratch buffer, 0 for "nothing now", or a negated errno.
+    func didRead(_ count: Int) {
+        guard state == .active else { return }
+        if count > 0 {
+            didRead(UnsafeRawBufferPointer(rebasing: scratch.memory[..<count]))
+        } else if count == 0 {
+            completeBatch()
+        } else {
+            isReading = false
+            didEndReading(Int32(count))
+        }
+    }
+
+    private func didRead(_ bytes: UnsafeRawBufferPointer) {
+        readIsPending = false
+        batch += 1
+        pipeline.syncOperations.fireChannelRead(NIOAny(allocator.buffer(bytes: bytes)))
+        // A full buffer: libuv reads again before it returns to its poll, so the batch may go on.
+        let mayContinue = bytes.count == scratch.memory.count && batch < maxMessagesPerRead && isReading
+        guard !mayContinue else { return }
+        completeBatch()
+        guard isReading, !readIsPending else { return }
+        if bytes.count == scratch.memory.count {
+            stopReading()
+        } else {
+            stopReadingSoon()
+        }
+    }
+
+    private func completeBatch() {
+        guard batch > 0 else { return }
+        batch = 0
+        guard state == .active else { return }
+        pipeline.syncOperations.fireChannelReadComplete()
+        readIfWanted()
+    }
+
+    /// The reader usually asks again in the jobs that this batch has started: stopping only after them saves two system
+    /// calls per request. What arrives meanwhile, if anything, is one batch more than was asked for.
+    private func stopReadingSoon() {
+        loop.execute {
+            if self.isReading && !self.readIsPending { self.stopReading() }
+        }
+    }
+
+    private func didEndReading(_ status: Int32) {
+        let hadBatch = batch > 0
+        batch = 0
+        guard status == UV_EOF.rawValue else {
+            fail(IOError(errnoCode: -status, reason: "read"))
+            return
+        }
+        // As elsewhere in NIO, an end of file completes a read even if nothing was in it.
+        _ = hadBatch
+        pipeline.syncOperations.fireChannelReadComplete()
+        readIsPending = false
+        guard state == .active else { return }
+        close0(error: ChannelError.eof, mode: allowsRemoteHalfClosure ? .input : .all, promise: nil)
+    }
+
+    /// The connection is broken.
+    func fail(_ error: IOError) {
+        pipeline.syncOperations.fireErrorCaught(error)
+        if state != .closed { close0(error: error, mode: .all, promise: nil) }
+    }
+}
