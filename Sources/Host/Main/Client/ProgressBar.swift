@@ -25,7 +25,7 @@ struct ProgressBar {
         parts.append("\(self.sign(run.state, unicode: unicode, frame: frame)) \(run.state)")
         if run.state == "running" || progress?.current != nil {
             if let stage = progress?.stage, !stage.isEmpty { parts.append(stage) }
-            parts.append(self.bar(progress, unicode: unicode, frame: frame))
+            parts.append(self.bar(progress, cells: width < 100 ? 10 : 20, unicode: unicode, frame: frame))
             if let percent = progress?.percent { parts.append("\(Int(percent.rounded(.down)))%") }
             if let counts = self.counts(progress) { parts.append(counts) }
             if let rate = self.rate, rate > 0 { parts.append(Format.rate(rate)) }
@@ -47,8 +47,7 @@ struct ProgressBar {
         return frames[frame % frames.count]
     }
 
-    private func bar(_ progress: ProgressRecord?, unicode: Bool, frame: Int) -> String {
-        let cells = 20
+    private func bar(_ progress: ProgressRecord?, cells: Int, unicode: Bool, frame: Int) -> String {
         let (full, empty) = unicode ? ("█", "░") : ("#", ".")
         guard let percent = progress?.percent else {
             // Nobody knows the end: a block that walks says "alive", and no more.

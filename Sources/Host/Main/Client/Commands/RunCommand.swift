@@ -12,7 +12,7 @@ struct RunCommand: ClientCommand {
             EXAMPLES
               pawl run csv.to_jsonl --arg path=in.csv --arg output=out.jsonl --wait
               pawl run text.stats --args @arguments.json --priority 10 --label customer=42
-              pawl run mail.send --arg to=a@example.org --arg retries:=3 --run-at 2027-01-01T08:00:00Z
+              pawl run mail.send --arg retries:=3 --run-at 2027-01-01T08:00:00Z
             """)
 
     @OptionGroup var connection: ConnectionOptions
@@ -78,7 +78,7 @@ struct RunSettings: ParsableArguments {
     @Option(help: "The queue to wait in.")
     var queue: String?
 
-    @Option(help: "Higher runs first; 0 is usual.")
+    @Option(parsing: .unconditional, help: "Higher runs first; 0 is usual.")
     var priority: Int?
 
     @Option(name: .customLong("run-at"), help: ArgumentHelp("Not before this time (RFC 3339).", valueName: "time"))

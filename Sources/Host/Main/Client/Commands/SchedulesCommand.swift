@@ -8,7 +8,7 @@ struct SchedulesCommand: ParsableCommand {
         discussion: """
             EXAMPLES
               pawl schedules
-              pawl schedules create nightly --job csv.to_jsonl --cron '30 2 * * *' --timezone Europe/Berlin --arg path=in.csv
+              pawl schedules create nightly --job text.stats --cron '30 2 * * *'
               pawl schedules preview --cron '30 2 * * *' --timezone Europe/Berlin
               pawl schedules due --within 1h
             """,
@@ -67,7 +67,7 @@ struct SchedulesCommand: ParsableCommand {
             abstract: "Create a schedule.",
             discussion: """
                 EXAMPLES
-                  pawl schedules create nightly --job csv.to_jsonl --cron '30 2 * * *' --timezone Europe/Berlin
+                  pawl schedules create nightly --job text.stats --cron '30 2 * * *'
                   pawl schedules create pulse --job mischief.noop --every 30s
                   pawl schedules create once --job text.stats --at 2027-01-01T08:00:00Z --arg path=in.txt
                 """)

@@ -117,7 +117,7 @@ struct RetryCommand: ClientCommand {
     @Option(help: "The queue to wait in.")
     var queue: String?
 
-    @Option(help: "Higher runs first.")
+    @Option(parsing: .unconditional, help: "Higher runs first.")
     var priority: Int?
 
     @Option(help: "How often to try at most.")
