@@ -118,6 +118,10 @@ class Handler(BaseHTTPRequestHandler):
                              "detail": detail, "request_id": "req_1", **more})
 
     def handle_any(self):
+        if self.server.closing:
+            # A connection that outlives the server: cut, as a host that is gone would.
+            self.close_connection = True
+            return
         length = int(self.headers.get("Content-Length") or 0)
         text = self.rfile.read(length)
         body = json.loads(text) if text else None
@@ -281,12 +285,14 @@ class Running:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
         self.server.host = self.host
+        self.server.closing = False
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
         self.thread.start()
         return self
 
     def __exit__(self, *_):
+        self.server.closing = True
         self.server.shutdown()
         self.server.server_close()
         self.thread.join()

@@ -1,0 +1,288 @@
+"""The page in a real Chromium against a scripted host. Skipped, with a message, where there is no Chromium."""
+
+import json
+import pathlib
+import sys
+from urllib.parse import urlsplit
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
+
+import chrome  # noqa: E402
+import sample  # noqa: E402
+from fake_host import Running, make_run, progress, run_id, stamp  # noqa: E402
+
+pytestmark = pytest.mark.skipif(
+    chrome.find() is None, reason="Chromium is not installed (Debian: apt-get install chromium); the page was not looked at")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chrome.Browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def server():
+    with Running(sample.busy_host()) as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser, server):
+    browser.resize(1280, 900)
+    browser.scheme("light")
+    browser.events.clear()
+    browser.open(server.url + "/")
+    browser.until("document.querySelector('#live')?.dataset.state === 'live' && document.querySelectorAll('#running > li').length === 2")
+    browser.mouse("mouseMoved", 1, 1)
+    yield browser
+    assert browser.complaints() == []
+    browser.open("about:blank")
+
+
+def change(server, function):
+    with server.host.lock:
+        function(server.host)
+        server.host.version += 1
+
+
+def sent(server, path):
+    return [body for method, p, body, _ in server.host.requests if method != "GET" and urlsplit(p).path == "/api/v1" + path]
+
+
+def test_it_shows_what_there_is(page):
+    text = page.js("document.body.innerText")
+    for words in ("csv.to_jsonl#1240", "UnicodeData.txt", "61 %", "Converting (21,345 / 34,924)", "rows 21,345", "20,000 rows",
+                  "mischief.deaf#1239", "Scanning (1,250 processed)", "crashed (signal): SIGSEGV at address 0x0", "nightly import",
+                  "30 2 * * * Europe/Berlin", "every 30 s", "undefined symbol: etl_load_v3", "rejected", "Everything is well."):
+        assert words in text, words
+    assert page.js("document.title") == "2 running – Pawl"
+    bar = page.js("(() => { const b = document.querySelector('[role=progressbar]'); return [b.ariaLabel || b.getAttribute('aria-label'), b.getAttribute('aria-valuenow')] })()")
+    assert bar == ["Progress of csv.to_jsonl#1240", "61"]
+
+
+def test_text_from_outside_stays_text(page):
+    assert page.js("document.querySelectorAll('main img').length") == 0
+    assert "owned" not in page.js("document.title")
+    assert "\u202e" not in page.js("document.body.innerText")
+    assert "<img src=x" in page.js("document.body.innerText")
+
+
+def test_nothing_is_inline(page):
+    assert page.js("[...document.querySelectorAll('script')].every((s) => s.src && !s.textContent)")
+    assert page.js("document.querySelectorAll('style, [onclick]').length") == 0
+
+
+def test_a_quiet_host_costs_a_304(page, server):
+    page.until("performance.getEntriesByType('resource').filter((e) => e.name.endsWith('/overview')).length >= 3")
+    looks = [headers for method, path, _, headers in server.host.requests if path == "/api/v1/overview"]
+    assert "If-None-Match" not in looks[0] and looks[-1]["If-None-Match"] == '"1"'
+
+
+def test_a_refresh_keeps_nodes_and_focus(page, server):
+    page.js("window.kept = document.querySelector('#running > li'); kept.querySelector('button').focus()")
+    change(server, lambda host: host.runs[run_id(1240)].update(progress=progress(34000, 34924)))
+    page.until("document.querySelector('#running .words').textContent.includes('34,000')")
+    assert page.js("kept === document.querySelector('#running > li') && document.activeElement === kept.querySelector('button')")
+
+
+def test_a_growing_log_moves_nothing(page, server):
+    places = "JSON.stringify([...document.querySelectorAll('.panel, .card, .tile')].map((e) => [e.offsetTop, e.offsetHeight]))"
+    before = page.js(places)
+    change(server, lambda host: host.logs[run_id(1240)].append(sample.line(4, "a much longer line " * 30, "warning")))
+    page.until("document.body.innerText.includes('a much longer line')")
+    assert page.js(places) == before
+
+
+def test_new_runs_wait_while_the_list_is_in_use(page, server):
+    page.js("document.querySelector('#recent .run-name').focus()")
+    first = page.js("document.querySelector('#recent .run-name').textContent")
+    change(server, lambda host: host.add(make_run(1300, "late.comer", "succeeded", started_at=stamp(1), finished_at=stamp(0))))
+    page.until("!document.querySelector('#newer').hidden")
+    assert page.js("document.querySelector('#newer').textContent") == "1 new – show"
+    assert page.js("document.querySelector('#recent .run-name').textContent") == first
+    page.click("#newer")
+    page.until("document.querySelector('#recent .run-name').textContent === 'late.comer#1300'")
+
+
+def test_the_filter_narrows_the_list(page):
+    page.js("document.querySelector('#filter').focus()")
+    page.type("segv")
+    page.until("document.querySelectorAll('#recent > *').length === 1")
+    page.click("#counts button:nth-child(5)")
+    page.until("document.querySelectorAll('#recent > *').length === 15")
+
+
+def test_run_dialog_by_keyboard_alone(page, server):
+    page.js("document.querySelector('#new-run').focus()")
+    page.press("Enter")
+    page.until("document.querySelector('#run-dialog').open && document.activeElement.id === 'run-job'")
+    page.js("document.querySelector('#run-job').value = 'csv.to_jsonl'; document.querySelector('#run-job').dispatchEvent(new Event('change'))")
+    page.press("Tab")
+    assert page.js("document.activeElement.id") == "arg-path"
+    page.press("Enter")
+    page.until("document.querySelector('#arg-path').getAttribute('aria-invalid') === 'true'")
+    page.type("/tmp/in.csv")
+    page.press("Tab")
+    page.type("/tmp/out.jsonl")
+    page.press("Tab")
+    page.type(";")
+    page.press("Tab")
+    page.type("code\nname")
+    page.js("document.querySelector('#arg-header').value = 'false'")
+    page.js("document.querySelector('#arg-path').focus()")
+    page.press("Enter")
+    page.until("!document.querySelector('#run-dialog').open")
+    assert sent(server, "/runs") == [{"job": "csv.to_jsonl", "args": {
+        "path": "/tmp/in.csv", "output": "/tmp/out.jsonl", "delimiter": ";", "names": ["code", "name"], "header": False}}]
+    page.until("document.querySelector('#toasts').innerText.includes('csv.to_jsonl#100 is queued.')")
+
+
+def test_json_is_sent_digit_by_digit(page, server):
+    page.click("[aria-label='Run mischief.sleep']")
+    page.until("document.querySelector('#run-dialog').open")
+    assert page.js("document.querySelector('#run-as-json').checked && document.querySelector('#run-as-json').disabled")
+    page.js("document.querySelector('#run-json').value = '{\"ms\": 9007199254740993'")
+    page.click("#run-form button[type=submit]")
+    page.until("document.querySelector('#run-problem').textContent.includes('no JSON')")
+    page.js("document.querySelector('#run-json').value = '{\"ms\": 9007199254740993}'")
+    page.click("#run-form button[type=submit]")
+    page.until("!document.querySelector('#run-dialog').open")
+    assert sent(server, "/runs") == [{"job": "mischief.sleep", "args": {"ms": 9007199254740993}}]
+
+
+def test_a_refusal_is_read_where_it_arose(page, server):
+    server.host.answers[("POST", "/api/v1/runs")] = (422, {
+        "status": 422, "detail": "The arguments do not fit.", "errors": [{"pointer": "/args/path", "detail": "is no absolute path"}]})
+    page.click("[aria-label='Run csv.to_jsonl']")
+    page.until("document.querySelector('#run-dialog').open")
+    page.js("document.querySelector('#arg-path').value = 'x'; document.querySelector('#arg-output').value = 'y'")
+    page.click("#run-form button[type=submit]")
+    page.until("!document.querySelector('#run-problem').hidden")
+    assert "The arguments do not fit." in page.js("document.querySelector('#run-problem').textContent")
+    assert page.js("document.querySelector('#arg-path-hint').textContent") == "is no absolute path"
+    page.press("Escape")
+    page.until("!document.querySelector('#run-dialog').open")
+    del server.host.answers[("POST", "/api/v1/runs")]
+    page.events[:] = [e for e in page.events if "422" not in json.dumps(e)]
+
+
+def test_terminate_asks_and_enter_alone_leaves_it(page, server):
+    page.click("#running > li:nth-child(2) .risky")
+    page.until("document.querySelector('#confirm').open")
+    assert page.js("document.activeElement.textContent") == "Leave it"
+    page.press("Enter")
+    page.until("!document.querySelector('#confirm').open")
+    assert sent(server, f"/runs/{run_id(1239)}/terminate") == []
+    page.click("#running > li:nth-child(2) .risky")
+    page.until("document.querySelector('#confirm').open")
+    page.js("document.querySelector('#confirm-reason').value = 'holds a lock'")
+    page.click("#confirm-yes")
+    page.until("!document.querySelector('#confirm').open")
+    assert sent(server, f"/runs/{run_id(1239)}/terminate") == [{"reason": "holds a lock"}]
+
+
+def test_cancel_and_retry(page, server):
+    page.click("#running > li:nth-child(1) .buttons button")
+    page.until("document.querySelector('#confirm').open")
+    page.click("#confirm-yes")
+    page.until("!document.querySelector('#confirm').open")
+    assert sent(server, f"/runs/{run_id(1240)}/cancel") == [{}]
+    page.click(f"[data-key='{run_id(1238)}'] .buttons button")
+    page.until("document.querySelector('#toasts').innerText.includes('mischief.segv#1238 runs again.')")
+    assert sent(server, f"/runs/{run_id(1238)}/retry") == [{}]
+
+
+def test_details_tell_the_whole_story(page):
+    page.click(f"[data-key='{run_id(1238)}'] .run-name")
+    page.until("document.querySelector('#detail-body').innerText.includes('Attempt 3')")
+    text = page.js("document.querySelector('#detail').innerText")
+    for words in ("mischief.segv#1238", "The handler crashed: SIGSEGV at address 0x0.", "signal SIGSEGV", "mischief.so+0x1234", "3.9 MiB peak",
+                  "about to write to address 0", "Retry"):
+        assert words in text, words
+    assert page.js("location.hash") == "#" + run_id(1238)
+    page.press("Escape")
+    page.until("!document.querySelector('#detail').open && location.hash === ''")
+
+
+def test_clean_up_shows_its_plan_first(page, server):
+    page.click("#cleanup")
+    page.until("document.querySelector('#cleanup-plan').innerText.includes('2 runs will be ended by force')")
+    assert "mischief.deaf#1239" in page.js("document.querySelector('#cleanup-plan').innerText")
+    assert page.js("document.activeElement.textContent") == "Close"
+    page.click("#cleanup-apply")
+    page.until("!document.querySelector('#cleanup-dialog').open")
+    assert sent(server, "/safety/cleanup-stale") == [{"older_than_ms": 21600000, "dry_run": True}, {"older_than_ms": 21600000, "plan": "pln_1"}]
+
+
+def test_a_host_that_goes_away_leaves_its_last_data(browser):
+    with Running(sample.busy_host()) as server:
+        browser.open(server.url + "/")
+        browser.until("document.querySelectorAll('#running > li').length === 2")
+    browser.until("document.querySelector('#live').textContent.startsWith('Offline since')")
+    assert browser.js("document.body.classList.contains('stale') && document.querySelectorAll('#running > li').length === 2")
+    browser.open("about:blank")
+    browser.events.clear()
+
+
+def test_hidden_pages_ask_nothing(page, server):
+    page.js("Object.defineProperty(document, 'hidden', {value: true, configurable: true}); document.dispatchEvent(new Event('visibilitychange'))")
+    page.until("document.querySelector('#live').textContent === 'Paused'")
+    before = len(server.host.requests)
+    page.js("new Promise((done) => setTimeout(done, 2500))")
+    assert len(server.host.requests) == before
+    page.js("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
+    page.until("document.querySelector('#live').textContent === 'Live'")
+
+
+def test_signed_out_it_asks_for_a_token(browser, server):
+    server.host.token = "other"
+    original = server.host.answers
+    server.host.answers = {("GET", "/api/v1/overview"): (401, {"status": 401, "detail": "Not signed in."})}
+    browser.open(server.url + "/")
+    browser.until("document.querySelector('#signin') && !document.querySelector('#signin').hidden")
+    server.host.answers = original
+    browser.js("document.querySelector('#signin-token').value = 'other'")
+    browser.click("#signin-form button")
+    browser.until("document.querySelector('#signin').hidden && document.querySelectorAll('#running > li').length === 2")
+    assert server.host.requests[-1][3].get("Authorization") == "Bearer other"
+    browser.open("about:blank")
+    browser.events.clear()
+
+
+@pytest.mark.parametrize("width", [320, 500, 768, 1440])
+def test_nothing_is_wider_than_the_window(page, width):
+    page.resize(width, 800)
+    page.js("new Promise((done) => requestAnimationFrame(done))")
+    assert page.js("document.documentElement.scrollWidth") <= width
+    wide = page.js("[...document.querySelectorAll('main *')].filter((e) => e.getBoundingClientRect().right > innerWidth + 1 && getComputedStyle(e.closest('.log') || e).overflow !== 'hidden').map((e) => e.className || e.tagName)")
+    assert wide == []
+
+
+def test_targets_are_large_enough(page):
+    small = page.js("[...document.querySelectorAll('button, input, select, a.run-name')].filter((e) => e.offsetParent).map((e) => [e.textContent, e.getBoundingClientRect()]).filter(([, r]) => r.height < 20 || r.width < 20).map(([t]) => t)")
+    assert small == []
+
+
+def test_the_theme_follows_the_system_and_the_button(page):
+    ground = "getComputedStyle(document.documentElement).backgroundColor"
+    light = page.js(ground)
+    page.scheme("dark")
+    dark = page.until(f"{ground} !== '{light}' && {ground}")
+    page.click("#theme")
+    assert page.js(ground) == light and page.js("document.querySelector('#theme').getAttribute('aria-label')") == "Theme: light"
+    page.scheme("light")
+    page.click("#theme")
+    assert page.js(ground) == dark
+    page.click("#theme")
+    assert page.js("document.documentElement.dataset.theme") is None
+
+
+def test_every_control_has_a_name(page):
+    nameless = page.js("""[...document.querySelectorAll('button, input, select, textarea')].filter((e) => !(e.getAttribute('aria-label') || e.textContent.trim()
+        || (e.labels && e.labels.length))).map((e) => e.outerHTML)""")
+    assert nameless == []
+    assert page.js("document.querySelectorAll('h1').length") == 1
+    assert page.js("document.querySelector('#toasts').getAttribute('aria-live')") == "polite"
