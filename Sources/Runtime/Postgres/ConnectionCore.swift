@@ -125,6 +125,7 @@ final class ConnectionCore {
     private func abandon(_ id: OperationID) {
         guard pending[id] != nil else { return }
         perform(machine.abandoned(id))
+        receive()  // As in `flush`: the answer to a COPY that is given up may be here already.
         flush()
     }
 
@@ -194,6 +195,12 @@ final class ConnectionCore {
         var left = PQflush(raw)
         while left == 0, let (id, sent) = copy, case .copy(_, let data)? = pending[id]?.request {
             guard sendCopyPiece(raw, id, data, from: sent) else { return lose(lastError(raw)) }
+            if copy == nil {
+                // The server may have refused the data long before their end: then its answer has been read already, and
+                // nothing more will make the socket readable.
+                receive()
+                if self.raw == nil { return }
+            }
             left = PQflush(raw)
         }
         guard left >= 0 else { return lose(lastError(raw)) }

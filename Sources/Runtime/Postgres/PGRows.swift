@@ -92,6 +92,11 @@ package struct PGDecodingError: Error, Sendable, Equatable, CustomStringConverti
     package let column: String
     package let problem: Problem
 
+    package init(column: String, problem: Problem) {
+        self.column = column
+        self.problem = problem
+    }
+
     package var description: String {
         switch problem {
         case .noSuchColumn: "the result has no column \(column)"
