@@ -103,6 +103,12 @@ package struct DeliveryStateMachine: Sendable {
         self.hintedMeanwhile = false
     }
 
+    /// Runs turned up that are this host's by a claim whose answer was lost: their release is an outcome like any other.
+    package mutating func foundUnknown(_ runs: Int) {
+        precondition(runs >= 0, "found less than nothing")
+        self.unsettled += runs
+    }
+
     /// The exchange failed for a passing reason: its outcomes are pending again.
     package mutating func exchangeFailed() {
         precondition(self.isExchanging, "a failure of nothing")

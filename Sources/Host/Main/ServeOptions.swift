@@ -1,0 +1,137 @@
+import ArgumentParser
+import Glibc
+import Logging
+
+/// The options of `pawl serve`. Each has an environment variable `PAWL_…`; an option wins over its variable.
+struct ServeOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Where the host keeps its token, plugins and, by default, its database (PAWL_DATA_DIR).",
+            discussion: "Default: /var/lib/pawl as root, ${XDG_STATE_HOME:-~/.local/state}/pawl otherwise.",
+            valueName: "directory"))
+    var dataDir: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Address to listen on (PAWL_LISTEN): HOST:PORT, [IPV6]:PORT or unix:/PATH. May be given several times.",
+            discussion: "Default: 127.0.0.1:7070. Anything but loopback is your decision: everything is readable with "
+                + "the token, and nothing is encrypted.",
+            valueName: "address"))
+    var listen: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Directory whose *.so and *.ffi.json files are served (PAWL_PLUGINS).",
+            discussion: "Default: plugins/ in the data directory, made if missing.", valueName: "directory"))
+    var plugins: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "PostgreSQL to use (PAWL_DATABASE_URL, DATABASE_URL, or the PG* variables).",
+            discussion:
+                "A URL or a libpq connection string, several hosts allowed. Default: a private PostgreSQL in the "
+                + "data directory, reached over a Unix socket only, stopped with the host.", valueName: "url"))
+    var databaseURL: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "How many attempts may execute at once (PAWL_SLOTS).", discussion: "Default: max(16, 4 × processors).",
+            valueName: "n"))
+    var slots: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "How an attempt's processes are held together: auto, cgroup or none (PAWL_ISOLATION).",
+            discussion: "auto takes cgroup v2 where it is writable, else a monitor process per attempt.",
+            valueName: "way"))
+    var isolation: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "How long SIGTERM waits for running attempts, in seconds (PAWL_DRAIN_TIMEOUT). Default: 60.",
+            valueName: "seconds"))
+    var drainTimeout: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Format of the host's log on standard error: text or json (PAWL_LOG_FORMAT).", valueName: "format"))
+    var logFormat: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Least severe level that is logged: trace, debug, info, notice, warning, error, critical (PAWL_LOG_LEVEL).",
+            valueName: "level"))
+    var logLevel: String?
+
+    @Flag(help: "Do not serve the old paths of the seed systems (PAWL_COMPAT_SEEDS=0).")
+    var noCompatSeeds = false
+}
+
+/// What `pawl serve` runs with, checked and with its defaults in place.
+struct ServeConfiguration {
+    var dataDirectory: String
+    var listen: [String]
+    var plugins: String?
+    /// Nil: the embedded PostgreSQL.
+    var databaseURL: String?
+    var slots: Int
+    var isolation: Isolation
+    var drainTimeout: Duration
+    var logFormat: HostLogFormat
+    var logLevel: Logger.Level
+    var compatSeeds: Bool
+
+    enum Isolation: String, CaseIterable { case auto, cgroup, none }
+
+    /// Throws a `ValidationError` that names the option, what it was and what is allowed.
+    init(_ options: ServeOptions, environment: [String: String]) throws {
+        func value(_ option: String?, _ variable: String) -> String? {
+            if let option { return option }
+            guard let found = environment[variable], !found.isEmpty else { return nil }
+            return found
+        }
+        func choice<T: RawRepresentable & CaseIterable>(_ name: String, _ text: String?, default standard: T) throws
+            -> T
+        where T.RawValue == String {
+            guard let text else { return standard }
+            guard let chosen = T(rawValue: text) else {
+                let allowed = T.allCases.map(\.rawValue).joined(separator: ", ")
+                throw ValidationError("--\(name) is \"\(text)\"; allowed: \(allowed)")
+            }
+            return chosen
+        }
+        func number(
+            _ name: String, _ given: Int?, _ variable: String, in range: ClosedRange<Int>, default standard: Int
+        )
+            throws -> Int
+        {
+            guard let text = given.map(String.init) ?? value(nil, variable) else { return standard }
+            guard let number = Int(text), range.contains(number) else {
+                throw ValidationError("--\(name) is \"\(text)\"; allowed: \(range.lowerBound) to \(range.upperBound)")
+            }
+            return number
+        }
+        self.dataDirectory =
+            value(options.dataDir, "PAWL_DATA_DIR") ?? HostDirectory.standardPath(environment: environment)
+        self.listen =
+            options.listen.isEmpty
+            ? (value(nil, "PAWL_LISTEN").map { $0.split(separator: ",").map(String.init) } ?? ["127.0.0.1:7070"])
+            : options.listen
+        self.plugins = value(options.plugins, "PAWL_PLUGINS")
+        self.databaseURL = value(options.databaseURL, "PAWL_DATABASE_URL") ?? value(nil, "DATABASE_URL")
+        // libpq reads the PG* variables itself: the empty connection string means exactly those.
+        if self.databaseURL == nil, environment["PGHOST"] != nil || environment["PGSERVICE"] != nil {
+            self.databaseURL = ""
+        }
+        let processors = max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
+        self.slots = try number("slots", options.slots, "PAWL_SLOTS", in: 1...4096, default: max(16, 4 * processors))
+        self.isolation = try choice("isolation", value(options.isolation, "PAWL_ISOLATION"), default: Isolation.auto)
+        let drain = try number(
+            "drain-timeout", options.drainTimeout, "PAWL_DRAIN_TIMEOUT", in: 0...86_400, default: 60)
+        self.drainTimeout = .seconds(drain)
+        self.logFormat = try choice(
+            "log-format", value(options.logFormat, "PAWL_LOG_FORMAT"), default: HostLogFormat.text)
+        self.logLevel = try choice("log-level", value(options.logLevel, "PAWL_LOG_LEVEL"), default: Logger.Level.info)
+        self.compatSeeds = !options.noCompatSeeds && value(nil, "PAWL_COMPAT_SEEDS") != "0"
+    }
+}

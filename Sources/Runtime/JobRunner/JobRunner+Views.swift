@@ -1,0 +1,67 @@
+package import JobCore
+import JobStore
+import Supervision
+import UVLoop
+
+/// What this host is doing, for the API, the page and `/metrics`.
+extension JobRunner {
+    /// One run that this host executes.
+    package struct Live: Sendable, Hashable {
+        package var runID: RunID
+        package var attempt: Int
+        package var pid: Int32?
+        package var version: String?
+        package var startedAt: WallTime?
+        package var progress: Progress
+        package var cancelRequestedAt: WallTime?
+        package var residentBytes: UInt64?
+    }
+
+    /// Counts since the start, and levels now.
+    package struct Figures: Sendable {
+        package var slots: Int
+        package var executing: Int
+        package var waitingHere: Int
+        package var unsettled: Int
+        package var claimed: UInt64
+        package var started: UInt64
+        package var settled: UInt64
+        package var fenced: UInt64
+        package var ended: [AttemptOutcome: UInt64]
+        package var userCPU: Duration
+        package var systemCPU: Duration
+        package var logLines: UInt64
+        package var logBytesHeld: Int
+        package var schedulesFired: UInt64
+        package var followers: Int
+    }
+
+    package func live(_ run: RunID) -> Live? {
+        self.delivery.held[run].flatMap { $0.dispatchedAt == nil ? nil : self.live($0) }
+    }
+
+    /// Longest running first.
+    package var liveRuns: [Live] {
+        self.delivery.held.values.filter { $0.dispatchedAt != nil }.map(self.live)
+            .sorted { ($0.startedAt?.micros ?? .max, $0.runID) < ($1.startedAt?.micros ?? .max, $1.runID) }
+    }
+
+    private func live(_ held: Delivery.Held) -> Live {
+        Live(
+            runID: held.run.id, attempt: held.run.attempt, pid: held.pid, version: held.version,
+            startedAt: held.startedAt,
+            progress: held.progress, cancelRequestedAt: held.cancelRequestedAt,
+            residentBytes: self.supervisor.snapshot(held.run.id)?.residentBytes)
+    }
+
+    package var figures: Figures {
+        let machine = self.delivery.machine
+        let counters = self.delivery.counters
+        return Figures(
+            slots: machine.slots, executing: machine.executing, waitingHere: machine.buffered,
+            unsettled: machine.unsettled + machine.flushing, claimed: counters.claimed, started: counters.started,
+            settled: counters.settled, fenced: counters.fenced, ended: counters.ended, userCPU: counters.userCPU,
+            systemCPU: counters.systemCPU, logLines: self.logs.linesWritten, logBytesHeld: self.logs.heldBytes,
+            schedulesFired: self.timekeeper.fired, followers: self.watch.count)
+    }
+}

@@ -1,0 +1,279 @@
+package import JobCore
+package import JobStore
+package import Logging
+package import Plugins
+package import Supervision
+package import UVLoop
+
+/// A host's work: claims runs, executes them under supervision, settles them; registers plugins' jobs; fires schedules;
+/// keeps its place among the hosts.
+///
+/// The parts know each other only through this object: `Delivery` (claim to settle), `LogWriter`, `Liveness`,
+/// `Timekeeper`, `PluginRegistry`, `RunWatch`.
+@LoopActor
+package final class JobRunner {
+    package struct Configuration: Sendable {
+        package var slots: Int
+        package var registration: HostRegistration
+
+        package init(slots: Int, registration: HostRegistration) {
+            self.slots = slots
+            self.registration = registration
+        }
+    }
+
+    package let store: JobStore
+    package let supervisor: Supervisor
+    package let catalog: PluginCatalog
+    /// Pokes for those who follow runs.
+    package let watch = RunWatch()
+    let logger: Logger
+    let delivery: Delivery
+    let logs: LogWriter
+    let liveness: Liveness
+    let timekeeper: Timekeeper
+    let registry: PluginRegistry
+    private let pollTimer = LoopTimer()
+    private let sampleTimer = LoopTimer()
+    private let upkeepTimer = LoopTimer()
+    private var isListening = false
+    private var isUpkeeping = false
+    private var isNoting = false
+    package private(set) var isDraining = false
+
+    /// Every this long the queues are looked at without any hint, in case one was lost.
+    package static let pollInterval: Duration = .seconds(5)
+
+    /// The supervisor's observer and the catalog's delegate become this runner's.
+    package init(
+        _ configuration: Configuration, store: JobStore, supervisor: Supervisor, catalog: PluginCatalog, logger: Logger
+    ) {
+        self.store = store
+        self.supervisor = supervisor
+        self.catalog = catalog
+        self.logger = logger
+        self.logs = LogWriter(store: store, logger: logger)
+        self.liveness = Liveness(store: store, registration: configuration.registration, logger: logger)
+        self.timekeeper = Timekeeper(store: store, logger: logger)
+        self.registry = PluginRegistry(store: store, logger: logger)
+        self.delivery = Delivery(
+            slots: configuration.slots, store: store, supervisor: supervisor, logs: self.logs, watch: self.watch,
+            logger: logger, resolve: { [catalog] in catalog.version(forHandler: $0) })
+        supervisor.observer = self
+        catalog.delegate = self.registry
+        self.wire()
+    }
+
+    private func wire() {
+        self.logs.onRoom = { [weak self] in self?.supervisor.logsAccepted() }
+        self.logs.onWritten = { [weak self] runs in
+            for run in runs { self?.watch.poke(run) }
+        }
+        self.timekeeper.onWork = { [weak self] in self?.delivery.hint() }
+        self.registry.onChange = { [weak self] in self?.delivery.pluginsChanged() }
+        self.liveness.onLease = { [weak self] in self?.leased($0) }
+        self.liveness.onFenced = { [weak self] in await self?.endEverything() }
+        self.delivery.loadServableJobs = { [weak self] () async throws(StoreError) -> Set<String> in
+            guard let self else { return [] }
+            let jobs = try await self.store.jobs()
+            return Set(jobs.filter { self.catalog.version(forHandler: $0.handler) != nil }.map(\.name))
+        }
+    }
+
+    // MARK: Life
+
+    /// Begins. The schema must be current, supervisor and catalog started. Returns at once; work begins with the
+    /// registration, which is tried until the database has it.
+    package func start() {
+        self.liveness.start()
+        self.upkeepTimer.start(after: .seconds(1), repeating: .seconds(1)) { [weak self] in self?.upkeep() }
+        self.sampleTimer.start(after: .seconds(1), repeating: .seconds(1)) { [weak self] in self?.noteStarted() }
+    }
+
+    /// Registered, and every active plugin's jobs are in the database.
+    package var isReady: Bool { self.liveness.lease != nil && self.registry.isSettled }
+    package var lease: HostLease? { self.liveness.lease }
+
+    private func leased(_ lease: HostLease) {
+        self.delivery.begin(lease)
+        self.timekeeper.look()
+        self.pollTimer.start(after: Self.pollInterval, repeating: Self.pollInterval) { [weak self] in self?.poll() }
+        guard !self.isListening else { return self.poll() }
+        self.isListening = true
+        loopTask {
+            do {
+                try await self.store.listen(
+                    host: lease.id, onWake: { [weak self] _ in self?.delivery.hint() },
+                    onSignal: { [weak self] in self?.obey($0) }, onReconnect: { [weak self] in self?.poll() })
+            } catch {
+                // The poll finds everything, later.
+                self.isListening = false
+                self.logger.warning("cannot listen for notifications yet", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+
+    /// Claims no more, lets what runs end for at most `timeout`, then ends it by force (which uses up no attempt), settles
+    /// everything and signs off. Gives up waiting for an absent database after `settleLimit`: its successor, or another
+    /// host, requeues what could not be settled.
+    package func drain(timeout: Duration, settleLimit: Duration = .seconds(10)) async {
+        self.isDraining = true
+        self.timekeeper.stop()
+        self.pollTimer.stop()
+        await self.liveness.announceStopping()
+        let drained = loopTask { await self.delivery.drain() }
+        if await self.wait(for: drained, atMost: timeout) == false {
+            self.logger.notice(
+                "the drain's time is over: ending what runs", metadata: ["runs": "\(self.supervisor.running.count)"])
+        }
+        await self.finish(drained, settleLimit: settleLimit)
+    }
+
+    /// As the end of `drain`, without its wait: for a second SIGTERM. May be called while `drain` waits.
+    package func hurry() {
+        self.isHurried = true
+        self.endWait()
+    }
+
+    private var waiting: CheckedContinuation<Void, Never>?
+    private var isHurried = false
+
+    private func endWait() {
+        self.waiting?.resume()
+        self.waiting = nil
+    }
+
+    private func finish(_ drained: Task<Void, Never>, settleLimit: Duration) async {
+        await self.supervisor.shutdown(killAll: true)
+        self.isHurried = false
+        _ = await self.wait(for: drained, atMost: settleLimit)
+        self.logs.stop()
+        self.upkeepTimer.stop()
+        self.sampleTimer.stop()
+        self.watch.close()
+        await self.liveness.stop()
+    }
+
+    /// True if the task ended, false if the time was over or somebody is in a hurry.
+    private func wait(for task: Task<Void, Never>, atMost limit: Duration) async -> Bool {
+        guard !self.isHurried else { return false }
+        var isDone = false
+        let timer = LoopTimer()
+        timer.start(after: max(limit, .milliseconds(1))) { [weak self] in self?.endWait() }
+        loopTask {
+            await task.value
+            isDone = true
+            self.endWait()
+        }
+        await withCheckedContinuation { self.waiting = $0 }
+        timer.stop()
+        return isDone
+    }
+
+    /// Others have taken this host's attempts: nothing that still runs here may go on.
+    private func endEverything() async {
+        for attempt in self.supervisor.running {
+            self.supervisor.terminate(attempt.runID, attempt.attempt, grace: .zero)
+        }
+    }
+
+    // MARK: Hints and orders
+
+    /// A run came into a queue, or will be due: through this host, so no notification is needed.
+    package func enqueued(isDue: Bool) { if isDue { self.delivery.hint() } else { self.timekeeper.look() } }
+
+    /// A schedule was made or changed.
+    package func schedulesChanged() { self.timekeeper.look() }
+
+    /// Asks an attempt of this host to stop; ignored where it does not run here.
+    package func cancel(_ run: RunID, attempt: Int, grace: Duration?) {
+        self.delivery.ordered(run, .cancel)
+        self.supervisor.cancel(run, attempt, reason: .requested, grace: grace)
+    }
+
+    /// Ends an attempt of this host by force; ignored where it does not run here.
+    package func terminate(_ run: RunID, attempt: Int, grace: Duration?) {
+        self.delivery.ordered(run, .terminate)
+        self.supervisor.terminate(run, attempt, grace: grace)
+    }
+
+    /// Returns when all lines that an attempt of this host has said so far can be read in the database.
+    package func logsWritten(of run: RunID) async {
+        guard let held = self.delivery.held[run] else { return }
+        await self.logs.written(run: run, attempt: held.run.attempt)
+    }
+
+    private func obey(_ signal: HostSignal) {
+        switch signal.action {
+        case .cancel: self.cancel(signal.runID, attempt: signal.attempt, grace: signal.grace)
+        case .terminate: self.terminate(signal.runID, attempt: signal.attempt, grace: signal.grace)
+        }
+    }
+
+    /// The safety net: what a lost hint or notification would have told.
+    private func poll() {
+        self.delivery.hint()
+        guard let lease = self.lease else { return }
+        loopTask {
+            do {
+                for signal in try await self.store.pendingSignals(lease) where !self.isObeyed(signal) {
+                    self.obey(signal)
+                }
+            } catch {
+                self.logger.debug("no look at pending orders", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+
+    /// An order that supervision has already: repeating a terminate would begin its grace anew.
+    private func isObeyed(_ signal: HostSignal) -> Bool {
+        guard let held = self.delivery.held[signal.runID] else { return true }
+        return held.obeyed == signal.action || held.obeyed == .terminate
+    }
+
+    // MARK: Upkeep
+
+    /// For those who look from other hosts: attempts older than a second, and their progress.
+    private func noteStarted() {
+        guard !self.isNoting, let lease = self.lease else { return }
+        let notes = self.delivery.takeNotes()
+        guard !notes.isEmpty else { return }
+        self.isNoting = true
+        loopTask {
+            do { try await self.store.noteStarted(lease, notes) } catch {
+                self.delivery.notesFailed(notes)
+                self.logger.debug("attempts not noted yet", metadata: ["error": "\(error)"])
+            }
+            self.isNoting = false
+        }
+    }
+
+    private func upkeep() {
+        guard !self.isUpkeeping, self.lease != nil else { return }
+        self.isUpkeeping = true
+        loopTask {
+            do { _ = try await self.store.maintain() } catch {
+                self.logger.debug("no upkeep now", metadata: ["error": "\(error)"])
+            }
+            self.isUpkeeping = false
+        }
+    }
+}
+
+extension JobRunner: AttemptObserver {
+    package var acceptsLogs: Bool { self.logs.acceptsMore }
+
+    package func attemptStarted(_ runID: RunID, _ attempt: Int, at time: WallTime, pid: Int32) {
+        self.delivery.started(runID, at: time, pid: pid)
+    }
+
+    package func attemptLogged(_ runID: RunID, _ attempt: Int, lines: [LogLine]) {
+        self.logs.append(runID, attempt, lines)
+    }
+
+    package func attemptProgressed(_ runID: RunID, _ attempt: Int, progress: Progress) {
+        self.delivery.progressed(runID, progress)
+    }
+
+    package func attemptEnded(_ report: AttemptReport) { self.delivery.ended(report) }
+}

@@ -1,0 +1,79 @@
+import JobCore
+import JobStore
+import Logging
+import UVLoop
+
+/// Brings runs and schedules to life when their time has come: moves due runs to their queues and fires due schedules.
+///
+/// Sleeps until the next known time, at most `longestSleep`: what others put in meanwhile is found then.
+@LoopActor
+final class Timekeeper {
+    static let longestSleep: Duration = .seconds(1)
+
+    private let store: JobStore
+    private let logger: Logger
+    private let timer = LoopTimer()
+    private var isTurning = false
+    private var isStopped = false
+    private var mustTurnAgain = false
+    /// Runs have come into their queues.
+    var onWork: (@LoopActor () -> Void)?
+    private(set) var fired: UInt64 = 0
+
+    init(store: JobStore, logger: Logger) {
+        self.store = store
+        self.logger = logger
+    }
+
+    /// Begins, or looks again at once: something due soon was put in.
+    func look() {
+        guard !self.isStopped else { return }
+        if self.isTurning {
+            self.mustTurnAgain = true
+            return
+        }
+        self.isTurning = true
+        self.timer.stop()
+        loopTask {
+            let pause = await self.turn()
+            self.isTurning = false
+            if self.mustTurnAgain {
+                self.mustTurnAgain = false
+                self.look()
+            } else if !self.isStopped {
+                self.timer.start(after: pause) { [weak self] in self?.look() }
+            }
+        }
+    }
+
+    /// No more promotions or firings from this host.
+    func stop() {
+        self.isStopped = true
+        self.timer.stop()
+    }
+
+    /// One round; answers how long to sleep.
+    private func turn() async -> Duration {
+        do {
+            var next: WallTime?
+            let limit = 1000
+            while true {
+                let promoted = try await self.store.promoteDue(limit: limit)
+                if promoted.moved > 0 { self.onWork?() }
+                next = promoted.nextDue
+                if promoted.moved < limit || self.isStopped { break }
+            }
+            let answer = try await self.store.fireDue()
+            if !answer.fired.isEmpty {
+                self.fired += UInt64(answer.fired.count)
+                self.onWork?()
+            }
+            if let due = answer.nextDue { next = next.map { min($0, due) } ?? due }
+            guard let next else { return Self.longestSleep }
+            return min(max(next - WallTime.current, .milliseconds(1)), Self.longestSleep)
+        } catch {
+            self.logger.warning("schedules and due runs wait for the database", metadata: ["error": "\(error)"])
+            return Self.longestSleep
+        }
+    }
+}
