@@ -182,7 +182,7 @@ struct EmbeddedPostgresTests {
     @Test func whatCannotWorkIsSaidClearly() async throws {
         try await LoopActor.test {
             let scratch = try ScratchDirectory()
-            func failure(_ directory: String, user: String = "postgres") async -> EmbeddedPostgresError? {
+            @LoopActor func failure(_ directory: String, user: String = "postgres") async -> EmbeddedPostgresError? {
                 let embedded = EmbeddedPostgres(dataDirectory: directory, logger: Self.logger, serverUser: user)
                 return await #expect(throws: EmbeddedPostgresError.self) { try await embedded.start() }
             }

@@ -154,7 +154,7 @@ struct PoolTests {
             while inserted == 0 {
                 do {
                     inserted = try await link.query(insert).affectedRows
-                } catch {
+                } catch let error as PostgresError {
                     #expect(error.isTransient)
                 }
             }
