@@ -1,0 +1,79 @@
+# swift-plugins.mk - plugins in Swift, the kit that authors build theirs with, and typed C calls (libffi).
+#
+#   swift-plugins  $(OUT)/plugins/text-stats.so
+#   pluginkit      $(OUT)/pluginkit: the module, its object, and plugin.rsp, the flags of every Swift plugin
+#   ffi            $(OUT)/pawl-ffi.so and $(OUT)/plugins/zlib.ffi.json
+#   install-pluginkit  the kit under $(PREFIX)/lib/pawl/swift
+#
+# An author's whole command is `swiftc @/usr/local/lib/pawl/swift/plugin.rsp -o hello.so hello.swift`.
+
+SWIFTC ?= swiftc
+FFI_CFLAGS := -std=c11 -D_GNU_SOURCE -Wall -Wextra -pedantic -Werror -O2 -g -fPIC -fvisibility=hidden
+
+PLUGINKIT := $(OUT)/pluginkit
+PLUGINKIT_SOURCES := $(wildcard Sources/PluginABI/PluginKit/*.swift)
+PLUGINKIT_FILES := $(PLUGINKIT)/PluginKit.o $(PLUGINKIT)/PluginKit.swiftmodule $(PLUGINKIT)/pawl.h \
+    $(PLUGINKIT)/module.modulemap $(PLUGINKIT)/plugin.map
+FFI_SOURCES := $(wildcard plugins/ffi/*.c)
+
+.PHONY: pluginkit swift-plugins ffi fixtures install-pluginkit
+
+pluginkit: $(PLUGINKIT)/plugin.rsp
+
+swift-plugins: $(OUT)/plugins/text-stats.so
+
+ffi: $(OUT)/pawl-ffi.so $(OUT)/plugins/zlib.ffi.json
+
+$(PLUGINKIT)/pawl.h: include/pawl.h
+	@mkdir -p $(@D)
+	cp $< $@
+
+$(PLUGINKIT)/module.modulemap $(PLUGINKIT)/plugin.map: $(PLUGINKIT)/%: share/swift/%
+	@mkdir -p $(@D)
+	cp $< $@
+
+# One object of the whole module, whatever CONFIG is: a plugin is always optimised, and keeps its debug information.
+$(PLUGINKIT)/PluginKit.o: $(PLUGINKIT_SOURCES) $(PLUGINKIT)/pawl.h $(PLUGINKIT)/module.modulemap
+	$(SWIFTC) -swift-version 6 -O -g -wmo -static -parse-as-library -warnings-as-errors -module-name PluginKit \
+	    -enable-upcoming-feature ExistentialAny -enable-upcoming-feature MemberImportVisibility \
+	    -enable-upcoming-feature InternalImportsByDefault -enable-upcoming-feature NonisolatedNonsendingByDefault \
+	    -file-prefix-map "$(CURDIR)=." -I $(PLUGINKIT) -emit-module -emit-module-path $(PLUGINKIT)/PluginKit.swiftmodule \
+	    -c -o $@ $(PLUGINKIT_SOURCES)
+
+$(PLUGINKIT)/PluginKit.swiftmodule: $(PLUGINKIT)/PluginKit.o ;
+
+$(PLUGINKIT)/plugin.rsp: share/swift/plugin.rsp.in $(PLUGINKIT_FILES)
+	sed 's|@KIT@|$(abspath $(PLUGINKIT))|g' $< > $@
+
+# A library is built beside its place and renamed into it: a host that watches the directory sees only whole ones.
+$(OUT)/plugins/text-stats.so: $(wildcard plugins/text-stats/*.swift) $(PLUGINKIT)/plugin.rsp
+	@mkdir -p $(@D)
+	$(SWIFTC) @$(PLUGINKIT)/plugin.rsp -warnings-as-errors -o $(PLUGINKIT)/text-stats.so \
+	    $(wildcard plugins/text-stats/*.swift)
+	scripts/check-plugin-symbols $(PLUGINKIT)/text-stats.so
+	mv $(PLUGINKIT)/text-stats.so $@
+
+$(OUT)/pawl-ffi.so: $(FFI_SOURCES) $(wildcard plugins/ffi/*.h) include/pawl.h
+	@mkdir -p $(@D)
+	$(CC) $(FFI_CFLAGS) -shared -Wl,-z,defs,-z,relro,-z,now -I include -o $@.part $(FFI_SOURCES) \
+	    $$(pkg-config --cflags --libs libffi)
+	scripts/check-plugin-symbols $@.part
+	mv $@.part $@
+
+# A library whose functions have every type that a manifest can name, for the tests.
+$(OUT)/fixtures/libffi-types.so: plugins/ffi/fixtures/types.c
+	@mkdir -p $(@D)
+	$(CC) $(filter-out -fvisibility=hidden,$(FFI_CFLAGS)) -shared -o $@ $<
+
+fixtures: $(OUT)/fixtures/libffi-types.so
+
+$(OUT)/plugins/zlib.ffi.json: plugins/ffi/zlib.ffi.json
+	@mkdir -p $(@D)
+	cp $< $@.part
+	mv $@.part $@
+
+install-pluginkit: pluginkit
+	install -d $(DESTDIR)$(PREFIX)/lib/pawl/swift
+	install -m 644 $(PLUGINKIT_FILES) $(DESTDIR)$(PREFIX)/lib/pawl/swift
+	sed 's|@KIT@|$(PREFIX)/lib/pawl/swift|g' share/swift/plugin.rsp.in \
+	    > $(DESTDIR)$(PREFIX)/lib/pawl/swift/plugin.rsp

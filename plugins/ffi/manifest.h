@@ -1,0 +1,55 @@
+/* manifest.h - what a *.ffi.json says: which functions of which library become handlers, with which types. */
+#ifndef PAWL_FFI_MANIFEST_H
+#define PAWL_FFI_MANIFEST_H
+
+#include "types.h"
+
+#define MAX_PARAMS 32
+
+typedef struct param {
+    const char *name;
+    const type *type;
+    const type *length_type; /* of bytes */
+    const char *description; /* or NULL */
+    const json *fallback;    /* taken when the arg is absent, or NULL: the arg is required */
+    int is_const;            /* fallback is the value; there is no such arg */
+    int is_nullable;         /* null is allowed, and becomes NULL (cstring), or NULL and 0 (bytes) */
+    int is_base64;           /* bytes: the arg is base64, not text */
+} param;
+
+typedef struct function {
+    const char *name; /* of the handler */
+    const char *description;
+    const char *symbol;
+    const char *free_symbol; /* called with a cstring result after it was copied, or NULL */
+    const type *result;
+    int wants_errno;
+    param params[MAX_PARAMS];
+    unsigned param_count;
+
+    /* Prepared in the zygote; all immortal. */
+    const char *args_schema;
+    const char *result_schema;
+    ffi_cif cif;
+    ffi_type *c_types[2 * MAX_PARAMS];
+    unsigned c_count;
+    void (*address)(void);
+    void (*free_address)(void);
+} function;
+
+typedef struct manifest {
+    const char *plugin;
+    const char *version;
+    const char *library;
+    function *functions;
+    unsigned function_count;
+} manifest;
+
+/* Reads and checks a manifest, and prepares its calls; nothing of the library is touched. NULL and a terminated *error that
+ * names the place if it is wrong. All is in memory of the arena, which must never be freed. */
+manifest *manifest_read(arena *memory, const char *bytes, size_t len, const char **error);
+
+/* Loads the library and finds the functions. NULL, or why not. Once, after manifest_read(). */
+const char *manifest_bind(arena *memory, manifest *manifest);
+
+#endif
