@@ -14,6 +14,9 @@ package final class ChildProcess {
     /// How it ended; nil while it runs.
     package private(set) var status: ExitStatus?
 
+    /// Pids of children that live or are zombies. Whoever reaps strays as a subreaper must leave these alone.
+    private static var unreaped: Set<Int32> = []
+
     private let hasGroup: Bool
     private let watcher: FDWatcher
     private let stdout: OutputPipe?
@@ -41,6 +44,9 @@ package final class ChildProcess {
             throw error
         }
     }
+
+    /// Whether `pid` is a child that a `ChildProcess` waits for.
+    package static func isOurs(_ pid: Int32) -> Bool { unreaped.contains(pid) }
 
     private init(pid: pid_t, pidfd: Int32, watcher: FDWatcher, spec: Spec, files: ChildFiles) {
         self.pid = pid
@@ -103,6 +109,7 @@ package final class ChildProcess {
 
     /// The handler holds the object until the process is reaped.
     private func watch() {
+        Self.unreaped.insert(pid)
         watcher.start(.readable) { _ in self.reap() }
     }
 
@@ -111,6 +118,7 @@ package final class ChildProcess {
         let result = linux_wait_pidfd(pidfd, false, &exit)
         guard result != 0 else { return }
         precondition(result == 1, LoopError(result, "wait for our own child \(pid)").description)
+        Self.unreaped.remove(pid)
         watcher.close()
         stdout?.drain()
         stderr?.drain()
