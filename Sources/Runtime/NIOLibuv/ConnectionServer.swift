@@ -32,7 +32,8 @@ package final class ConnectionServer<Value: Sendable> {
     /// Starts to accept.
     ///
     /// - Parameters:
-    ///   - setup: adds the handlers; called on the loop, with a channel that is not active yet. A failure closes the
+    ///   - setup: adds the handlers; called on the loop, with a channel that is not active yet and whose peer may half
+    ///     close it. A failure closes the
     ///     connection, and that is all: it is the peer's fault or has been logged by the setup.
     ///   - handle: runs the connection until it ends, with the loop as its executor. Cancelled at the end of a shutdown. A
     ///     connection that is still open when it returns is closed.
@@ -83,6 +84,12 @@ package final class ConnectionServer<Value: Sendable> {
     ) {
         let id = ObjectIdentifier(channel)
         connections[id] = Connection(channel: channel)
+        do {
+            // A client may end its side after its request and still wants the answer.
+            try channel.syncOptions?.setOption(.allowRemoteHalfClosure, value: true)
+        } catch {
+            preconditionFailure("a fresh channel takes its options: \(error)")
+        }
         setup(channel).whenComplete { result in
             LoopActor.assumeIsolated {
                 switch result {
