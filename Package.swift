@@ -101,7 +101,7 @@ let package = Package(
         .executableTarget(
             name: "pawl",
             dependencies: [
-                "CCurl", "CLinux", "ControlPlane", "EmbeddedPostgres", "JobCore", "JobRunner", "JobStore", "Plugins",
+                "CCurl", "ControlPlane", "EmbeddedPostgres", "JobCore", "JobRunner", "JobStore", "NIOLibuv", "Plugins",
                 "Postgres", "Supervision", "UVLoop",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),

@@ -1,5 +1,6 @@
 import Glibc
 import JobCore
+import JobRunner
 import Logging
 
 /// Where the host's own log goes: one line per event on standard error, as text for people or JSON for machines.
@@ -36,7 +37,7 @@ struct HostLogHandler: LogHandler {
     }
 
     private static func text(_ level: Logger.Level, _ message: String, _ fields: Logger.Metadata) -> String {
-        var line = "\(WallTime.now().rfc3339) \(level.rawValue.uppercased()) \(message)"
+        var line = "\(WallTime.current.rfc3339) \(level.rawValue.uppercased()) \(message)"
         for (key, value) in fields.sorted(by: { $0.key < $1.key }) {
             line += " \(key)=\(Self.quotedIfNeeded("\(value)"))"
         }
@@ -55,20 +56,11 @@ struct HostLogHandler: LogHandler {
         _ level: Logger.Level, _ message: String, _ fields: Logger.Metadata, label: String
     ) -> String {
         var line =
-            "{\"ts\":\"\(WallTime.now().rfc3339)\",\"level\":\"\(level.rawValue)\",\"msg\":\(JSONText.quoted(message))"
+            "{\"ts\":\"\(WallTime.current.rfc3339)\",\"level\":\"\(level.rawValue)\",\"msg\":\(JSONText.quoted(message))"
         line += ",\"logger\":\(JSONText.quoted(label)),\"pid\":\(getpid())"
         for (key, value) in fields.sorted(by: { $0.key < $1.key }) {
             line += ",\(JSONText.quoted(key)):\(JSONText.quoted("\(value)"))"
         }
         return line + "}"
-    }
-}
-
-extension WallTime {
-    /// The machine's clock now. In Main, since JobCore has no clock.
-    static func now() -> WallTime {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return WallTime(micros: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000)
     }
 }

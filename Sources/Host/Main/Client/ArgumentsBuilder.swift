@@ -1,3 +1,5 @@
+import JobCore
+
 /// Builds a run's arguments from the command line: `--args` gives the whole, `--arg` sets single members on top.
 enum ArgumentsBuilder {
     /// - Parameters:

@@ -1,4 +1,5 @@
 import ArgumentParser
+import JobCore
 
 /// The commands that talk to a running host, in the order in which the help lists them.
 enum ClientCommands {

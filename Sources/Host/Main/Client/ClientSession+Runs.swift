@@ -36,7 +36,7 @@ extension ClientSession {
         case "@last-failed": query.append(("state", "failed"))
         default: throw Self.noReference(reference)
         }
-        guard let id = try self.get("/api/v1/runs", query)["items"]?.array?.first?["id"]?.string else {
+        guard let id = try self.get("/api/v1/runs", query)["items"]?.elements?.first?["id"]?.text else {
             throw ClientFailure(exit: .notFound, message: "There is no run yet that \(reference) could mean.")
         }
         return id

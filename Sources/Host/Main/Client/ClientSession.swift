@@ -1,3 +1,5 @@
+import JobCore
+
 /// One command's connection to the host, with the calls that commands share.
 struct ClientSession {
     let client: HTTPClient
@@ -18,7 +20,7 @@ struct ClientSession {
         var request = HTTPClient.Request(method: method, path: path, headers: headers)
         if let body {
             request.headers.append(("Content-Type", "application/json"))
-            request.body = Array(body.compact.utf8)
+            request.body = Array(body.json.utf8)
         }
         return try self.call(request)
     }
@@ -45,7 +47,7 @@ struct ClientSession {
 
     /// Prints JSON as data: for eyes on a terminal, on one line in a pipe.
     func printJSON(_ value: JSONValue) {
-        self.terminal.out.writeLine(self.terminal.out.isTerminal ? value.pretty : value.compact)
+        self.terminal.out.writeLine(self.terminal.out.isTerminal ? value.pretty : value.json)
     }
 
     func talk(_ text: String) { self.terminal.talk.writeLine(text) }

@@ -1,12 +1,14 @@
+import JobCore
+
 /// One line of a run's log.
 struct PrintedLogLine {
     let json: JSONValue
 
-    var sequence: Int64? { self.json["seq"]?.int64 ?? self.json["seq"]?.string.flatMap { Int64($0) } }
+    var sequence: Int64? { self.json["seq"]?.integer ?? self.json["seq"]?.text.flatMap { Int64($0) } }
 
     /// "12:04:05.123 WARNING message key=value", for a stream with or without colour.
     func text(_ terminal: Terminal, _ stream: Terminal.Stream) -> String {
-        let level = self.json["level"]?.string ?? ""
+        let level = self.json["level"]?.text ?? ""
         let ink: Terminal.Ink? =
             switch level {
             case "error": .red
@@ -14,16 +16,16 @@ struct PrintedLogLine {
             case "debug": .dim
             default: nil
             }
-        var line = stream.paint(Format.clock(self.json["time"]?.string ?? ""), .dim)
+        var line = stream.paint(Format.clock(self.json["time"]?.text ?? ""), .dim)
         line += " " + stream.paint(level.uppercased().padded(to: 7), ink)
-        let source = self.json["stream"]?.string ?? ""
+        let source = self.json["stream"]?.text ?? ""
         if source == "stdout" || source == "stderr" || source == "host" { line += " [\(source)]" }
-        if let stage = self.json["stage"]?.string, !stage.isEmpty { line += " \(Table.printable(stage)):" }
-        line += " " + Table.printable(self.json["message"]?.string ?? "")
+        if let stage = self.json["stage"]?.text, !stage.isEmpty { line += " \(Table.printable(stage)):" }
+        line += " " + Table.printable(self.json["message"]?.text ?? "")
         if let fields = self.json["fields"]?.object {
             for field in fields {
-                let value = field.value.string ?? field.value.compact
-                line += " " + stream.paint("\(Table.printable(field.name))=\(Table.printable(value))", .dim)
+                let value = field.value.text ?? field.value.json
+                line += " " + stream.paint("\(Table.printable(field.key))=\(Table.printable(value))", .dim)
             }
         }
         return line

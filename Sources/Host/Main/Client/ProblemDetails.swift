@@ -1,3 +1,5 @@
+import JobCore
+
 /// Turns an HTTP answer that is no success into words. Problems come as `application/problem+json` (RFC 9457); anything
 /// else (a proxy's page, an empty body) is reported by its status.
 enum ProblemDetails {
@@ -8,20 +10,20 @@ enum ProblemDetails {
             failure.message = "\(request) was answered with HTTP \(status)\(Self.name(of: status))."
             return failure
         }
-        let detail = problem["detail"]?.string ?? ""
-        let title = problem["title"]?.string ?? ""
+        let detail = problem["detail"]?.text ?? ""
+        let title = problem["title"]?.text ?? ""
         failure.message = Self.sentence(detail.isEmpty ? (title.isEmpty ? "HTTP \(status)" : title) : detail)
-        failure.code = problem["code"]?.string
+        failure.code = problem["code"]?.text
 
-        for error in problem["errors"]?.array ?? [] {
-            let pointer = error["pointer"]?.string ?? error["parameter"]?.string ?? error["header"]?.string ?? ""
-            let text = error["detail"]?.string ?? error["code"]?.string ?? ""
+        for error in problem["errors"]?.elements ?? [] {
+            let pointer = error["pointer"]?.text ?? error["parameter"]?.text ?? error["header"]?.text ?? ""
+            let text = error["detail"]?.text ?? error["code"]?.text ?? ""
             if text == detail && pointer.isEmpty { continue }
             failure.details.append(pointer.isEmpty ? text : "\(Self.field(pointer)): \(text)")
         }
-        if let state = problem["current_state"]?.string { failure.details.append("current state: \(state)") }
+        if let state = problem["current_state"]?.text { failure.details.append("current state: \(state)") }
         for name in ["near_matches", "suggestions", "did_you_mean"] {
-            let near = (problem[name]?.array ?? []).compactMap(\.string)
+            let near = (problem[name]?.elements ?? []).compactMap(\.text)
             if !near.isEmpty, !near.contains(where: { detail.contains($0) }) {
                 failure.details.append("did you mean \(near.joined(separator: ", "))?")
             }
@@ -30,7 +32,7 @@ enum ProblemDetails {
             failure.details.append(
                 "the token comes from --token, PAWL_TOKEN, or the file admin-token in the host's data directory")
         }
-        if status >= 500, let request = problem["request_id"]?.string {
+        if status >= 500, let request = problem["request_id"]?.text {
             failure.details.append("request id: \(request)")
         }
         return failure

@@ -52,7 +52,7 @@ extension ClientSession {
 
     /// The last lines of the log, on standard error.
     private func printLogTail(_ id: String) throws(ClientFailure) {
-        let lines = try self.get("/api/v1/runs/\(id)/logs", [("tail", "20")])["items"]?.array ?? []
+        let lines = try self.get("/api/v1/runs/\(id)/logs", [("tail", "20")])["items"]?.elements ?? []
         guard !lines.isEmpty else { return }
         self.talk(self.terminal.talk.paint("  last lines of the log:", .dim))
         for line in lines { self.talk("  " + PrintedLogLine(json: line).text(self.terminal, self.terminal.talk)) }

@@ -1,3 +1,5 @@
+import JobCore
+
 /// One run in full, as labelled lines.
 struct RunReport {
     let run: RunRecord
@@ -13,9 +15,10 @@ struct RunReport {
                 + (self.run.title.map { "  " + Table.printable($0) } ?? ""))
         self.line("id", self.run.id)
         self.line(
-            "queue", self.run.queue + (self.run.json["priority"]?.int64.map { $0 == 0 ? "" : ", priority \($0)" } ?? "")
+            "queue",
+            self.run.queue + (self.run.json["priority"]?.integer.map { $0 == 0 ? "" : ", priority \($0)" } ?? "")
         )
-        self.line("description", self.run.json["description"]?.string)
+        self.line("description", self.run.json["description"]?.text)
         self.line("labels", self.labels(self.run.json["labels"]))
         self.line("created", self.time(self.run.createdAt, now))
         if !self.run.isFinished, self.run.state != "running" { self.line("due", self.time(self.run.runAt, now)) }
@@ -25,8 +28,8 @@ struct RunReport {
             self.line("duration", Format.span(milliseconds: span))
         }
         self.line("host", self.run.host)
-        self.line("retry of", self.run.json["retry_of"]?.string)
-        self.line("schedule", self.run.json["schedule_id"]?.string)
+        self.line("retry of", self.run.json["retry_of"]?.text)
+        self.line("schedule", self.run.json["schedule_id"]?.text)
         if let progress = self.run.progress {
             self.line("progress", (progress.line ?? "") + (progress.percent.map { ", \(Int($0))%" } ?? ""))
             self.line(
@@ -40,49 +43,49 @@ struct RunReport {
 
     private func print(attempt: JSONValue, now: Int64) {
         let out = self.terminal.out
-        let number = (attempt["attempt"] ?? attempt["number"])?.int64 ?? 0
-        let outcome = attempt["outcome"]?.string ?? "running"
-        let reason = attempt["reason"]?.string.map { " (\($0))" } ?? ""
+        let number = (attempt["attempt"] ?? attempt["number"])?.integer ?? 0
+        let outcome = attempt["outcome"]?.text ?? "running"
+        let reason = attempt["reason"]?.text.map { " (\($0))" } ?? ""
         out.writeLine()
         out.writeLine(out.paint("attempt \(number)", .bold) + "  " + out.paint(outcome + reason, self.ink(outcome)))
-        let started = attempt["started_at"]?.string
-        let ended = attempt["ended_at"]?.string ?? attempt["finished_at"]?.string
+        let started = attempt["started_at"]?.text
+        let ended = attempt["ended_at"]?.text ?? attempt["finished_at"]?.text
         self.line("started", self.time(started, now))
         if let span = Format.elapsed(started, ended, now: now) {
             self.line("duration", Format.span(milliseconds: span))
         }
-        self.line("host", attempt["host"]?.string)
-        self.line("pid", attempt["pid"]?.int64.map(String.init))
-        self.line("version", attempt["version"]?.string.map { String($0.prefix(12)) })
+        self.line("host", attempt["host"]?.text)
+        self.line("pid", attempt["pid"]?.integer.map(String.init))
+        self.line("version", attempt["version"]?.text.map { String($0.prefix(12)) })
         self.line("exit", self.exit(attempt))
-        self.line("sentence", attempt["sentence"]?.string)
+        self.line("sentence", attempt["sentence"]?.text)
         self.line("error", RunRecord(json: attempt).errorLine, .red)
         self.line("resources", self.resources(attempt["resources"]))
         self.crash(attempt["crash"]?.present)
-        if let ladder = attempt["ladder"]?.array, !ladder.isEmpty {
+        if let ladder = attempt["ladder"]?.elements, !ladder.isEmpty {
             let steps = ladder.compactMap { step -> String? in
-                guard let name = step["name"]?.string ?? step["step"]?.string else { return nil }
-                return name + ((step["at_ms"]?.int64).map { " at \(Format.span(milliseconds: $0))" } ?? "")
+                guard let name = step["name"]?.text ?? step["step"]?.text else { return nil }
+                return name + ((step["at_ms"]?.integer).map { " at \(Format.span(milliseconds: $0))" } ?? "")
             }
             self.line("kill ladder", steps.joined(separator: self.terminal.isUnicode ? " → " : " -> "))
         }
-        if let survivors = attempt["survivors_killed"]?.int64, survivors > 0 {
+        if let survivors = attempt["survivors_killed"]?.integer, survivors > 0 {
             self.line("survivors", "\(survivors) left-over processes killed")
         }
     }
 
     private func exit(_ attempt: JSONValue) -> String? {
         if let signal = attempt["signal"]?.present {
-            return "signal " + (signal.string ?? signal.int64.map { Self.signalName($0) } ?? signal.compact)
+            return "signal " + (signal.text ?? signal.integer.map { Self.signalName($0) } ?? signal.json)
         }
-        return attempt["exit_code"]?.int64.map { "code \($0)" }
+        return attempt["exit_code"]?.integer.map { "code \($0)" }
     }
 
     private func resources(_ resources: JSONValue?) -> String? {
         guard let resources, resources.object != nil else { return nil }
         var parts: [String] = []
         func milliseconds(_ name: String) -> Int64? {
-            resources["\(name)_ms"]?.int64 ?? resources["\(name)_us"]?.int64.map { $0 / 1_000 }
+            resources["\(name)_ms"]?.integer ?? resources["\(name)_us"]?.integer.map { $0 / 1_000 }
         }
         if let user = milliseconds("user_cpu") ?? milliseconds("cpu_user") {
             parts.append("cpu \(Format.span(milliseconds: user)) user")
@@ -90,11 +93,11 @@ struct RunReport {
         if let system = milliseconds("system_cpu") ?? milliseconds("cpu_system") {
             parts.append("\(Format.span(milliseconds: system)) system")
         }
-        if let rss = resources["max_rss_bytes"]?.int64 { parts.append("memory \(Format.bytes(rss)) peak") }
-        let faults = (resources["minor_faults"]?.int64 ?? 0) + (resources["major_faults"]?.int64 ?? 0)
+        if let rss = resources["max_rss_bytes"]?.integer { parts.append("memory \(Format.bytes(rss)) peak") }
+        let faults = (resources["minor_faults"]?.integer ?? 0) + (resources["major_faults"]?.integer ?? 0)
         if faults > 0 { parts.append("\(Format.count(faults)) page faults") }
-        let voluntary = resources["voluntary_switches"]?.int64 ?? 0
-        let involuntary = resources["involuntary_switches"]?.int64 ?? 0
+        let voluntary = resources["voluntary_switches"]?.integer ?? 0
+        let involuntary = resources["involuntary_switches"]?.integer ?? 0
         if voluntary + involuntary > 0 { parts.append("\(Format.count(voluntary + involuntary)) context switches") }
         return parts.isEmpty ? nil : parts.joined(separator: ", ")
     }
@@ -103,20 +106,20 @@ struct RunReport {
         guard let crash, crash.object != nil else { return }
         var words: [String] = []
         if let signal = crash["signal"]?.present {
-            words.append(signal.string ?? signal.int64.map { Self.signalName($0) } ?? "")
+            words.append(signal.text ?? signal.integer.map { Self.signalName($0) } ?? "")
         }
         if let address = crash["address"]?.present { words.append("at address \(Self.hex(address))") }
         if let pc = crash["pc"]?.present { words.append("pc \(Self.hex(pc))") }
-        if let thread = crash["thread_name"]?.string ?? crash["thread"]?.string { words.append("thread \(thread)") }
+        if let thread = crash["thread_name"]?.text ?? crash["thread"]?.text { words.append("thread \(thread)") }
         self.line("crash", words.joined(separator: ", "), .red)
-        for frame in (crash["frames"]?.array ?? []).prefix(16) {
-            self.line("", frame.string ?? (frame.int64.map { _ in Self.hex(frame) } ?? frame.compact))
+        for frame in (crash["frames"]?.elements ?? []).prefix(16) {
+            self.line("", frame.text ?? (frame.integer.map { _ in Self.hex(frame) } ?? frame.json))
         }
     }
 
     private static func hex(_ value: JSONValue) -> String {
-        if let text = value.string { return text }
-        guard case .number(let digits) = value, let number = UInt64(digits) else { return value.compact }
+        if let text = value.text { return text }
+        guard case .number(let digits) = value, let number = UInt64(digits) else { return value.json }
         return "0x" + String(number, radix: 16)
     }
 
@@ -140,7 +143,7 @@ struct RunReport {
     }
 
     private func labels(_ labels: JSONValue?) -> String? {
-        let pairs = (labels?.object ?? []).map { "\($0.name)=\($0.value.string ?? $0.value.compact)" }
+        let pairs = (labels?.object ?? []).map { "\($0.key)=\($0.value.text ?? $0.value.json)" }
         return pairs.isEmpty ? nil : pairs.joined(separator: ", ")
     }
 
@@ -156,7 +159,7 @@ struct RunReport {
 
     private func block(_ label: String, _ value: JSONValue?) {
         guard let value = value?.present, value != .object([]) else { return }
-        let compact = value.compact
+        let compact = value.json
         if compact.count <= 100 { return self.line(label, compact) }
         self.line(label, "(\(Format.count(Int64(compact.utf8.count))) bytes)")
         for text in value.pretty.split(separator: "\n") { self.terminal.out.writeLine("    " + text) }

@@ -1,4 +1,5 @@
 import Glibc
+import JobCore
 
 /// Where a host listens and what lets us in.
 struct ServerAddress {
@@ -54,7 +55,7 @@ struct ServerLocator {
             let path = directory + "/host.json"
             switch Self.read(path) {
             case .success(let bytes):
-                guard let host = try? JSONValue(parsing: bytes), let url = host["url"]?.string else {
+                guard let host = try? JSONValue(parsing: bytes), let url = host["url"]?.text else {
                     throw ClientFailure(exit: .configuration, message: "\(path) does not say where the host listens.")
                 }
                 return try ServerAddress(
@@ -75,7 +76,7 @@ struct ServerLocator {
         guard server.token == nil else { return server }
         for directory in self.candidates() {
             guard case .success(let bytes) = Self.read(directory + "/host.json"),
-                let host = try? JSONValue(parsing: bytes), let url = host["url"]?.string,
+                let host = try? JSONValue(parsing: bytes), let url = host["url"]?.text,
                 try ServerAddress(address: url, token: nil, origin: nil).url == server.url
             else { continue }
             server.token = try self.adminToken(in: directory, required: false)

@@ -1,3 +1,5 @@
+import JobCore
+
 /// A table that fits the terminal: no borders, columns as wide as their content, the least important dropped and the
 /// longest shortened when the line is too narrow; never wrapped. In a pipe it is tab-separated, whole and without colour.
 struct Table {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import JobCore
 
 /// `pawl jobs`: what can be run.
 struct JobsCommand: ClientCommand {
@@ -21,7 +22,7 @@ struct JobsCommand: ClientCommand {
         if let job {
             let answer = try session.get("/api/v1/jobs/\(ClientSession.escape(job))")
             // A schema has no better form than its own.
-            return session.terminal.out.writeLine(session.wantsJSON ? answer.compact : answer.pretty)
+            return session.terminal.out.writeLine(session.wantsJSON ? answer.json : answer.pretty)
         }
         let answer = try session.get("/api/v1/jobs")
         if session.wantsJSON { return session.printJSON(answer) }
@@ -30,13 +31,13 @@ struct JobsCommand: ClientCommand {
             .init(title: "ATTEMPTS", importance: 2, alignsRight: true), .init(title: "HANDLER", importance: 4),
             .init(title: "DESCRIPTION", importance: 6, shrinksTo: 16),
         ])
-        for job in answer["items"]?.array ?? [] {
-            let name = job["name"]?.string ?? ""
-            let handler = job["handler"]?.string ?? ""
+        for job in answer["items"]?.elements ?? [] {
+            let name = job["name"]?.text ?? ""
+            let handler = job["handler"]?.text ?? ""
             table.rows.append([
-                .init(name), .init(job["queue"]?.string ?? ""),
-                .init((job["attempts"] ?? job["max_attempts"])?.int64.map(String.init) ?? ""),
-                .init(handler == name ? "" : handler), .init(job["description"]?.string ?? ""),
+                .init(name), .init(job["queue"]?.text ?? ""),
+                .init((job["attempts"] ?? job["max_attempts"])?.integer.map(String.init) ?? ""),
+                .init(handler == name ? "" : handler), .init(job["description"]?.text ?? ""),
             ])
         }
         if table.rows.isEmpty { return session.talk("No jobs: no plugin with a handler is loaded. See: pawl plugins") }
@@ -67,19 +68,19 @@ struct PluginsCommand: ClientCommand {
             .init(title: "FILE", importance: 3, shrinksTo: 10), .init(title: "HANDLERS", importance: 7, shrinksTo: 12),
         ])
         var errors: [(String, String)] = []
-        for plugin in answer["items"]?.array ?? [] {
-            let state = plugin["state"]?.string ?? ""
-            let file = plugin["file"]?.string ?? ""
-            let name = plugin["name"]?.string.flatMap { $0.isEmpty ? nil : $0 } ?? file
+        for plugin in answer["items"]?.elements ?? [] {
+            let state = plugin["state"]?.text ?? ""
+            let file = plugin["file"]?.text ?? ""
+            let name = plugin["name"]?.text.flatMap { $0.isEmpty ? nil : $0 } ?? file
             let ink: Terminal.Ink? =
                 state == "active" ? .green : state == "rejected" || state == "crash_loop" ? .red : .dim
             table.rows.append([
-                .init(name), .init(state, ink), .init(plugin["label"]?.string ?? ""),
-                .init(String((plugin["version"]?.string ?? plugin["sha256"]?.string ?? "").prefix(12)), .dim),
+                .init(name), .init(state, ink), .init(plugin["label"]?.text ?? ""),
+                .init(String((plugin["version"]?.text ?? plugin["sha256"]?.text ?? "").prefix(12)), .dim),
                 .init(file),
-                .init((plugin["handlers"]?.array ?? []).compactMap { $0["name"]?.string }.joined(separator: " ")),
+                .init((plugin["handlers"]?.elements ?? []).compactMap { $0["name"]?.text }.joined(separator: " ")),
             ])
-            if let error = plugin["error"]?.string, !error.isEmpty {
+            if let error = plugin["error"]?.text, !error.isEmpty {
                 errors.append((file.isEmpty ? name : file, error))
             }
         }
@@ -118,11 +119,11 @@ struct QueuesCommand: ClientCommand {
                     )
                 }
                 + [.init(title: "PAUSED", importance: 8)])
-        for queue in answer["items"]?.array ?? [] {
+        for queue in answer["items"]?.elements ?? [] {
             let counts = queue["counts"] ?? queue
             table.rows.append(
-                [.init(queue["name"]?.string ?? queue["queue"]?.string ?? "")]
-                    + states.map { .init(counts[$0]?.int64.map { Format.count($0) } ?? "") }
+                [.init(queue["name"]?.text ?? queue["queue"]?.text ?? "")]
+                    + states.map { .init(counts[$0]?.integer.map { Format.count($0) } ?? "") }
                     + [.init(queue["paused"]?.bool == true ? "paused" : "", .yellow)])
         }
         if table.rows.isEmpty { return session.talk("No queue has been used yet.") }
@@ -155,14 +156,14 @@ struct HostsCommand: ClientCommand {
             .init(title: "STARTED", importance: 6), .init(title: "HEARTBEAT", importance: 7),
         ])
         let now = wallMicroseconds()
-        for host in answer["items"]?.array ?? [] {
+        for host in answer["items"]?.elements ?? [] {
             table.rows.append([
-                .init(host["name"]?.string ?? host["id"]?.string ?? ""), .init(host["state"]?.string ?? ""),
-                .init(host["running"]?.int64.map(String.init) ?? ""),
-                .init(host["slots"]?.int64.map(String.init) ?? ""),
-                .init(host["pid"]?.int64.map(String.init) ?? ""), .init(host["version"]?.string ?? ""),
-                .init(Format.relative(host["started_at"]?.string, now: now)),
-                .init(Format.relative((host["heartbeat_at"] ?? host["last_heartbeat_at"])?.string, now: now)),
+                .init(host["name"]?.text ?? host["id"]?.text ?? ""), .init(host["state"]?.text ?? ""),
+                .init(host["running"]?.integer.map(String.init) ?? ""),
+                .init(host["slots"]?.integer.map(String.init) ?? ""),
+                .init(host["pid"]?.integer.map(String.init) ?? ""), .init(host["version"]?.text ?? ""),
+                .init(Format.relative(host["started_at"]?.text, now: now)),
+                .init(Format.relative((host["heartbeat_at"] ?? host["last_heartbeat_at"])?.text, now: now)),
             ])
         }
         table.print(to: session.terminal)

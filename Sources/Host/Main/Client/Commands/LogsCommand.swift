@@ -1,4 +1,5 @@
 import ArgumentParser
+import JobCore
 
 /// `pawl logs`: a run's log, and its growth.
 struct LogsCommand: ClientCommand {
@@ -54,7 +55,7 @@ struct LogsCommand: ClientCommand {
                     ("tail", self.tail.map(String.init)), ("from", from.map(String.init)),
                     ("limit", self.tail == nil ? String(pageSize) : nil),
                 ])
-            let lines = (page["items"]?.array ?? []).map(PrintedLogLine.init)
+            let lines = (page["items"]?.elements ?? []).map(PrintedLogLine.init)
             for line in lines { self.print(line, session) }
             guard self.tail == nil, lines.count >= pageSize, let last = lines.last?.sequence else { return }
             from = last + 1
@@ -95,6 +96,6 @@ struct LogsCommand: ClientCommand {
 
     private func print(_ line: PrintedLogLine, _ session: ClientSession) {
         let out = session.terminal.out
-        out.writeLine(session.wantsJSON ? line.json.compact : line.text(session.terminal, out))
+        out.writeLine(session.wantsJSON ? line.json.json : line.text(session.terminal, out))
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import JobCore
 
 /// `pawl run`: enqueues one run of a job, and waits for its end if asked to.
 struct RunCommand: ClientCommand {
@@ -49,7 +50,7 @@ struct RunCommand: ClientCommand {
 
         var headers: [(name: String, value: String)] = []
         if let key = self.idempotencyKey {
-            headers.append(("Idempotency-Key", JSONValue.string(key).compact))
+            headers.append(("Idempotency-Key", JSONValue.string(key).json))
         }
         let answer = try session.send("POST", "/api/v1/runs", body, headers: headers)
         let run = RunRecord(json: answer.json)

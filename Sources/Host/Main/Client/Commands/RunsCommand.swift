@@ -1,4 +1,5 @@
 import ArgumentParser
+import JobCore
 
 /// `pawl runs`: lists runs, newest first.
 struct RunsCommand: ClientCommand {
@@ -50,13 +51,13 @@ struct RunsCommand: ClientCommand {
         }
         let answer = try session.get("/api/v1/runs", query)
         if session.wantsJSON { return session.printJSON(answer) }
-        let runs = (answer["items"]?.array ?? []).map(RunRecord.init)
+        let runs = (answer["items"]?.elements ?? []).map(RunRecord.init)
         if runs.isEmpty {
             session.talk(query.count > 2 ? "No run matches." : "No runs yet. Start one: pawl run JOB")
             return
         }
         RunTable(runs: runs, terminal: session.terminal).print()
-        if let next = answer["next_cursor"]?.string { session.talk("There are more: --cursor \(next)") }
+        if let next = answer["next_cursor"]?.text { session.talk("There are more: --cursor \(next)") }
     }
 }
 

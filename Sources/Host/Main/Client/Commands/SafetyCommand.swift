@@ -1,4 +1,5 @@
 import ArgumentParser
+import JobCore
 
 /// `pawl safety`: what is wrong, and what can be done about it.
 struct SafetyCommand: ParsableCommand {
@@ -20,17 +21,17 @@ struct SafetyCommand: ParsableCommand {
 
         func execute(_ session: ClientSession) throws {
             let answer = try session.get("/api/v1/safety/health")
-            let verdict = answer["verdict"]?.string ?? "unknown"
+            let verdict = answer["verdict"]?.text ?? "unknown"
             if session.wantsJSON {
                 session.printJSON(answer)
             } else {
                 let out = session.terminal.out
                 let good = Self.good(verdict)
                 out.writeLine(out.paint(verdict, good ? .green : .red))
-                for check in answer["checks"]?.array ?? [] {
-                    let state = check["ok"]?.bool.map { $0 ? "ok" : "attention" } ?? check["status"]?.string ?? ""
-                    let name = check["name"]?.string ?? ""
-                    let detail = check["detail"]?.string ?? ""
+                for check in answer["checks"]?.elements ?? [] {
+                    let state = check["ok"]?.bool.map { $0 ? "ok" : "attention" } ?? check["status"]?.text ?? ""
+                    let name = check["name"]?.text ?? ""
+                    let detail = check["detail"]?.text ?? ""
                     out.writeLine(
                         "  " + out.paint(state.padded(to: 10), Self.good(state) ? .green : .red) + " "
                             + Table.printable(name.padded(to: 16)) + " " + Table.printable(detail))
@@ -64,9 +65,9 @@ struct SafetyCommand: ParsableCommand {
             var body = JSONValue.object([])
             if let older = self.older?.milliseconds { body = body.setting("older_than_ms", to: .int(older)) }
             let plan = try session.send(
-                "POST", "/api/v1/safety/cleanup-stale", body.setting("dry_run", to: .bool(true))
+                "POST", "/api/v1/safety/cleanup-stale", body.setting("dry_run", to: .boolean(true))
             ).json
-            let count = plan["count"]?.int64 ?? 0
+            let count = plan["count"]?.integer ?? 0
             if session.wantsJSON && (self.dryRun || count == 0) { return session.printJSON(plan) }
             self.show(plan, count, session)
             if self.dryRun || count == 0 { return }
@@ -75,24 +76,24 @@ struct SafetyCommand: ParsableCommand {
                 return
             }
             // The plan's own token, so that what was shown is what is done.
-            if let token = plan["plan"]?.string { body = body.setting("plan", to: .string(token)) }
+            if let token = plan["plan"]?.text { body = body.setting("plan", to: .string(token)) }
             let answer = try session.send("POST", "/api/v1/safety/cleanup-stale", body).json
             if session.wantsJSON { return session.printJSON(answer) }
-            let done = (answer["count"] ?? answer["cleaned"])?.int64 ?? count
+            let done = (answer["count"] ?? answer["cleaned"])?.integer ?? count
             session.terminal.out.writeLine("\(done) \(done == 1 ? "run" : "runs") ended")
         }
 
         private func show(_ plan: JSONValue, _ count: Int64, _ session: ClientSession) {
             session.talk(count == 0 ? "No run is stale." : "\(count) stale \(count == 1 ? "run" : "runs"):")
             let now = wallMicroseconds()
-            for item in plan["sample"]?.array ?? [] {
+            for item in plan["sample"]?.elements ?? [] {
                 let run = RunRecord(json: item)
                 let time = Format.elapsed(run.startedAt, nil, now: now).map {
                     "running for \(Format.span(milliseconds: $0))"
                 }
                 session.talk("  \(run.name)  \(time ?? "")  \(run.id)")
             }
-            let shown = Int64(plan["sample"]?.array?.count ?? 0)
+            let shown = Int64(plan["sample"]?.elements?.count ?? 0)
             if count > shown { session.talk("  and \(count - shown) more") }
         }
     }
@@ -119,7 +120,7 @@ struct SafetyCommand: ParsableCommand {
             ])
             let answer = try session.send("POST", "/api/v1/safety/terminate/\(id)", body).json
             if session.wantsJSON { return session.printJSON(answer) }
-            session.terminal.out.writeLine("\(id)\t\((answer["run"] ?? answer)["state"]?.string ?? "told to end")")
+            session.terminal.out.writeLine("\(id)\t\((answer["run"] ?? answer)["state"]?.text ?? "told to end")")
         }
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import JobCore
 
 /// `pawl schedules`: what runs when.
 struct SchedulesCommand: ParsableCommand {
@@ -39,11 +40,15 @@ struct SchedulesCommand: ParsableCommand {
 
         func apply(to body: JSONValue) -> JSONValue {
             var body = body
-            if let cron { body = body.setting("kind", to: .string("cron")).setting("expression", to: .string(cron)) }
-            if let every = self.every.flatMap(Format.parseDuration) {
-                body = body.setting("kind", to: .string("interval")).setting("interval_ms", to: .int(every))
-            }
-            if let at { body = body.setting("kind", to: .string("once")).setting("at", to: .string(at)) }
+            let kind: (name: String, spec: JSONValue) =
+                if let cron {
+                    ("cron", .members(["expression": .string(cron)]))
+                } else if let every = self.every.flatMap(Format.parseDuration) {
+                    ("interval", .members(["every_ms": .int(every)]))
+                } else {
+                    ("once", .members(["at": .string(self.at ?? "")]))
+                }
+            body = body.setting("kind", to: .string(kind.name)).setting("spec", to: kind.spec)
             if let timezone { body = body.setting("timezone", to: .string(timezone)) }
             return body
         }
@@ -58,7 +63,7 @@ struct SchedulesCommand: ParsableCommand {
             let path = self.job.map { "/api/v1/jobs/\(ClientSession.escape($0))/schedules" } ?? "/api/v1/schedules"
             let answer = try session.get(path)
             if session.wantsJSON { return session.printJSON(answer) }
-            SchedulesCommand.printTable(answer["items"]?.array ?? [], session, empty: "No schedules yet.")
+            SchedulesCommand.printTable(answer["items"]?.elements ?? [], session, empty: "No schedules yet.")
         }
     }
 
@@ -94,8 +99,8 @@ struct SchedulesCommand: ParsableCommand {
             }
             let answer = try session.send("POST", "/api/v1/schedules", body).json
             if session.wantsJSON { return session.printJSON(answer) }
-            session.terminal.out.writeLine(answer["id"]?.string ?? answer["id"]?.compact ?? "")
-            if let next = answer["next_at"]?.string {
+            session.terminal.out.writeLine(answer["id"]?.text ?? answer["id"]?.json ?? "")
+            if let next = answer["next_at"]?.text {
                 session.talk("next run \(next) (\(Format.relative(next, now: wallMicroseconds())))")
             }
         }
@@ -108,16 +113,16 @@ struct SchedulesCommand: ParsableCommand {
         @Argument(help: "Ids or names of schedules.") var schedules: [String]
 
         func execute(_ session: ClientSession) throws {
-            let all = try session.get("/api/v1/schedules")["items"]?.array ?? []
+            let all = try session.get("/api/v1/schedules")["items"]?.elements ?? []
             for reference in self.schedules {
-                let matches = all.filter { $0["id"]?.string == reference || $0["name"]?.string == reference }
-                guard let id = matches.first?["id"]?.string else {
+                let matches = all.filter { $0["id"]?.text == reference || $0["name"]?.text == reference }
+                guard let id = matches.first?["id"]?.text else {
                     throw ClientFailure(exit: .notFound, message: "There is no schedule \"\(reference)\".")
                 }
                 guard matches.count == 1 else {
                     throw ClientFailure(
                         exit: .usage, message: "\"\(reference)\" names \(matches.count) schedules.",
-                        details: matches.compactMap { $0["id"]?.string })
+                        details: matches.compactMap { $0["id"]?.text })
                 }
                 let path = "/api/v1/schedules/\(ClientSession.escape(id))"
                 // What was seen is what is deleted: a change in between is refused.
@@ -142,7 +147,7 @@ struct SchedulesCommand: ParsableCommand {
             let answer = try session.get(
                 "/api/v1/schedules/due", [("within_ms", self.within?.milliseconds.map(String.init))])
             if session.wantsJSON { return session.printJSON(answer) }
-            SchedulesCommand.printTable(answer["items"]?.array ?? [], session, empty: "Nothing is due.")
+            SchedulesCommand.printTable(answer["items"]?.elements ?? [], session, empty: "Nothing is due.")
         }
     }
 
@@ -168,12 +173,12 @@ struct SchedulesCommand: ParsableCommand {
             let body = self.times.apply(to: .members(["count": .int(self.count)]))
             let answer = try session.send("POST", "/api/v1/schedules/preview", body).json
             if session.wantsJSON { return session.printJSON(answer) }
-            for run in answer["runs"]?.array ?? [] {
-                let at = run["at"]?.string ?? run.string ?? ""
-                let parts = [at, run["local"]?.string ?? "", run["note"]?.string ?? ""].filter { !$0.isEmpty }
+            for run in answer["runs"]?.elements ?? [] {
+                let at = run["at"]?.text ?? run.text ?? ""
+                let parts = [at, run["local"]?.text ?? "", run["note"]?.text ?? ""].filter { !$0.isEmpty }
                 session.terminal.out.writeLine(parts.joined(separator: "  "))
             }
-            for warning in answer["warnings"]?.array ?? [] { session.talk(warning.string ?? warning.compact) }
+            for warning in answer["warnings"]?.elements ?? [] { session.talk(warning.text ?? warning.json) }
         }
     }
 
@@ -187,16 +192,16 @@ struct SchedulesCommand: ParsableCommand {
         ])
         let now = wallMicroseconds()
         for schedule in schedules {
-            let next = schedule["next_at"]?.string
+            let next = schedule["next_at"]?.text
             table.rows.append([
-                .init(schedule["name"]?.string ?? ""), .init(schedule["job"]?.string ?? ""),
+                .init(schedule["name"]?.text ?? ""), .init(schedule["job"]?.text ?? ""),
                 .init(Self.times(schedule)),
-                .init(schedule["timezone"]?.string ?? ""),
+                .init(schedule["timezone"]?.text ?? ""),
                 .init(next.map { "\(Format.relative($0, now: now))" } ?? "never"),
                 .init(
                     schedule["enabled"]?.bool == false ? "off" : "on",
                     schedule["enabled"]?.bool == false ? .yellow : .green),
-                .init(schedule["id"]?.string ?? "", .dim),
+                .init(schedule["id"]?.text ?? "", .dim),
             ])
         }
         if table.rows.isEmpty { return session.talk(empty) }
@@ -204,8 +209,17 @@ struct SchedulesCommand: ParsableCommand {
     }
 
     private static func times(_ schedule: JSONValue) -> String {
-        if let interval = schedule["interval_ms"]?.int64 { return "every \(Format.span(milliseconds: interval))" }
-        if let at = schedule["at"]?.string { return "once at \(at)" }
-        return schedule["expression"]?.string ?? schedule["kind"]?.string ?? ""
+        let spec = schedule["spec"] ?? schedule
+        if let interval = spec["every_ms"]?.integer { return "every \(Format.span(milliseconds: interval))" }
+        if let at = spec["at"]?.text { return "once at \(at)" }
+        if let time = spec["time"]?.text {
+            if let step = spec["every_days"]?.integer {
+                return step == 1 ? "daily at \(time)" : "every \(step) days at \(time)"
+            }
+            if let day = spec["day_of_month"]?.integer { return "monthly on day \(day) at \(time)" }
+            let days = (spec["weekdays"]?.elements ?? []).compactMap(\.text)
+            return "\(days.joined(separator: ", ")) at \(time)"
+        }
+        return spec["expression"]?.text ?? schedule["expression"]?.text ?? schedule["kind"]?.text ?? ""
     }
 }

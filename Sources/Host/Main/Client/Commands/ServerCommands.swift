@@ -1,4 +1,5 @@
 import ArgumentParser
+import JobCore
 
 /// `pawl ui`: a link that opens the page.
 struct UICommand: ClientCommand {
@@ -19,7 +20,7 @@ struct UICommand: ClientCommand {
     func execute(_ session: ClientSession) throws {
         let answer = try session.send("POST", "/api/v1/auth/links").json
         if session.wantsJSON { return session.printJSON(answer) }
-        guard let url = answer["url"]?.string else {
+        guard let url = answer["url"]?.text else {
             throw ClientFailure(exit: .bug, message: "The server made no link.")
         }
         // The server may know only its path; it is reached as we reached it.
@@ -119,12 +120,12 @@ struct VersionCommand: ParsableCommand {
         }
         if self.connection.json {
             terminal.out.writeLine(
-                JSONValue.members(["client": .members(["version": .string(own)]), "server": server ?? .null]).compact)
+                JSONValue.members(["client": .members(["version": .string(own)]), "server": server ?? .null]).json)
         } else {
             terminal.out.writeLine("pawl \(own)")
             if let server {
-                let sha = server["git_sha"]?.string.map { $0.isEmpty ? "" : " (\($0.prefix(12)))" } ?? ""
-                terminal.out.writeLine("server \(server["version"]?.string ?? "unknown")\(sha)")
+                let sha = server["git_sha"]?.text.map { $0.isEmpty ? "" : " (\($0.prefix(12)))" } ?? ""
+                terminal.out.writeLine("server \(server["version"]?.text ?? "unknown")\(sha)")
             }
         }
         // A server that was named and does not answer is an error; none at all is no surprise.

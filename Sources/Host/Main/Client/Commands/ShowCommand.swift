@@ -1,4 +1,5 @@
 import ArgumentParser
+import JobCore
 
 /// `pawl show`: everything about one run.
 struct ShowCommand: ClientCommand {
@@ -27,6 +28,6 @@ struct ShowCommand: ClientCommand {
             // The run as the API has it, with its attempts beside it.
             return session.printJSON(run.json.setting("attempts", to: attempts))
         }
-        RunReport(run: run, attempts: attempts.array ?? [], terminal: session.terminal).print()
+        RunReport(run: run, attempts: attempts.elements ?? [], terminal: session.terminal).print()
     }
 }

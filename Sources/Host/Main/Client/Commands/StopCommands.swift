@@ -1,4 +1,5 @@
 import ArgumentParser
+import JobCore
 
 /// `pawl cancel`: asks runs to end.
 struct CancelCommand: ClientCommand {
@@ -84,7 +85,7 @@ struct StopOptions: ParsableArguments {
 
     private static func words(_ answer: JSONValue, _ verb: String) -> String {
         let run = answer["run"] ?? answer
-        let state = run["state"]?.string ?? ""
+        let state = run["state"]?.text ?? ""
         if answer["changed"]?.bool == false { return "\(state) already" }
         return state == "running" ? "running, told to end" : state.isEmpty ? verb : state
     }
@@ -139,7 +140,7 @@ struct RetryCommand: ClientCommand {
             "priority": self.priority.map(JSONValue.int), "attempts": self.attempts.map(JSONValue.int),
         ])
         let answer = try session.send("POST", "/api/v1/runs/\(id)/retry", body).json
-        guard let new = answer["new_run_id"]?.string ?? answer["run"]?["id"]?.string ?? answer["id"]?.string else {
+        guard let new = answer["new_run_id"]?.text ?? answer["run"]?["id"]?.text ?? answer["id"]?.text else {
             throw ClientFailure(exit: .bug, message: "The server did not say which run is the new one.")
         }
         session.talk("\(session.terminal.isUnicode ? "→" : "->") a new run, retry of \(id)")

@@ -1,4 +1,5 @@
 import ArgumentParser
+import JobCore
 
 /// `pawl watch`: follows a run that was started before.
 struct WatchCommand: ClientCommand {

@@ -1,0 +1,66 @@
+import ControlPlane
+import JobCore
+import JobRunner
+import UVLoop
+
+/// The host's own figures for `/metrics`; the control plane adds those of HTTP.
+extension HostControlAdapter {
+    func metrics() -> [MetricFamily] {
+        let figures = self.runnerFigures
+        var families = [
+            MetricFamily("pawl_worker_slots", "Attempts that may execute at once.", .gauge, Double(figures.slots)),
+            MetricFamily("pawl_worker_slots_busy", "Attempts that execute now.", .gauge, Double(figures.executing)),
+            MetricFamily("pawl_runs_claimed_total", "Runs claimed by this host.", .counter, Double(figures.claimed)),
+            MetricFamily(
+                "pawl_attempts_started_total", "Attempts whose handler began.", .counter, Double(figures.started)),
+            MetricFamily(
+                "pawl_attempts_settled_total", "Attempts settled by this host.", .counter, Double(figures.settled)),
+            MetricFamily(
+                "pawl_attempts_fenced_total", "Outcomes that came after somebody else had decided.", .counter,
+                Double(figures.fenced)),
+            MetricFamily(
+                "pawl_outcomes_unsettled", "Ended attempts whose outcome is not committed yet.", .gauge,
+                Double(figures.unsettled)),
+            MetricFamily("pawl_log_lines_total", "Log lines committed.", .counter, Double(figures.logLines)),
+            MetricFamily(
+                "pawl_log_buffer_bytes", "Log lines held until the database has them.", .gauge,
+                Double(figures.logBytesHeld)),
+            MetricFamily(
+                "pawl_schedule_fired_total", "Firings by this host.", .counter, Double(figures.schedulesFired)),
+            MetricFamily("pawl_stream_clients", "Followers of runs.", .gauge, Double(figures.followers)),
+            MetricFamily(
+                "pawl_run_cpu_seconds_total", "Processor time of ended attempts.", .counter,
+                (figures.userCPU + figures.systemCPU).inSeconds),
+        ]
+        families.append(
+            MetricFamily(
+                name: "pawl_attempts_finished_total", help: "Attempts that ended here, by outcome.", kind: .counter,
+                samples: AttemptOutcome.allCases.map {
+                    MetricSample(Double(figures.ended[$0] ?? 0), [MetricLabel("outcome", $0.rawValue)])
+                }))
+        families.append(self.lagFamily)
+        if let bytes = Self.residentBytes {
+            families.append(
+                MetricFamily("process_resident_memory_bytes", "Resident memory of the host.", .gauge, Double(bytes)))
+        }
+        return families
+    }
+
+    /// Lateness of a 10 ms timer since the start.
+    private var lagFamily: MetricFamily {
+        let lag = self.loopLag
+        var samples = zip(LoopLag.bounds, lag.cumulativeCounts).map {
+            MetricSample(Double($1), [MetricLabel("le", "\($0)")], suffix: "_bucket")
+        }
+        samples.append(MetricSample(Double(lag.count), [MetricLabel("le", "+Inf")], suffix: "_bucket"))
+        samples.append(MetricSample(lag.sum.inSeconds, suffix: "_sum"))
+        samples.append(MetricSample(Double(lag.count), suffix: "_count"))
+        return MetricFamily(
+            name: "pawl_event_loop_lag_seconds", help: "How late the event loop's timers were.", kind: .histogram,
+            samples: samples)
+    }
+}
+
+extension Duration {
+    fileprivate var inSeconds: Double { Double(self.components.seconds) + Double(self.components.attoseconds) / 1e18 }
+}

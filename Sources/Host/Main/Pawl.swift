@@ -1,0 +1,18 @@
+import ArgumentParser
+
+@main
+struct Pawl: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "pawl",
+        abstract: "Runs any shared library as supervised background jobs.",
+        discussion: """
+            `pawl serve` is the host; everything else talks to one over HTTP, or works without any.
+
+            Examples:
+              pawl serve --plugins .build/release/plugins
+              pawl run csv.to_jsonl --arg input=/data/a.csv --arg output=/data/a.jsonl --wait
+              pawl run-local hello.so hello.world
+            """,
+        version: ClientVersion.current,
+        subcommands: [Serve.self, RunLocal.self, IngestPlugin.self] + ClientCommands.all)
+}
