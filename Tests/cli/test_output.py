@@ -290,7 +290,7 @@ def test_schedules_are_created_listed_and_deleted(pawl, server):
     done = pawl("schedules", "create", "nightly", "--job", "csv.to_jsonl", "--cron", "30 2 * * *", "--timezone", "Europe/Berlin", "--arg", "a=b")
     assert done.stdout == "sch_1\n" and "next run" in done.stderr
     assert server.host.sent("POST", "/api/v1/schedules")[0] == {
-        "name": "nightly", "job": "csv.to_jsonl", "kind": "cron", "expression": "30 2 * * *", "timezone": "Europe/Berlin", "args": {"a": "b"}}
+        "name": "nightly", "job": "csv.to_jsonl", "kind": "cron", "spec": {"expression": "30 2 * * *"}, "timezone": "Europe/Berlin", "args": {"a": "b"}}
     assert "nightly\tcsv.to_jsonl\t30 2 * * *\tEurope/Berlin" in pawl("schedules").stdout
     assert pawl("schedules", "delete", "other").returncode == 4
     assert pawl("schedules", "delete", "nightly").returncode == 0

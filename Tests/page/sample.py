@@ -36,9 +36,9 @@ def busy_host() -> Host:
          "error": "dlopen: broken.so: undefined symbol: etl_load_v3"},
     ]
     host.schedules = [
-        {"id": "sch_1", "name": "nightly import", "job": "csv.to_jsonl", "kind": "cron", "expression": "30 2 * * *",
+        {"id": "sch_1", "name": "nightly import", "job": "csv.to_jsonl", "kind": "cron", "spec": {"expression": "30 2 * * *"}, "expression": "30 2 * * *",
          "timezone": "Europe/Berlin", "enabled": True, "next_at": stamp(-3600 * 5)},
-        {"id": "sch_2", "name": "pulse", "job": "mischief.noop", "kind": "interval", "interval_ms": 30000, "timezone": "UTC",
+        {"id": "sch_2", "name": "pulse", "job": "mischief.noop", "kind": "interval", "spec": {"every_ms": 30000}, "timezone": "UTC",
          "enabled": True, "next_at": stamp(-12)},
     ]
     host.add(make_run(1240, state="running", title="UnicodeData.txt", attempt=1, started_at=stamp(7),

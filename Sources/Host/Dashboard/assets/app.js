@@ -322,11 +322,16 @@ function scheduleRow() {
 }
 
 function scheduleText(s) {
+  const spec = s.spec ?? s;
   const zone = s.timezone && s.timezone !== "UTC" ? ` ${s.timezone}` : "";
-  if (s.interval_ms) return `every ${span(s.interval_ms)}`;
-  if (s.kind === "interval" && Number.isFinite(Number(s.expression))) return `every ${span(Number(s.expression))}`;
+  if (spec.every_ms) return `every ${span(spec.every_ms)}`;
   if (s.kind === "once") return "once";
-  return `${s.expression ?? s.kind ?? ""}${zone}`;
+  if (spec.time) {
+    const days = spec.every_days === 1 ? "daily" : spec.every_days ? `every ${spec.every_days} days`
+      : spec.day_of_month ? `monthly on day ${spec.day_of_month}` : (spec.weekdays ?? []).join(", ");
+    return `${days} at ${spec.time}${zone}`;
+  }
+  return `${spec.expression ?? s.expression ?? s.kind ?? ""}${zone}`;
 }
 
 function pluginRow() {
