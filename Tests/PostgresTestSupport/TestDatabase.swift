@@ -53,11 +53,11 @@ package enum TestDatabase {
         return try await shared.value.configuration
     }
 
-    /// Says nothing below `warning`, or what `PAWL_TEST_LOG_LEVEL` asks for.
+    /// Says nothing but the worst, or what `PAWL_TEST_LOG_LEVEL` asks for.
     package static let logger: Logger = {
         var logger = Logger(label: "test")
         let wanted = getenv("PAWL_TEST_LOG_LEVEL").flatMap { Logger.Level(rawValue: String(cString: $0)) }
-        logger.logLevel = wanted ?? .error
+        logger.logLevel = wanted ?? .critical
         return logger
     }()
 

@@ -15,7 +15,9 @@ struct Cluster {
     var connectionString: String { configuration.connectionString }
 
     private var configuration: ClusterConfiguration {
-        ClusterConfiguration(layout: layout, socketDirectory: socketDirectory, overrides: settings)
+        ClusterConfiguration(
+            layout: layout, socketDirectory: socketDirectory, overrides: settings,
+            hasLocalConfig: Files.exists(layout.localConfig))
     }
 
     /// Finds user, place and programs, and makes the cluster if there is none.

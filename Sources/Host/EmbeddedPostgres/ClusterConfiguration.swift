@@ -4,6 +4,8 @@ struct ClusterConfiguration {
     let socketDirectory: String
     /// Further settings of the caller, by name; they win over ours.
     let overrides: [String: String]
+    /// Whether the operator has put a file there.
+    let hasLocalConfig: Bool
 
     var server: String {
         var settings: [(String, String)] = [
@@ -49,7 +51,7 @@ struct ClusterConfiguration {
         return """
             # Written by the host at each start. Put settings of your own into local.conf beside this file.
             \(lines.joined(separator: "\n"))
-            include_if_exists = \(quoted(layout.localConfig))
+            \(hasLocalConfig ? "include = \(quoted(layout.localConfig))" : "")
 
             """
     }

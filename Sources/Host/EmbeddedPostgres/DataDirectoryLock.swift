@@ -9,10 +9,12 @@ package final class DataDirectoryLock: Sendable {
     /// The directory's real path.
     package let dataDirectory: String
 
-    /// Makes the directory (mode 0700, parents 0755) if it is missing, and locks the file `lock` in it. Does not wait.
+    /// Makes the directory if it is missing (parents 0755), and locks the file `lock` in it. Does not wait.
+    ///
+    /// The directory's mode is 0700; made by root 0711, so that the server's user can pass to its own files below.
     /// Throws `.inUse` if another process, or another lock of this one, holds it; `.files` or `.diskFull`.
     package init(dataDirectory: String) throws(EmbeddedPostgresError) {
-        try Files.makeDirectories(dataDirectory, mode: 0o700)
+        try Files.makeDirectories(dataDirectory, mode: geteuid() == 0 ? 0o711 : 0o700)
         self.dataDirectory = try Files.real(dataDirectory)
         let path = self.dataDirectory + "/lock"
         let fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)

@@ -35,6 +35,8 @@ final class ConnectionCore {
     private var pending: [OperationID: Pending] = [:]
     private var lastID: OperationID = 0
     private var arguments = ParameterBuffer()
+    /// Why the session has ended, if the server said so while it was idle. The end of the stream follows.
+    private var farewell: PostgresError?
     private var copy: (id: OperationID, sent: Int)?
 
     /// Takes over a connection in state `CONNECTION_OK`.
@@ -248,6 +250,7 @@ final class ConnectionCore {
             receive()
             deliverNotifications()
             // What came before the end has been dealt with by now.
+            if let farewell { lose(farewell) }
             if !isAlive, self.raw != nil { lose(lastError(raw)) }
         }
         flush()
@@ -283,8 +286,10 @@ final class ConnectionCore {
     }
 
     fileprivate func noticed(_ error: PostgresError) {
-        // A FATAL message that answers nothing says why the session is about to end.
-        if error.isFatal { machine.bidFarewell(error.forSession) }
+        if error.isFatal {
+            machine.bidFarewell(error.forSession)
+            farewell = error.forSession
+        }
         logger.debug(
             "postgres notice",
             metadata: [

@@ -112,6 +112,7 @@ struct ConnectionStateMachine<Rows: Sendable>: ~Copyable {  // A copy would be a
     private var statements = StatementCache()
     /// The server's last word before it ends the session.
     private var farewell: PostgresError?
+    private var endedWhenIdle = false
 
     init() {}
 
@@ -237,8 +238,12 @@ struct ConnectionStateMachine<Rows: Sendable>: ~Copyable {  // A copy would be a
         }
     }
 
-    /// The server announced, outside of any answer, that it ends the session.
-    mutating func bidFarewell(_ error: PostgresError) { farewell = error }
+    /// The server ends the session and says so outside of any answer: it was idle. What it may have been sent meanwhile it
+    /// has not looked at. `lost` is to follow.
+    mutating func bidFarewell(_ error: PostgresError) {
+        farewell = error
+        endedWhenIdle = true
+    }
 
     /// The connection is gone; nothing will be answered any more. Says what that means for each operation.
     mutating func lost(_ error: PostgresError) -> [Action] {
@@ -246,7 +251,7 @@ struct ConnectionStateMachine<Rows: Sendable>: ~Copyable {  // A copy would be a
         let reason = farewell ?? error
         closedBy = reason
         var actions: [Action] = []
-        var reached = true  // Whether the server may have worked on the flight at hand.
+        var reached = !endedWhenIdle  // Whether the server may have worked on the flight at hand.
         for flight in inFlight.drain() {
             let verdict = flight.verdict(onLoss: reason, reached: reached)
             if let id = flight.id { actions.append(.fail(id, verdict)) }
