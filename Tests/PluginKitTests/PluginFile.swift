@@ -18,11 +18,11 @@ struct PluginFile: @unchecked Sendable {
     ///
     /// - Parameter configuration: the text of extension pawl.config/1, if the host has one.
     init(_ name: String, configuration: String? = nil) throws {
-        // What is said without an attempt has one place for all.
         self.descriptor = try Self.loading.withLock { _ in try Self.load(name, configuration) }
     }
 
-    private static let loading = Mutex(())
+    /// What is said without an attempt has one place for all: hold this from what makes a host say it to reading it.
+    static let loading = Mutex(())
 
     private static func load(_ name: String, _ configuration: String?) throws -> UnsafePointer<pawl_plugin> {
         let path = "\(Self.directory ?? "")/\(name)"
