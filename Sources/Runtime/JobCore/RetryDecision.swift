@@ -1,59 +1,64 @@
-/// What becomes of a run when one of its attempts has ended. Pure: the same facts give the same answer.
-package enum RetryDecision {
-    /// The answer; what settles it lives in the store.
-    package enum Answer: Hashable, Sendable {
-        /// The run is over in this terminal state, and the attempt counts.
-        case finish(RunState)
-        /// The run is over; the attempt does not count, since it was the host's or zygote's end, not the handler's.
-        case finishUncounted(RunState)
-        /// Another attempt, not before this time.
+/// What becomes of a run when an attempt has ended. Pure: time and chance are arguments.
+package struct RetryDecision: Sendable {
+    package enum Outcome: Hashable, Sendable {
+        /// The run is over. `counts`: the attempt uses one up.
+        case finish(RunState, counts: Bool)
+        /// Waits as `retrying`; the attempt counts.
         case retry(at: WallTime)
-        /// Back to its queue at once; the attempt does not count.
+        /// Back to its queue at once; the attempt does not count, the lost one does.
         case requeueLost
-        /// Later, because the handler asked for it; the attempt does not count.
+        /// Waits as `scheduled`; the attempt does not count.
         case snooze(until: WallTime)
     }
 
-    /// What is known of the run.
-    package struct Facts: Hashable, Sendable {
-        /// Attempts that counted before this one.
-        package var attemptsUsed: Int
-        package var maxAttempts: Int
-        /// Attempts lost before this one.
-        package var lostCount: Int
-        package var backoff: BackoffPolicy
+    /// How often a run may be lost with its host or zygote before it fails (decisions 3).
+    package static let lostBound = 3
+    /// No wait is longer, whatever a handler asks for: ten years.
+    private static let longestWait: Duration = .seconds(3653 * 86_400)
 
-        package init(attemptsUsed: Int, maxAttempts: Int, lostCount: Int, backoff: BackoffPolicy) {
-            self.attemptsUsed = attemptsUsed
-            self.maxAttempts = maxAttempts
-            self.lostCount = lostCount
-            self.backoff = backoff
+    package var policy: BackoffPolicy
+    package var maxAttempts: Int
+    /// Before this attempt.
+    package var attemptsUsed: Int
+    package var lostCount: Int
+    /// Somebody asked for the run's end while it ran.
+    package var isCancelRequested: Bool
+
+    package init(
+        policy: BackoffPolicy, maxAttempts: Int, attemptsUsed: Int, lostCount: Int, isCancelRequested: Bool = false
+    ) {
+        self.policy = policy
+        self.maxAttempts = maxAttempts
+        self.attemptsUsed = attemptsUsed
+        self.lostCount = lostCount
+        self.isCancelRequested = isCancelRequested
+    }
+
+    /// - Parameters:
+    ///   - now: the end of the attempt.
+    ///   - random: 0 to 1, for the jitter.
+    package func decide(_ report: AttemptReport, now: WallTime, random: Double) -> Outcome {
+        switch report.outcome {
+        case .succeeded:
+            return .finish(.succeeded, counts: true)
+        case .cancelled, .terminated:
+            return .finish(.cancelled, counts: true)
+        case .lost:
+            if isCancelRequested { return .finish(.cancelled, counts: false) }
+            return lostCount + 1 >= Self.lostBound ? .finish(.failed, counts: false) : .requeueLost
+        case .snoozed:
+            if isCancelRequested { return .finish(.cancelled, counts: false) }
+            return .snooze(until: clamped(report.snoozeUntil ?? now, now))
+        case .error, .crashed, .timedOut, .outOfMemory:
+            if isCancelRequested { return .finish(.cancelled, counts: true) }
+            let used = attemptsUsed + 1
+            if report.error?.retry == .never || used >= maxAttempts { return .finish(.failed, counts: true) }
+            let byPolicy = now.advanced(by: policy.delay(afterAttempt: used, random: random))
+            return .retry(at: clamped(max(byPolicy, report.error?.notBefore ?? byPolicy), now))
         }
     }
 
-    /// How often a run may be lost (its host or zygote gone under it) before it is given up: something about it may be
-    /// what takes hosts down.
-    package static let lostLimit = 3
-
-    /// - Parameter random: 0 up to but not including 1, for the backoff's jitter.
-    package static func decide(_ report: AttemptReport, _ facts: Facts, random: Double) -> Answer {
-        switch report.outcome {
-        case .succeeded:
-            return .finish(.succeeded)
-        case .cancelled, .terminated:
-            return .finish(.cancelled)
-        case .snoozed:
-            // A snooze without a time is a fault of the reporter; at once is the harmless reading.
-            return .snooze(until: report.snoozeUntil ?? report.ended)
-        case .lost:
-            return facts.lostCount + 1 >= Self.lostLimit ? .finishUncounted(.failed) : .requeueLost
-        case .error, .crashed, .timedOut, .outOfMemory:
-            if report.error?.retry == .never { return .finish(.failed) }
-            let used = facts.attemptsUsed + 1
-            guard used < facts.maxAttempts else { return .finish(.failed) }
-            var at = report.ended.advanced(by: facts.backoff.delay(afterAttempt: used, random: random))
-            if let earliest = report.error?.notBefore { at = max(at, earliest) }
-            return .retry(at: at)
-        }
+    private func clamped(_ time: WallTime, _ now: WallTime) -> WallTime {
+        min(max(time, now), now.advanced(by: Self.longestWait))
     }
 }
