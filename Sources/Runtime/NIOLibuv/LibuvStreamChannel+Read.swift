@@ -79,14 +79,12 @@ extension LibuvStreamChannel {
     }
 
     private func didEndReading(_ status: Int32) {
-        let hadBatch = batch > 0
         batch = 0
         guard status == UV_EOF.rawValue else {
             fail(IOError(errnoCode: -status, reason: "read"))
             return
         }
         // As elsewhere in NIO, an end of file completes a read even if nothing was in it.
-        _ = hadBatch
         pipeline.syncOperations.fireChannelReadComplete()
         readIsPending = false
         guard state == .active else { return }
