@@ -41,10 +41,13 @@ private struct BadPlugin: Plugin {
 @Suite(.serialized) struct EntryTests {
     private let size = UInt32(MemoryLayout<pawl_host>.size)
 
-    private func enter(_ main: () -> Void) -> UnsafePointer<pawl_plugin>? {
+    private func enter(
+        size: UInt32? = nil, _ main: @escaping @Sendable () -> Void
+    ) -> UnsafePointer<pawl_plugin>? {
         PluginFile.loading.withLock { _ in
-            Loading.enter(FakeHost.table, major: PAWL_ABI_MAJOR, size: self.size, main: main)
-        }
+            ImmortalPointer(
+                Loading.enter(FakeHost.table, major: PAWL_ABI_MAJOR, size: size ?? self.size, main: main))
+        }.pointer
     }
 
     @Test func theDescriptorSaysWhatTheAuthorSaid() async throws {
@@ -84,17 +87,18 @@ private struct BadPlugin: Plugin {
     @Test func handlersRunThroughTheDescriptor() async throws {
         let plugin = try #require(self.enter(GoodPlugin.main))
         let fake = FakeAttempt()
-        let box = UncheckedPointer(plugin)
-        let status = await onThread { fake.run(box.pointer, 0, args: #"{"name":"x"}"#) }
+        let box = ImmortalPointer(plugin)
+        let status = await onThread { fake.run(box.pointer!, 0, args: #"{"name":"x"}"#) }
         #expect(status == PAWL_OK)
         #expect(fake.record.json == #"{"name":"x"}"#)
     }
 
     @Test func whatLoadThrowsRefusesThePluginInItsWords() throws {
-        let plugin = try #require(self.enter(BadPlugin.main)).pointee
+        let plugin = try #require(self.enter(BadPlugin.main))
+        let initialise = try #require(plugin.pointee.`init`)
         let (status, words) = PluginFile.loading.withLock { _ in
             FakeHost.complaints.withLock { $0 = [] }
-            return (plugin.`init`(FakeHost.table), FakeHost.complaints.withLock { $0 })
+            return (initialise(FakeHost.table), FakeHost.complaints.withLock { $0 })
         }
         #expect(status == PAWL_E_FAILED)
         #expect(words == ["the dictionary is missing"])
@@ -102,10 +106,7 @@ private struct BadPlugin: Plugin {
 
     @Test func hostsOfAnotherMajorOrTooSmallAreRefused() {
         #expect(Loading.enter(FakeHost.table, major: PAWL_ABI_MAJOR + 1, size: self.size, main: GoodPlugin.main) == nil)
-        let tooSmall = PluginFile.loading.withLock { _ in
-            Loading.enter(FakeHost.table, major: PAWL_ABI_MAJOR, size: self.size - 8, main: GoodPlugin.main)
-        }
-        #expect(tooSmall == nil)
+        #expect(self.enter(size: self.size - 8, GoodPlugin.main) == nil)
         #expect(Loading.enter(nil, major: PAWL_ABI_MAJOR, size: self.size, main: GoodPlugin.main) == nil)
         #expect(self.enter {} == nil)
     }
@@ -129,8 +130,8 @@ private struct BadPlugin: Plugin {
     }
 }
 
-/// Carries a pointer to immortal memory to another thread.
-private struct UncheckedPointer: @unchecked Sendable {
-    let pointer: UnsafePointer<pawl_plugin>
-    init(_ pointer: UnsafePointer<pawl_plugin>) { self.pointer = pointer }
+/// Carries a pointer between threads: what it points to is immortal and only read.
+private struct ImmortalPointer: @unchecked Sendable {
+    let pointer: UnsafePointer<pawl_plugin>?
+    init(_ pointer: UnsafePointer<pawl_plugin>?) { self.pointer = pointer }
 }

@@ -11,16 +11,6 @@
 
 #include <stdio.h>
 
-#ifndef PAWL_EXT_CONFIG
-/* Host: the configuration text of this plugin. */
-#define PAWL_EXT_CONFIG "pawl.config/1"
-typedef struct pawl_ext_config {
-    uint32_t struct_size;
-    uint32_t reserved0;
-    pawl_str (*text)(void); /* lives until the process ends; none where there is no configuration. [zygote, any] */
-} pawl_ext_config;
-#endif
-
 static arena immortal;
 static manifest *loaded;
 
