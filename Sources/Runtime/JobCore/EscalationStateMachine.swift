@@ -53,7 +53,7 @@ package struct EscalationStateMachine: Sendable {
     private var phase = Phase.idle
     /// The end of the wall time; nil before the handler begins, or without a limit.
     private var wallDeadline: Duration?
-    /// The leader is gone: nothing is asked of it any more.
+    /// Nothing is asked of a leader that is gone.
     private var isLeaderGone = false
 
     package init(cancelGrace: Duration, termGrace: Duration, killLimit: Duration) {
@@ -128,17 +128,20 @@ package struct EscalationStateMachine: Sendable {
         }
     }
 
-    /// The leader has ended, or nobody will tell any more: what it left is killed, in success as well.
-    ///
-    /// `isTreeEmpty`: it is known already that nothing is left.
-    package mutating func leaderExited(isTreeEmpty: Bool, at now: Duration) -> [Action] {
+    /// What is known of the tree when the leader has ended.
+    package enum Tree: Sendable { case empty, populated, unknown }
+
+    /// The leader has ended, or nobody will tell any more: what it left is killed, in success as well. Where nothing is
+    /// known of the tree, killing it is how to find out, and no step of the ladder.
+    package mutating func leaderExited(_ tree: Tree, at now: Duration) -> [Action] {
         guard !self.isLeaderGone else { return [] }
         self.isLeaderGone = true
-        switch self.phase {
-        case .idle, .asked, .warned:
-            if isTreeEmpty { return [] }
-            return self.killNow(now)
-        case .killed, .abandoned, .over: return []
+        switch (self.phase, tree) {
+        case (.killed, _), (.abandoned, _), (.over, _), (_, .empty): return []
+        case (_, .populated): return self.killNow(now)
+        case (_, .unknown):
+            self.phase = .killed(until: now + self.killLimit)
+            return [.kill]
         }
     }
 
@@ -152,6 +155,7 @@ package struct EscalationStateMachine: Sendable {
     /// What is due at `now`.
     package mutating func tick(at now: Duration) -> [Action] {
         switch self.phase {
+        case .idle where self.isLeaderGone, .asked where self.isLeaderGone, .warned where self.isLeaderGone: return []
         case .idle:
             guard let deadline = self.wallDeadline, deadline <= now else { return [] }
             return self.cancelRequested(cause: .wall, at: now)
@@ -172,7 +176,8 @@ package struct EscalationStateMachine: Sendable {
     package var nextDeadline: Duration? {
         switch self.phase {
         case .idle: self.isLeaderGone ? nil : self.wallDeadline
-        case .asked(let until), .warned(let until), .killed(let until): until
+        case .asked(let until), .warned(let until): self.isLeaderGone ? nil : until
+        case .killed(let until): until
         case .abandoned, .over: nil
         }
     }

@@ -41,7 +41,8 @@ package struct OutcomeClassifier: Sendable {
         /// One sentence for people.
         package var sentence: String
 
-        package init(_ outcome: AttemptOutcome, _ reason: AttemptReason? = nil, code: String? = nil, _ sentence: String) {
+        package init(_ outcome: AttemptOutcome, _ reason: AttemptReason? = nil, code: String? = nil, _ sentence: String)
+        {
             self.outcome = outcome
             self.reason = reason
             self.code = code
@@ -71,7 +72,8 @@ package struct OutcomeClassifier: Sendable {
         case .snooze(let until): return Verdict(.snoozed, nil, "It asked to be run again at \(until.rfc3339).")
         case .failure(let error, _):
             switch self.cause {
-            case nil: return Verdict(.error, nil, code: error.code, "The handler failed: \(Self.clause(error.message)).")
+            case nil:
+                return Verdict(.error, nil, code: error.code, "The handler failed: \(Self.clause(error.message)).")
             case .cancel, .terminate:
                 return Verdict(.cancelled, .requested, code: "cancelled", "It was asked to stop and ended by itself.")
             case .wall, .start:
@@ -93,7 +95,10 @@ package struct OutcomeClassifier: Sendable {
                 let how = self.exit == .signal(15) ? "ended by SIGTERM" : "killed"
                 return Verdict(.terminated, .requested, code: "terminated", "It was asked to stop, and \(how).")
             }
-            return Verdict(.cancelled, .requested, code: "cancelled", "It was asked to stop and ended by itself.")
+            return Verdict(
+                .cancelled, .requested, code: "cancelled",
+                self.hasStarted
+                    ? "It was asked to stop and ended by itself." : "It was asked to stop before the handler began.")
         case .wall:
             return Verdict(
                 .timedOut, .wall, code: "timed_out",
@@ -109,7 +114,8 @@ package struct OutcomeClassifier: Sendable {
     private var howItDied: Verdict {
         switch self.exit {
         case nil:
-            return Verdict(.lost, .zygote, code: "zygote_lost", "The process that kept it died; how it ended is unknown.")
+            return Verdict(
+                .lost, .zygote, code: "zygote_lost", "The process that kept it died; how it ended is unknown.")
         case .code(let code):
             return Verdict(
                 .crashed, .noResult, code: "no_result",

@@ -1,3 +1,5 @@
+internal import CWire
+internal import Glibc
 package import JobCore
 package import Logging
 package import UVLoop
@@ -5,7 +7,7 @@ package import UVLoop
 /// Runs attempts in child processes: one zygote per plugin version, one child per attempt, and for each attempt exactly
 /// one report, made when its process tree is proven empty.
 ///
-/// Everything happens on the loop.
+/// Everything happens on the loop. `Zygote` and `Attempt` do the work; this is what they share, and the way in.
 @LoopActor
 package final class Supervisor {
     package let configuration: SupervisorConfiguration
@@ -13,52 +15,282 @@ package final class Supervisor {
     /// Gets the facts. Held weakly: it usually owns the supervisor.
     package weak var observer: (any AttemptObserver)?
     /// What the machine can do. Meaningful after `start()`.
-    package private(set) var capabilities: Capabilities
+    package internal(set) var capabilities = Capabilities(profile: .none)
+
+    /// A child that has not begun after this time is given up. Far above what a loaded machine needs.
+    static let startLimit = Duration.seconds(30)
+
+    struct AttemptKey: Hashable {
+        let runID: RunID
+        let attempt: Int
+    }
+
+    enum Phase { case new, running, draining, stopped }
+    var phase = Phase.new
+    var zygotes: [String: Zygote] = [:]
+    /// Retired zygotes that still have children.
+    var leaving: [Zygote] = []
+    /// Accepted and not ended.
+    var attempts: [AttemptKey: Attempt] = [:]
+    /// Those with descriptors in the readiness set, by serial.
+    private var watched: [UInt64: Attempt] = [:]
+    private var pausedAttempts: [Attempt] = []
+    /// Nil with profile `none`.
+    var cgroups: CgroupRoot?
+    private var quarantined: [CgroupLeaf] = []
+    private(set) var scratchRoot = ""
+    private let slowTimer = LoopTimer()
+    private var ticks = 0
+    private var lastSerial: UInt64 = 0
+    private var lastSlot: UInt32 = 0
+    private var freeSlots: [UInt32] = []
+    /// Who waits until nothing runs.
+    private var idleWaiters: [CheckedContinuation<Void, Never>] = []
+    private var readinessSet: ReadinessSet?
+    /// One for all: everything read is used up before the next read.
+    let readBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
+    private(set) lazy var childEnvironment = ChildEnvironment(configuration)
 
     package init(
         _ configuration: SupervisorConfiguration, logger: Logger, observer: (any AttemptObserver)? = nil
     ) {
+        precondition(configuration.slots > 0, "a supervisor without slots runs nothing")
         self.configuration = configuration
         self.logger = logger
         self.observer = observer
-        self.capabilities = Capabilities(profile: .none)
     }
+
+    isolated deinit { self.readBuffer.deallocate() }
 
     /// Finds out what the machine can do, makes its cgroup and scratch directories, becomes subreaper, and kills what a
     /// predecessor of the same instance left behind. Nothing is dispatched before it returns.
-    package func start() async throws(SupervisionError) {}
+    package func start() async throws(SupervisionError) {
+        precondition(self.phase == .new, "started twice")
+        do {
+            self.readinessSet = try ReadinessSet { [weak self] token, events in self?.ready(token, events) }
+        } catch { throw SupervisionError(error.description) }
+        self.scratchRoot = "\(self.configuration.dataDirectory)/scratch"
+        try await self.prepareMachine()
+        self.phase = .running
+        self.slowTimer.start(after: .seconds(1), repeating: .seconds(1)) { [weak self] in self?.slowTick() }
+    }
+
+    // MARK: Versions
 
     /// Starts a zygote for the version and waits until it is ready; keeps it warm. A version that is loaded already
     /// answers at once. Cancelling the task does not stop the load.
     package func load(
         _ image: PluginImage, timeout: Duration = .seconds(10)
     ) async throws(PluginRefusal) -> PluginManifest {
-        throw PluginRefusal(reason: .unavailable, message: "not started")
+        guard self.phase == .running else {
+            throw PluginRefusal(reason: .unavailable, message: "the host is not running")
+        }
+        if let known = self.zygotes[image.sha256], known.isRetired { self.zygotes[image.sha256] = nil }
+        let zygote = self.zygotes[image.sha256] ?? Zygote(image: image, timeout: timeout, supervisor: self)
+        self.zygotes[image.sha256] = zygote
+        return try await zygote.load().get()
     }
 
     /// No new attempts for this version; its zygote exits when the last child has. Unknown versions are ignored.
-    package func retire(_ sha256: String) {}
+    package func retire(_ sha256: String) {
+        guard let zygote = self.zygotes[sha256] else { return }
+        self.zygotes[sha256] = nil
+        self.leaving.append(zygote)
+        zygote.retire()
+    }
+
+    /// Whether the version's zygote died so often that attempts wait for it.
+    package func isCrashLooping(_ sha256: String) -> Bool { self.zygotes[sha256]?.isCrashLooping ?? false }
+
+    /// Whether anything of a version is left: its zygote, or attempts.
+    package func isLoaded(_ sha256: String) -> Bool {
+        self.zygotes[sha256] != nil || self.leaving.contains { $0.image.sha256 == sha256 }
+    }
+
+    /// Is told when a version's zygote has died under its attempts, and when a retired one is gone.
+    package var onVersionChange: (@LoopActor (_ sha256: String) -> Void)?
+
+    // MARK: Attempts
 
     /// Starts an attempt, or throws and has done nothing. Afterwards the observer hears of it, never before this returns.
-    package func dispatch(_ spec: AttemptSpec) throws(DispatchError) { throw .draining }
+    package func dispatch(_ spec: AttemptSpec) throws(DispatchError) {
+        guard self.phase == .running else { throw .draining }
+        guard let zygote = self.zygotes[spec.version] else {
+            let isLeaving = self.leaving.contains { $0.image.sha256 == spec.version }
+            throw isLeaving ? .retired(version: spec.version) : .notLoaded(version: spec.version)
+        }
+        guard self.attempts.count < self.configuration.slots else { throw .noSlot(self.configuration.slots) }
+        let key = AttemptKey(runID: spec.runID, attempt: spec.attempt)
+        guard self.attempts[key] == nil else { throw .alreadyRunning }
+        let attempt = Attempt(spec, zygote: zygote, supervisor: self)
+        if zygote.isReady { try attempt.launch() } else { zygote.enqueue(attempt) }
+        self.attempts[key] = attempt
+    }
 
     /// Asks an attempt to stop, with its cancel grace or the given one; then the ladder. Ignored when it is not running.
-    package func cancel(_ runID: RunID, _ attempt: Int, reason: CancelReason = .requested, grace: Duration? = nil) {}
+    package func cancel(_ runID: RunID, _ attempt: Int, reason: CancelReason = .requested, grace: Duration? = nil) {
+        let cause: StopCause =
+            switch reason {
+            case .requested: .cancel
+            case .timeout: .wall
+            case .shutdown: .shutdown
+            }
+        self.attempts[AttemptKey(runID: runID, attempt: attempt)]?.cancel(cause, grace: grace)
+    }
 
     /// Ends an attempt: CANCEL and SIGTERM at once, the kill after `grace` (its term grace if nil).
-    package func terminate(_ runID: RunID, _ attempt: Int, grace: Duration? = nil) {}
+    package func terminate(_ runID: RunID, _ attempt: Int, grace: Duration? = nil) {
+        self.attempts[AttemptKey(runID: runID, attempt: attempt)]?.terminate(.terminate, grace: grace)
+    }
 
     /// Moves the wall deadline of a running attempt. Ignored when it is not running, or past its deadline already.
-    package func extendDeadline(_ runID: RunID, _ attempt: Int, by extra: Duration) {}
+    package func extendDeadline(_ runID: RunID, _ attempt: Int, by extra: Duration) {
+        self.attempts[AttemptKey(runID: runID, attempt: attempt)]?.extendDeadline(by: extra)
+    }
 
     /// The observer accepts logs again.
-    package func logsAccepted() {}
+    package func logsAccepted() {
+        let paused = self.pausedAttempts
+        self.pausedAttempts = []
+        for attempt in paused { attempt.resume() }
+    }
 
-    package var running: [RunningAttempt] { [] }
+    package var running: [RunningAttempt] {
+        self.attempts.values.sorted { $0.serial < $1.serial }.map(\.snapshot)
+    }
 
-    package func snapshot(_ runID: RunID) -> RunningAttempt? { nil }
+    /// Of the run's newest attempt here.
+    package func snapshot(_ runID: RunID) -> RunningAttempt? {
+        self.attempts.values.filter { $0.spec.runID == runID }.max { $0.spec.attempt < $1.spec.attempt }?.snapshot
+    }
 
     /// Ends the zygotes. With `killAll` everything that runs is terminated first and reported `lost`/`host`; without it
     /// waits until what runs has ended. Nothing is accepted any more.
-    package func shutdown(killAll: Bool) async {}
+    package func shutdown(killAll: Bool) async {
+        guard self.phase == .running || self.phase == .draining else { return }
+        self.phase = .draining
+        if killAll { for attempt in Array(self.attempts.values) { attempt.terminate(.shutdown, grace: nil) } }
+        await self.idle { self.attempts.isEmpty }
+        for sha256 in Array(self.zygotes.keys) { self.retire(sha256) }
+        let overdue = LoopTimer()
+        overdue.start(after: .seconds(5)) { [weak self] in
+            for zygote in self?.leaving ?? [] { zygote.fail("it does not end") }
+        }
+        await self.idle { self.leaving.isEmpty }
+        overdue.stop()
+        self.lookForStrays()
+        self.slowTimer.stop()
+        self.cgroups?.remove()
+        rmdir(self.scratchRoot)
+        self.phase = .stopped
+    }
+
+    private func idle(_ condition: () -> Bool) async {
+        while !condition() {
+            await withCheckedContinuation { self.idleWaiters.append($0) }
+        }
+    }
+
+    private func somethingEnded() {
+        let waiters = self.idleWaiters
+        self.idleWaiters = []
+        for waiter in waiters { waiter.resume() }
+    }
+
+    // MARK: For zygotes
+
+    /// It died under its attempts, and will be restarted.
+    func zygoteDied(_ zygote: Zygote) { self.onVersionChange?(zygote.image.sha256) }
+
+    /// It is gone for good.
+    func zygoteEnded(_ zygote: Zygote) {
+        self.leaving.removeAll { $0 === zygote }
+        if self.zygotes[zygote.image.sha256] === zygote { self.zygotes[zygote.image.sha256] = nil }
+        self.onVersionChange?(zygote.image.sha256)
+        self.somethingEnded()
+    }
+
+    var zygoteEnvironment: [String: String] { self.childEnvironment.ofZygote }
+
+    func lookForStrays() {
+        let reaped = ProcessTable.reapStrays()
+        if reaped > 0 { self.logger.debug("reaped \(reaped) strays") }
+    }
+
+    // MARK: For attempts
+
+    var readiness: ReadinessSet {
+        guard let set = self.readinessSet else { preconditionFailure("the supervisor was not started") }
+        return set
+    }
+
+    var observerAcceptsLogs: Bool { self.observer?.acceptsLogs ?? true }
+    var hasMemoryController: Bool { self.cgroups?.controllers.contains("memory") ?? false }
+
+    func nextSerial() -> UInt64 {
+        self.lastSerial += 1
+        return self.lastSerial
+    }
+
+    /// Small numbers, used again when the zygote has let go of them.
+    func takeSlot() -> UInt32 {
+        if let slot = self.freeSlots.popLast() { return slot }
+        self.lastSlot += 1
+        return self.lastSlot
+    }
+
+    func giveBackSlot(_ slot: UInt32) { self.freeSlots.append(slot) }
+
+    func watch(_ attempt: Attempt) { self.watched[attempt.serial] = attempt }
+    func unwatch(_ attempt: Attempt) { self.watched[attempt.serial] = nil }
+    func paused(_ attempt: Attempt) { self.pausedAttempts.append(attempt) }
+    func quarantine(_ leaf: CgroupLeaf) { self.quarantined.append(leaf) }
+
+    func environment(of attempt: Attempt) -> [UInt8] { self.childEnvironment.of(attempt) }
+    func marker(of attempt: Attempt) -> String { self.childEnvironment.marker(attempt.serial) }
+
+    /// An attempt whose child died before it began waits for its zygote again.
+    func requeue(_ attempt: Attempt) {
+        if attempt.zygote.isRetired {
+            attempt.endUnstarted("its plugin version was retired")
+        } else {
+            attempt.zygote.enqueue(attempt)
+        }
+    }
+
+    func ended(_ attempt: Attempt, _ report: AttemptReport) {
+        self.attempts[AttemptKey(runID: attempt.spec.runID, attempt: attempt.spec.attempt)] = nil
+        self.observer?.attemptEnded(report)
+        if !self.idleWaiters.isEmpty { self.somethingEnded() }
+    }
+
+    // MARK: The loop calls
+
+    private func ready(_ token: UInt64, _ events: ReadinessSet.Events) {
+        // Not there: its descriptor was closed earlier in the same turn.
+        guard let attempt = self.watched[token >> 2], let channel = Attempt.Channel(rawValue: token & 3) else { return }
+        attempt.ready(channel, events)
+    }
+
+    private func slowTick() {
+        self.ticks += 1
+        if !self.pausedAttempts.isEmpty && self.observerAcceptsLogs { self.logsAccepted() }
+        for attempt in Array(self.attempts.values) {
+            attempt.slowTick()
+            attempt.sampleMemory()
+        }
+        if self.ticks % 5 == 0 {
+            for zygote in Array(self.zygotes.values) + self.leaving { zygote.ping(at: .now) }
+        }
+        if self.ticks % 10 == 0 {
+            self.lookForStrays()
+            self.releaseQuarantined()
+        }
+    }
+
+    /// What could not be killed may have died since.
+    private func releaseQuarantined() {
+        for leaf in self.quarantined where !leaf.isPopulated { leaf.remove() }
+        self.quarantined.removeAll { !$0.isPopulated }
+    }
 }

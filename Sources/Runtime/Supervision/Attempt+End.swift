@@ -1,0 +1,267 @@
+internal import CLinux
+internal import CWire
+internal import Glibc
+internal import JobCore
+internal import Logging
+internal import UVLoop
+
+extension Attempt {
+    // MARK: What the keeper says
+
+    /// `pidfds`: of the child, and of the monitor if there is one. Ours.
+    func keeperSpawned(_ body: pawl_c_spawned, pidfds: [Int32]) {
+        guard self.launched != nil, self.pidfd < 0, !self.hasEnded else { return ControlChannel.close(pidfds) }
+        self.pidfd = pidfds.first ?? -1
+        self.monitorPidfd = pidfds.count > 1 ? pidfds[1] : -1
+        ControlChannel.close(Array(pidfds.dropFirst(2)))
+        self.pid = Int32(clamping: body.pid)
+        self.monitorPID = body.monitor_pid == 0 ? nil : Int32(clamping: body.monitor_pid)
+        if case .fault(let why) = self.child.spawned() { self.logger.error("\(why)") }
+        self.watchChannels()
+        // Killed before it was there: its tree was empty then, and the zygote made it all the same.
+        if self.ladder.steps.contains(where: { $0.name == "kill" }) { self.perform([.kill]) }
+    }
+
+    func keeperFailed(_ body: pawl_c_spawn_failed) {
+        let stages = ["", "fork", "descriptors", "monitor", "refused", "load"]
+        let stage = stages.indices.contains(Int(body.stage)) ? stages[Int(body.stage)] : "stage \(body.stage)"
+        self.spawnFailure = "\(stage): \(String(cString: strerror(body.error)))"
+        self.conclude(self.child.couldNotSpawn())
+    }
+
+    func keeperExited(_ body: pawl_c_exited) {
+        guard !self.hasEnded else { return }
+        if self.pid == nil { self.pid = Int32(clamping: body.pid) }
+        self.resources = body.resources
+        // Whatever it wrote before its death is in the socket now; a survivor may go on writing, hence the bound.
+        for _ in 0..<16 where self.readData() {}
+        if self.child.exited(body.processExit) == .sweep { return self.sweep() }
+        // It was being swept already, and the order to reap came before there was anything to reap.
+        if self.monitor >= 0 { self.tellKeeper(ControlOrder.plain(PAWL_C_REAP, slot: self.slot)) }
+    }
+
+    /// The zygote died. Nobody (or only a monitor, if there is one) will tell the leader's exit.
+    func keeperLost() {
+        guard !self.hasEnded, self.launched != nil else { return }
+        for _ in 0..<16 where self.readData() {}
+        if self.child.keeperLost() == .sweep { self.sweep() } else { self.lookAtTree() }
+    }
+
+    /// The monitor reaped the leader, and nothing of the tree is left.
+    func keeperEmptied(_ body: pawl_c_empty) {
+        guard self.monitor >= 0 else { return }
+        self.survivorsKilled += Int(clamping: body.killed)
+        if body.survivors > 0 { return self.unkillable(Int(clamping: body.survivors)) }
+        self.treeIsEmpty()
+    }
+
+    /// The monitor died before it could prove anything. Its descendants have come to the zygote or to us.
+    func monitorGone() {
+        guard self.monitor >= 0 else { return }
+        close(self.monitor)
+        self.monitor = -1
+        guard !self.hasEnded else { return }
+        if self.pidfd >= 0, self.child.exit == nil { linux_pidfd_send_signal(self.pidfd, SIGKILL) }
+        for _ in 0..<16 where self.readData() {}
+        if self.child.keeperLost() == .sweep { _ = self.ladder.leaderExited(.unknown, at: self.now) }
+        if case .sweeping = self.child.life { self.sweepByEnvironment() }
+    }
+
+    // MARK: Proving the tree empty
+
+    /// The leader is gone. What it left is killed, in success as well.
+    private func sweep() {
+        if self.monitor >= 0 {
+            self.perform(self.ladder.leaderExited(.unknown, at: self.now))
+            self.tellKeeper(ControlOrder.plain(PAWL_C_REAP, slot: self.slot))
+            return
+        }
+        if !self.child.isKeeperLost { self.tellKeeper(ControlOrder.plain(PAWL_C_REAP, slot: self.slot)) }
+        guard let leaf = self.leaf, leaf.isPopulated else {
+            _ = self.ladder.leaderExited(.empty, at: self.now)
+            return self.treeIsEmpty()
+        }
+        // With a lost keeper the leader itself may be among them.
+        self.survivorsKilled += leaf.processes.count { $0 != self.pid || self.child.exit != nil }
+        self.perform(self.ladder.leaderExited(.populated, at: self.now))
+        self.lookAtTree()
+    }
+
+    /// Has the tree become empty?
+    func lookAtTree() {
+        guard case .sweeping = self.child.life, let leaf = self.leaf, !leaf.isPopulated else { return }
+        self.treeIsEmpty()
+    }
+
+    /// Without cgroup and monitor only the marker in their environment tells whose processes they are.
+    private func sweepByEnvironment() {
+        var rounds = 0
+        func round() {
+            let killed = ProcessTable.kill(marked: [self.supervisor.marker(of: self)])
+            self.survivorsKilled += killed
+            rounds += 1
+            // What was killed in this round may have forked meanwhile; a round that finds nothing is the proof we have.
+            if killed == 0 || rounds > 50 { return self.treeIsEmpty() }
+            self.timer.start(after: .milliseconds(5)) { [weak self] in if self != nil { round() } }
+        }
+        round()
+    }
+
+    private func treeIsEmpty() {
+        guard case .sweeping = self.child.life else { return }
+        self.ladder.treeEmptied(at: self.now)
+        if let leaf = self.leaf, self.supervisor.hasMemoryController {
+            self.oomKills = leaf.oomKills - self.oomKillsBefore
+        }
+        self.leavePlace(isEmpty: true)
+        self.conclude(self.child.emptied())
+    }
+
+    /// The time for the kill is over.
+    func giveUp() {
+        if case .sweeping = self.child.life { return self.unkillable(self.leaf?.processes.count ?? 1) }
+        // The tree is dead, only its keeper does not say so: the keeper stands still.
+        if let leaf = self.leaf, !leaf.isPopulated {
+            return self.zygote.fail("it does not report the end of slot \(self.slot)")
+        }
+        if self.monitor >= 0 {
+            // Its end is a fact that comes back as `monitorGone`.
+            if self.monitorPidfd >= 0 { linux_pidfd_send_signal(self.monitorPidfd, SIGKILL) }
+            return
+        }
+        if self.child.keeperLost() == .sweep { self.unkillable(self.leaf?.processes.count ?? 1) }
+    }
+
+    private func unkillable(_ count: Int) {
+        guard case .sweeping = self.child.life else { return }
+        self.isUnkillable = true
+        self.logger.critical("\(count) processes of the attempt cannot be killed; their place is not used again")
+        self.leavePlace(isEmpty: false)
+        self.conclude(self.child.emptied())
+    }
+
+    // MARK: The report
+
+    private func conclude(_ order: ChildStateMachine.Order) {
+        switch order {
+        case .redispatch: self.redispatch()
+        case .report: self.report()
+        case .nothing, .announceStart, .sweep, .fault: break
+        }
+    }
+
+    /// Nothing that counts has happened: the same attempt gets another child.
+    private func redispatch() {
+        self.silentDeaths += 1
+        self.drainOutput()
+        self.say(.warning, "its process ended before the handler began (\(self.exitWords)); another one is started")
+        self.forgetChild()
+        self.child.redispatched()
+        self.serial = self.supervisor.nextSerial()
+        let run = UInt64(bitPattern: self.spec.runID.rawValue)
+        self.parser = FrameParser(runID: run)
+        self.frames = DataFrames(runID: run)
+        self.ladder = EscalationStateMachine(
+            cancelGrace: self.ladder.cancelGrace, termGrace: self.ladder.termGrace, killLimit: self.ladder.killLimit)
+        self.result = ResultAssembler()
+        self.pid = nil
+        self.launched = nil
+        self.owedCredit = 0
+        self.spawnFailure = nil
+        self.crash = nil
+        if self.zygote.isReady { self.launchNow() } else { self.supervisor.requeue(self) }
+    }
+
+    private var exitWords: String {
+        switch self.child.exit {
+        case nil: self.spawnFailure ?? "no status"
+        case .code(let code): "exit code \(code)"
+        case .signal(let signal): OutcomeClassifier.signalName(signal)
+        }
+    }
+
+    /// Lets go of everything of the present child.
+    private func forgetChild() {
+        self.timer.stop()
+        self.supervisor.unwatch(self)
+        if self.pidfd >= 0 && self.child.isKeeperLost {
+            // The leader has come to us as its subreaper.
+            var exit = linux_exit()
+            _ = linux_wait_pidfd(self.pidfd, false, &exit)
+        }
+        let isMonitored = self.leaf == nil && self.supervisor.cgroups == nil
+        self.closeAll()
+        // With a cgroup the zygote says when it has reaped the leader.
+        if isMonitored { self.zygote.release(self.slot) }
+    }
+
+    func report() {
+        guard !self.hasEnded else { return }
+        self.drainOutput()
+        self.readCrash()
+        if self.child.stage < .started, self.launched != nil { self.silentDeaths += 1 }
+        var classifier = OutcomeClassifier()
+        classifier.ending = self.ending
+        classifier.cause = self.ladder.cause
+        classifier.wasForced = self.ladder.isForced
+        classifier.hasStarted = self.isStarted
+        // What ended the leader after its keeper had died was the host's own kill.
+        classifier.exit = self.child.isKeeperLost ? nil : self.child.exit
+        classifier.crash = self.crash
+        classifier.cpuUsed = self.resources.userCPU + self.resources.systemCPU
+        classifier.cpuLimit = self.spec.limits.cpu
+        classifier.memoryLimit = self.spec.limits.memoryBytes
+        classifier.oomKills = self.oomKills
+        classifier.spawnFailure = self.spawnFailure
+        classifier.protocolFault = self.protocolFault
+        classifier.silentDeaths = self.silentDeaths
+        let verdict = classifier.verdict
+        let report = self.report(verdict)
+        self.hasEnded = true
+        self.forgetChild()
+        self.scratch?.remove()
+        self.scratch = nil
+        self.supervisor.ended(self, report)
+    }
+
+    private func report(_ verdict: OutcomeClassifier.Verdict) -> AttemptReport {
+        var exitCode: Int32?
+        var signal: Int32?
+        switch self.child.exit {
+        case .code(let code): exitCode = code
+        case .signal(let number): signal = number
+        case nil: break
+        }
+        var result = RunResult.none
+        var error: AttemptError?
+        var snoozeUntil: WallTime?
+        switch self.ending {
+        case .result(let value): result = value
+        case .failure(let said, _): error = said
+        case .snooze(let until): snoozeUntil = until
+        case nil: break
+        }
+        if error == nil, let code = verdict.code { error = AttemptError(code: code, message: verdict.sentence) }
+        var sentence = verdict.sentence
+        if self.isUnkillable { sentence += " Some of its processes cannot be killed." }
+        if self.survivorsKilled > 0 && verdict.outcome == .succeeded {
+            let processes = self.survivorsKilled == 1 ? "one process" : "\(self.survivorsKilled) processes"
+            sentence += " It left \(processes) behind, which the host killed."
+        }
+        return AttemptReport(
+            runID: self.spec.runID, attempt: self.spec.attempt, outcome: verdict.outcome, reason: verdict.reason,
+            started: self.startedAt, ended: .now, exitCode: exitCode, signal: signal, result: result, error: error,
+            snoozeUntil: snoozeUntil, resources: self.resources, crash: self.crash, ladder: self.ladder.steps,
+            progress: self.progress, outputHead: self.kept.head, outputTail: self.kept.tail,
+            droppedLogLines: self.droppedLogLines, droppedOutputBytes: self.droppedOutputBytes,
+            survivorsKilled: self.survivorsKilled, pid: self.pid, version: self.spec.version, sentence: sentence)
+    }
+
+    /// There is a record only after a fatal signal.
+    private func readCrash() {
+        guard self.crashPipe >= 0, self.child.exit != .code(0) else { return }
+        let buffer = self.supervisor.readBuffer
+        let length = read(self.crashPipe, buffer.baseAddress, buffer.count)
+        if length > 0 { self.crash = CrashInfo(record: UnsafeRawBufferPointer(rebasing: buffer[..<length])) }
+    }
+}

@@ -1,0 +1,251 @@
+internal import CLinux
+internal import CWire
+internal import Glibc
+internal import JobCore
+internal import Logging
+internal import UVLoop
+
+extension Attempt {
+    /// One of its descriptors is ready.
+    func ready(_ channel: Channel, _ events: ReadinessSet.Events) {
+        switch channel {
+        case .data:
+            if events.contains(.writable) { self.flush() }
+            if !events.isDisjoint(with: [.readable, .hangUp]) { self.readData() }
+        case .stdout, .stderr:
+            // The credit for log lines and the pipes stop together.
+            guard self.supervisor.observerAcceptsLogs else { return self.pause() }
+            self.readOutput(channel)
+        case .monitor: self.readMonitor()
+        }
+    }
+
+    // MARK: Frames
+
+    /// One read of at most 64 KiB; what is left makes the descriptor ready again. False: nothing (more) to read.
+    @discardableResult
+    func readData() -> Bool {
+        guard self.data >= 0 else { return false }
+        let buffer = self.supervisor.readBuffer
+        let length = recv(self.data, buffer.baseAddress, buffer.count, Int32(MSG_DONTWAIT))
+        if length < 0 && (errno == EAGAIN || errno == EINTR) { return false }
+        guard length > 0 else {
+            // The child's end is closed; how it ended comes from its keeper.
+            self.closeData()
+            return false
+        }
+        do throws(WireFault) {
+            try self.parser.consume(UnsafeRawBufferPointer(rebasing: buffer[..<length])) {
+                (header, payload) throws(WireFault) in
+                try self.handle(try ChildMessage(header, payload), size: payload.count)
+            }
+        } catch {
+            self.broke(error.description)
+            return false
+        }
+        self.giveCredit()
+        return self.data >= 0 && length == buffer.count
+    }
+
+    private func closeData() {
+        if self.data >= 0 { close(self.data) }
+        self.data = -1
+        self.unsent = []
+    }
+
+    /// It is not understood any more: nothing further is read, and it is killed.
+    private func broke(_ why: String) {
+        if self.protocolFault == nil { self.protocolFault = why }
+        self.logger.warning("the child broke the protocol: \(why)")
+        self.closeData()
+        self.kill(.fault)
+    }
+
+    private func handle(_ message: ChildMessage, size: Int) throws(WireFault) {
+        switch message {
+        case .up: try self.obey(self.child.up())
+        case .started(let at):
+            self.startedAt = at
+            try self.obey(self.child.started())
+        case .log(let line):
+            self.owedCredit &+= UInt32(size)
+            self.supervisor.observer?.attemptLogged(self.spec.runID, self.spec.attempt, lines: [line])
+        case .progress(let progress):
+            self.progress = progress
+            self.supervisor.observer?.attemptProgressed(self.spec.runID, self.spec.attempt, progress: progress)
+        case .resultPiece(let bytes, let hasMore):
+            if let result = try self.result.take(bytes, hasMore: hasMore) { try self.finish(.result(result)) }
+        case .failure(let error, let status): try self.finish(.failure(error, status: status))
+        case .snooze(let until): try self.finish(.snooze(until))
+        case .dropped(let lines): self.droppedLogLines = max(self.droppedLogLines, lines)
+        case .pong, .unknown: break
+        }
+    }
+
+    private func finish(_ ending: AttemptEnding) throws(WireFault) {
+        try self.obey(self.child.finished())
+        self.ending = ending
+    }
+
+    private func obey(_ order: ChildStateMachine.Order) throws(WireFault) {
+        switch order {
+        case .announceStart: self.announceStart()
+        case .fault(let why): throw WireFault(why)
+        case .nothing: break
+        case .sweep, .redispatch, .report: preconditionFailure("a frame ends no process")
+        }
+    }
+
+    private func announceStart() {
+        let deadline = LoopInstant.now.advanced(by: self.spec.limits.wall)
+        self.startedInstant = .now
+        self.wallDeadline = deadline
+        self.ladder.started(deadline: deadline - self.dispatched)
+        self.armTimer()
+        self.supervisor.observer?.attemptStarted(
+            self.spec.runID, self.spec.attempt, at: self.startedAt ?? .now, pid: self.pid ?? 0)
+    }
+
+    /// In larger pieces, so that a chatty child costs one frame per 64 KiB.
+    func giveCredit() {
+        guard self.owedCredit >= 64 << 10, self.data >= 0 else { return }
+        guard self.supervisor.observerAcceptsLogs else { return self.pause() }
+        self.write(self.frames.credit(self.owedCredit))
+        self.owedCredit = 0
+    }
+
+    // MARK: stdout and stderr
+
+    /// False: nothing (more) to read.
+    @discardableResult
+    func readOutput(_ channel: Channel) -> Bool {
+        let fd = channel == .stdout ? self.stdout : self.stderr
+        guard fd >= 0 else { return false }
+        let buffer = self.supervisor.readBuffer
+        let length = read(fd, buffer.baseAddress, buffer.count)
+        if length < 0 && (errno == EAGAIN || errno == EINTR) { return false }
+        guard length > 0 else {
+            close(fd)
+            if channel == .stdout { self.stdout = -1 } else { self.stderr = -1 }
+            return false
+        }
+        self.took(UnsafeRawBufferPointer(rebasing: buffer[..<length]), channel)
+        return true
+    }
+
+    private func took(_ bytes: UnsafeRawBufferPointer, _ channel: Channel) {
+        let room = max(0, self.spec.limits.outputBytes - self.outputBytes)
+        let taken = Int(min(room, Int64(bytes.count)))
+        self.kept.append(bytes)
+        self.outputBytes += Int64(taken)
+        if taken > 0 { self.split(UnsafeRawBufferPointer(rebasing: bytes[..<taken]), channel) }
+        if taken < bytes.count {
+            if self.droppedOutputBytes == 0 {
+                self.say(
+                    .warning, "output is over the limit of \(self.spec.limits.outputBytes) bytes; the rest is dropped")
+            }
+            self.droppedOutputBytes += UInt64(bytes.count - taken)
+        }
+    }
+
+    private func split(_ bytes: UnsafeRawBufferPointer, _ channel: Channel) {
+        var lines: [LogLine] = []
+        let collect = self.collector(channel)
+        if channel == .stdout {
+            self.stdoutLines.consume(bytes) { lines.append(collect($0)) }
+        } else {
+            self.stderrLines.consume(bytes) { lines.append(collect($0)) }
+        }
+        self.logged(lines)
+    }
+
+    private func collector(_ channel: Channel) -> (String) -> LogLine {
+        let stream: LogStream = channel == .stdout ? .stdout : .stderr
+        let level: LogLevel = channel == .stdout ? .info : .warning
+        let (time, stage) = (WallTime.now, self.progress.stage)
+        return { LogLine(time: time, level: level, stream: stream, stage: stage, message: $0) }
+    }
+
+    private func logged(_ lines: [LogLine]) {
+        if lines.isEmpty { return }
+        self.supervisor.observer?.attemptLogged(self.spec.runID, self.spec.attempt, lines: lines)
+    }
+
+    /// The host's own words in the run's log.
+    func say(_ level: LogLevel, _ message: String) {
+        self.logged([
+            LogLine(time: .now, level: level, stream: .host, stage: self.progress.stage, message: message)
+        ])
+    }
+
+    /// Everything that is in the pipes now; their end is not waited for, which a survivor may hold open. Bounded, should
+    /// somebody unkillable go on writing.
+    func drainOutput() {
+        for channel in [Channel.stdout, .stderr] {
+            for _ in 0..<16 where self.readOutput(channel) {}
+        }
+        var lines: [LogLine] = []
+        let (out, err) = (self.collector(.stdout), self.collector(.stderr))
+        self.stdoutLines.finish { lines.append(out($0)) }
+        self.stderrLines.finish { lines.append(err($0)) }
+        self.logged(lines)
+    }
+
+    // MARK: Backpressure
+
+    /// The observer is full: the pipes leave the set (a hang-up would be reported without end otherwise).
+    private func pause() {
+        guard !self.isPaused else { return }
+        self.isPaused = true
+        guard self.isWatched else { return self.supervisor.paused(self) }
+        for fd in [self.stdout, self.stderr] where fd >= 0 { self.supervisor.readiness.remove(fd) }
+        self.supervisor.paused(self)
+    }
+
+    func resume() {
+        guard self.isPaused, !self.hasEnded else { return }
+        self.isPaused = false
+        guard self.isWatched else { return }
+        for (fd, channel) in [(self.stdout, Channel.stdout), (self.stderr, .stderr)] where fd >= 0 {
+            do { try self.supervisor.readiness.add(fd, .readable, token: self.token(channel)) } catch {
+                // Out of kernel memory: what the child writes is read when it has ended.
+                self.logger.error("a child's output cannot be watched: \(error)")
+            }
+        }
+        self.giveCredit()
+    }
+
+    // MARK: The monitor
+
+    func readMonitor() {
+        for _ in 0..<16 where self.monitor >= 0 {
+            let outcome = ControlSocket.receive(self.monitor) { event in
+                guard case .message(let bytes, let fds) = event else { return }
+                self.monitorSaid(bytes, Array(fds))
+            }
+            switch outcome {
+            case nil: return
+            case true: break
+            case false: return self.monitorGone()
+            }
+        }
+    }
+
+    private func monitorSaid(_ bytes: UnsafeRawBufferPointer, _ fds: [Int32]) {
+        do throws(WireFault) {
+            switch try ControlMessage(bytes) {
+            case .spawned(_, let body): return self.keeperSpawned(body, pidfds: fds)
+            case .spawnFailed(_, let body): self.keeperFailed(body)
+            case .exited(_, let body): self.keeperExited(body)
+            case .empty(_, let body): self.keeperEmptied(body)
+            case .orphan, .note, .pong: break
+            case .ready, .refused, .manifestPiece: throw WireFault("a monitor that speaks like a zygote")
+            }
+        } catch {
+            self.logger.error("the monitor broke the protocol: \(error)")
+            ControlChannel.close(fds)
+            return self.monitorGone()
+        }
+        ControlChannel.close(fds)
+    }
+}

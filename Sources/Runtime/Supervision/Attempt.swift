@@ -1,0 +1,225 @@
+internal import CLinux
+internal import CWire
+internal import Glibc
+internal import JobCore
+internal import Logging
+internal import UVLoop
+
+/// One accepted attempt: the shell that carries out what its two machines order, from dispatch to the report.
+///
+/// It owns the host's ends of the child's descriptors. What it reads goes to the observer; what ends it goes through the
+/// ladder. In `Attempt+Launch` it gets a child, in `Attempt+Input` it listens, in `Attempt+End` it ends.
+@LoopActor
+final class Attempt {
+    let spec: AttemptSpec
+    unowned let supervisor: Supervisor
+    let zygote: Zygote
+    /// Orders attempts; also the token of its descriptors. New for each child.
+    var serial: UInt64
+    /// Its number in the zygote's frames. New for each child.
+    var slot: UInt32 = 0
+    let dispatched = LoopInstant.now
+
+    var child: ChildStateMachine
+    var ladder: EscalationStateMachine
+    let timer = LoopTimer()
+
+    // MARK: Of the present child
+
+    var data: Int32 = -1
+    var stdout: Int32 = -1
+    var stderr: Int32 = -1
+    var crashPipe: Int32 = -1
+    /// Control socket of the attempt's monitor; profile `none` only.
+    var monitor: Int32 = -1
+    var pidfd: Int32 = -1
+    var monitorPidfd: Int32 = -1
+    var pid: Int32?
+    var monitorPID: Int32?
+    var leaf: CgroupLeaf?
+    var scratch: ScratchDirectory?
+    var parser: FrameParser
+    var frames: DataFrames
+    /// Bytes for the child that its socket had no room for.
+    var unsent: [UInt8] = []
+    var launched: LoopInstant?
+    /// Its descriptors are in the readiness set, from SPAWNED on: so its process id is known before anything it says.
+    var isWatched = false
+
+    // MARK: What is known of it
+
+    var startedAt: WallTime?
+    var startedInstant: LoopInstant?
+    var wallDeadline: LoopInstant?
+    var progress = Progress()
+    var ending: AttemptEnding?
+    var result = ResultAssembler()
+    var resources = ResourceUsage()
+    var crash: CrashInfo?
+    var spawnFailure: String?
+    var protocolFault: String?
+    var silentDeaths = 0
+    var survivorsKilled = 0
+    var isUnkillable = false
+    /// The kernel's kills for lack of memory in its leaf: before, and since.
+    var oomKillsBefore = 0
+    var oomKills = 0
+    var hasEnded = false
+    var cancelRequestedAt: WallTime?
+    var residentBytes: UInt64?
+
+    // MARK: Its output
+
+    var stdoutLines = LineSplitter()
+    var stderrLines = LineSplitter()
+    var kept = OutputKeeper()
+    var outputBytes: Int64 = 0
+    var droppedOutputBytes: UInt64 = 0
+    /// Of earlier children of the same attempt, and of the present one.
+    var droppedLogLines: UInt64 = 0
+    /// Credit used up by the child that has not been given back.
+    var owedCredit: UInt32 = 0
+    /// Nothing is read from its pipes while the observer is full.
+    var isPaused = false
+
+    init(_ spec: AttemptSpec, zygote: Zygote, supervisor: Supervisor) {
+        self.spec = spec
+        self.zygote = zygote
+        self.supervisor = supervisor
+        self.serial = supervisor.nextSerial()
+        self.child = ChildStateMachine(redispatches: 3)
+        let isCgroup = supervisor.capabilities.profile == .cgroup
+        self.ladder = EscalationStateMachine(
+            cancelGrace: spec.limits.cancelGrace, termGrace: spec.limits.termGrace,
+            killLimit: isCgroup ? .seconds(2) : .seconds(5))
+        let run = UInt64(bitPattern: spec.runID.rawValue)
+        self.parser = FrameParser(runID: run)
+        self.frames = DataFrames(runID: run)
+    }
+
+    /// The ladder's clock.
+    var now: Duration { .now - self.dispatched }
+
+    var isStarted: Bool { self.child.stage >= .started }
+
+    var logger: Logger {
+        var logger = self.supervisor.logger
+        logger[metadataKey: "run"] = "\(self.spec.runName)"
+        logger[metadataKey: "attempt"] = "\(self.spec.attempt)"
+        return logger
+    }
+
+    var snapshot: RunningAttempt {
+        let state: RunningAttempt.State =
+            switch self.child.life {
+            case .sweeping, .gone: .ending
+            case .spawning, .alive:
+                self.ladder.cause != nil ? .stopping : self.isStarted ? .running : .starting
+            }
+        return RunningAttempt(
+            runID: self.spec.runID, attempt: self.spec.attempt, pid: self.pid, version: self.spec.version,
+            jobName: self.spec.jobName, startedAt: self.startedAt, progress: self.progress, state: state,
+            cancelRequestedAt: self.cancelRequestedAt, residentBytes: self.residentBytes)
+    }
+
+    // MARK: Requests
+
+    func cancel(_ cause: StopCause, grace: Duration?) {
+        guard !self.hasEnded else { return }
+        if self.cancelRequestedAt == nil { self.cancelRequestedAt = .now }
+        self.child.stopWanted()
+        if self.launched == nil { return self.endUnstarted(nil, cause: cause) }
+        self.perform(self.ladder.cancelRequested(cause: cause, grace: grace, at: self.now))
+    }
+
+    func terminate(_ cause: StopCause, grace: Duration?) {
+        guard !self.hasEnded else { return }
+        if self.cancelRequestedAt == nil { self.cancelRequestedAt = .now }
+        self.child.stopWanted()
+        if self.launched == nil { return self.endUnstarted(nil, cause: cause) }
+        self.perform(self.ladder.terminateRequested(cause: cause, grace: grace, at: self.now))
+    }
+
+    func extendDeadline(by extra: Duration) {
+        guard let deadline = self.wallDeadline?.advanced(by: extra),
+            self.ladder.deadlineMoved(to: deadline - self.dispatched)
+        else { return }
+        self.wallDeadline = deadline
+        self.write(self.frames.deadline(Int64(clamping: deadline.nanoseconds)))
+        self.armTimer()
+    }
+
+    /// No grace: it must not go on.
+    func kill(_ cause: StopCause) {
+        guard !self.hasEnded else { return }
+        self.child.stopWanted()
+        self.perform(self.ladder.killRequested(cause: cause, at: self.now))
+    }
+
+    // MARK: The ladder
+
+    func perform(_ actions: [EscalationStateMachine.Action]) {
+        for action in actions {
+            switch action {
+            case .cancel(let reason, let grace): self.write(self.frames.cancel(reason: reason, grace: grace))
+            case .term:
+                // The keeper holds the leader, so the group's number is still its own. A stopped process gets it as well.
+                self.tellKeeper(ControlOrder.signal(SIGTERM, slot: self.slot))
+                self.tellKeeper(ControlOrder.signal(SIGCONT, slot: self.slot))
+            case .kill: self.killTree()
+            case .giveUp: self.giveUp()
+            }
+        }
+        self.armTimer()
+    }
+
+    /// Deadlines that are far away are left to the supervisor's slow tick: most attempts end before they need a timer.
+    func armTimer() {
+        guard let deadline = self.ladder.nextDeadline, !self.hasEnded else { return self.timer.stop() }
+        let wait = deadline - self.now
+        if wait > .seconds(2) { return self.timer.stop() }
+        self.timer.start(after: wait) { [weak self] in self?.tick() }
+    }
+
+    func tick() {
+        guard !self.hasEnded else { return }
+        self.perform(self.ladder.tick(at: self.now))
+    }
+
+    /// The supervisor's look at every attempt, once a second.
+    func slowTick() {
+        guard !self.hasEnded else { return }
+        if let launched, !self.isStarted, self.ladder.cause == nil, .now - launched > Supervisor.startLimit {
+            self.kill(.start)
+        }
+        if case .sweeping = self.child.life { self.lookAtTree() }
+        self.armTimer()
+    }
+
+    private func killTree() {
+        if let leaf = self.leaf {
+            let error = leaf.kill()
+            if error != 0 { self.logger.error("cgroup.kill of \(leaf.path): errno \(error)") }
+            leaf.watch { [weak self] in self?.lookAtTree() }
+        } else {
+            self.tellKeeper(ControlOrder.plain(PAWL_C_KILL, slot: self.slot))
+        }
+        // A leader that has left its cgroup, which a handler with our own rights can do.
+        if self.pidfd >= 0, self.child.exit == nil { linux_pidfd_send_signal(self.pidfd, SIGKILL) }
+    }
+
+    /// Says it to whoever keeps the leader: the monitor, else the zygote.
+    func tellKeeper(_ message: [UInt8]) {
+        guard self.monitor >= 0 else { return self.zygote.send(message) }
+        // A handful of small messages per attempt never fills the socket; a broken one shows as its end.
+        _ = message.withUnsafeBytes { linux_send_fds(self.monitor, $0.baseAddress, $0.count, nil, 0) }
+    }
+}
+
+extension WallTime {
+    static var now: WallTime {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return WallTime(micros: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000)
+    }
+}

@@ -1,0 +1,118 @@
+internal import CLinux
+internal import Glibc
+internal import JobCore
+internal import UVLoop
+
+/// One cgroup v2 leaf: the boundary of an attempt's processes, and the proof that none is left.
+@LoopActor
+final class CgroupLeaf {
+    let path: String
+    /// O_PATH; what clone3 puts the child into.
+    let directory: Int32
+    private let events: Int32
+    private var watcher: FDWatcher?
+    private var isOpen = true
+
+    /// Makes the leaf. One that is there already is taken, as long as nothing is in it.
+    init(path: String) throws(SupervisionError) {
+        self.path = path
+        if mkdir(path, 0o755) != 0 && errno != EEXIST {
+            throw SupervisionError("cannot make \(path): \(String(cString: strerror(errno)))")
+        }
+        self.directory = open(path, Int32(LINUX_O_PATH) | O_DIRECTORY | O_CLOEXEC)
+        self.events = self.directory < 0 ? -1 : openat(self.directory, "cgroup.events", O_RDONLY | O_CLOEXEC)
+        if self.events < 0 {
+            let why = String(cString: strerror(errno))
+            if self.directory >= 0 { close(self.directory) }
+            rmdir(path)
+            throw SupervisionError("cannot open \(path): \(why)")
+        }
+    }
+
+    isolated deinit { self.closeFiles() }
+
+    /// Whether any process lives in it or below. Zombies do not count.
+    var isPopulated: Bool {
+        withUnsafeTemporaryAllocation(byteCount: 128, alignment: 1) { buffer in
+            let length = pread(self.events, buffer.baseAddress, buffer.count, 0)
+            // Unreadable: better to believe in a process too many.
+            guard length > 0 else { return true }
+            let text = String(decoding: buffer[..<length], as: UTF8.self)
+            return !text.contains("populated 0")
+        }
+    }
+
+    /// Living processes, at most those of the leaf itself.
+    var processes: [Int32] { SmallFiles.numbers("cgroup.procs", at: self.directory) }
+
+    /// Ends every process in it and below, at once, however they fork. Returns 0 or the errno.
+    @discardableResult
+    func kill() -> Int32 { SmallFiles.write("1", to: "cgroup.kill", at: self.directory) }
+
+    /// Calls `handler` when `populated` may have changed, until `stopWatching`. The kernel coalesces changes within
+    /// 10 ms, so this is for the slow path only.
+    func watch(_ handler: @escaping @LoopActor () -> Void) {
+        guard self.watcher == nil else { return }
+        do {
+            let watcher = try FDWatcher(fd: self.events)
+            watcher.start(.priority) { _ in handler() }
+            self.watcher = watcher
+        } catch {
+            // Out of memory or watches: the supervisor's slow tick looks too.
+        }
+    }
+
+    func stopWatching() {
+        self.watcher?.close()
+        self.watcher = nil
+    }
+
+    // MARK: Limits, where the controllers are there
+
+    func limit(_ limits: ResolvedLimits, controllers: [String]) {
+        if controllers.contains("memory") {
+            SmallFiles.write("\(limits.memoryBytes)", to: "memory.max", at: self.directory)
+            SmallFiles.write("1", to: "memory.oom.group", at: self.directory)
+        }
+        if controllers.contains("pids") {
+            SmallFiles.write(limits.processes.map { "\($0)" } ?? "max", to: "pids.max", at: self.directory)
+        }
+    }
+
+    /// Processes that the kernel killed here for lack of memory, ever.
+    var oomKills: Int {
+        let lines = (SmallFiles.text("memory.events", at: self.directory) ?? "").split(separator: "\n")
+        return lines.first { $0.hasPrefix("oom_kill ") }.flatMap { Int($0.dropFirst(9)) } ?? 0
+    }
+
+    /// Resident bytes of everything in it; nil without the controller.
+    var residentBytes: UInt64? {
+        SmallFiles.text("memory.current", at: self.directory).flatMap { UInt64($0.dropLast()) }
+    }
+
+    // MARK: The end
+
+    /// Removes it, with cgroups that a handler made below. Fails silently while something lives in it.
+    func remove() {
+        self.closeFiles()
+        Self.removeTree(self.path)
+    }
+
+    static func removeTree(_ path: String) {
+        if rmdir(path) == 0 || errno == ENOENT { return }
+        for name in SmallFiles.entries(path) {
+            let below = "\(path)/\(name)"
+            // Files of a cgroup cannot be removed and need not be; only directories count.
+            if access("\(below)/cgroup.procs", F_OK) == 0 { self.removeTree(below) }
+        }
+        rmdir(path)
+    }
+
+    private func closeFiles() {
+        guard self.isOpen else { return }
+        self.isOpen = false
+        self.stopWatching()
+        close(self.events)
+        close(self.directory)
+    }
+}

@@ -1,0 +1,119 @@
+internal import CLinux
+internal import CWire
+internal import Glibc
+internal import UVLoop
+
+/// The host's end of a zygote's control socket: whole messages, with descriptors.
+@LoopActor
+final class ControlChannel {
+    enum Event {
+        /// The descriptors belong to the receiver.
+        case message(UnsafeRawBufferPointer, fds: ArraySlice<Int32>)
+        case closed
+    }
+
+    private let fd: Int32
+    private let watcher: FDWatcher
+    private let handler: (Event) -> Void
+    /// Messages that the kernel had no room for; their descriptors are ours.
+    private var queue: [(bytes: [UInt8], fds: [Int32])] = []
+    private var isClosed = false
+
+    /// Takes the descriptor.
+    init(fd: Int32, _ handler: @escaping @LoopActor (Event) -> Void) throws(LoopError) {
+        self.fd = fd
+        self.watcher = try FDWatcher(fd: fd)
+        self.handler = handler
+        self.watch()
+    }
+
+    isolated deinit { self.close() }
+
+    /// Sends, now or when there is room, and closes `fds` when they are on their way; `lent` follows them and stays with
+    /// the caller. A broken channel swallows the message: its end is reported as `closed`.
+    func send(_ bytes: [UInt8], fds: [Int32] = [], lent: Int32? = nil) {
+        guard !self.isClosed else { return Self.close(fds) }
+        if self.queue.isEmpty && self.sendNow(bytes, fds, lent: lent) { return }
+        var kept = fds
+        // Without a copy of its own the message would be a broken promise when it goes out; a failure shows as a spawn
+        // that the zygote refuses.
+        if let lent { kept.append(fcntl(lent, F_DUPFD_CLOEXEC, 3)) }
+        self.queue.append((bytes, kept))
+        if self.queue.count == 1 { self.watch() }
+    }
+
+    func close() {
+        guard !self.isClosed else { return }
+        self.isClosed = true
+        self.watcher.close()
+        Glibc.close(self.fd)
+        for message in self.queue { Self.close(message.fds) }
+        self.queue = []
+    }
+
+    /// False when there is no room.
+    private func sendNow(_ bytes: [UInt8], _ fds: [Int32], lent: Int32? = nil) -> Bool {
+        let all = lent.map { fds + [$0] } ?? fds
+        let result = bytes.withUnsafeBytes { linux_send_fds(self.fd, $0.baseAddress, $0.count, all, all.count) }
+        if result == -Int(EAGAIN) { return false }
+        Self.close(fds)
+        return true
+    }
+
+    private func watch() {
+        self.watcher.start(self.queue.isEmpty ? .readable : [.readable, .writable]) { [weak self] result in
+            guard let self else { return }
+            switch result {
+            case .success(let events):
+                if events.contains(.writable) { self.flush() }
+                if events.contains(.readable) { self.receive() }
+            case .failure: self.receive()
+            }
+        }
+    }
+
+    private func flush() {
+        var sent = 0
+        while sent < self.queue.count, self.sendNow(self.queue[sent].bytes, self.queue[sent].fds) { sent += 1 }
+        self.queue.removeFirst(sent)
+        if self.queue.isEmpty && !self.isClosed { self.watch() }
+    }
+
+    /// Up to 64 messages per turn, so that a busy zygote does not starve the rest.
+    private func receive() {
+        for _ in 0..<64 where !self.isClosed {
+            guard let outcome = ControlSocket.receive(self.fd, self.handler) else { return }
+            if !outcome {
+                self.close()
+                self.handler(.closed)
+                return
+            }
+        }
+    }
+
+    /// Takes what is still there, when the other side has ended.
+    func drain() { while !self.isClosed, ControlSocket.receive(self.fd, self.handler) == true {} }
+
+    static func close(_ fds: [Int32]) { for fd in fds { Glibc.close(fd) } }
+}
+
+/// One receive on a control socket, shared by zygotes' channels and monitors' sockets.
+@LoopActor
+enum ControlSocket {
+    private static let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Int(PAWL_CONTROL_MAX), alignment: 16)
+
+    /// nil: nothing there. false: the other side is gone, or broke the rules. true: a message was handled.
+    static func receive(_ fd: Int32, _ handler: (ControlChannel.Event) -> Void) -> Bool? {
+        var fds = [Int32](repeating: -1, count: Int(LINUX_MAX_PASSED_FDS))
+        var count = 0
+        var truncated = false
+        let length = linux_receive_fds(fd, self.buffer.baseAddress, self.buffer.count, &fds, &count, &truncated)
+        if length == -Int(EAGAIN) { return nil }
+        if truncated || length <= 0 {
+            ControlChannel.close(Array(fds[..<count]))
+            return false
+        }
+        handler(.message(UnsafeRawBufferPointer(rebasing: self.buffer[..<Int(length)]), fds: fds[..<count]))
+        return true
+    }
+}

@@ -1,0 +1,66 @@
+internal import CLinux
+internal import Glibc
+internal import UVLoop
+
+/// What /proc tells of processes that we have no descriptor of.
+@LoopActor
+enum ProcessTable {
+    /// Ends every process whose environment carries one of `markers` (`NAME=value`), except ourselves and our ancestors.
+    /// A number is never signalled: a descriptor is opened, the marker is looked for again, and the signal goes through
+    /// the descriptor. Returns how many were ended.
+    static func kill(marked markers: [String]) -> Int {
+        let wanted = markers.map { Array($0.utf8) }
+        let exempt = self.ancestors()
+        var killed = 0
+        for name in SmallFiles.entries("/proc") {
+            guard let pid = Int32(name), !exempt.contains(pid), self.carries(wanted, pid) else { continue }
+            let pidfd = linux_pidfd_open(pid)
+            guard pidfd >= 0 else { continue }
+            defer { close(pidfd) }
+            if self.carries(wanted, pid), linux_pidfd_send_signal(pidfd, SIGKILL) == 0 { killed += 1 }
+        }
+        return killed
+    }
+
+    private static func carries(_ markers: [[UInt8]], _ pid: Int32) -> Bool {
+        guard let environment = SmallFiles.read("/proc/\(pid)/environ", limit: 256 << 10) else { return false }
+        return environment.split(separator: 0).contains { entry in markers.contains { entry.elementsEqual($0) } }
+    }
+
+    private static func ancestors() -> Set<Int32> {
+        var pids: Set<Int32> = [getpid()]
+        var pid = getppid()
+        while pid > 0, pids.insert(pid).inserted, let parent = self.parent(of: pid) { pid = parent }
+        return pids
+    }
+
+    /// Field 4 of /proc/<pid>/stat; the name in field 2 may hold anything, so it is read from behind the last `)`.
+    private static func parent(of pid: Int32) -> Int32? {
+        guard let text = SmallFiles.text("/proc/\(pid)/stat"), let end = text.lastIndex(of: ")") else { return nil }
+        let fields = text[text.index(after: end)...].split(separator: " ")
+        return fields.count > 1 ? Int32(fields[1]) : nil
+    }
+
+    /// Children of ours, dead ones included.
+    static func children() -> [Int32] {
+        SmallFiles.entries("/proc/self/task").flatMap { SmallFiles.numbers("/proc/self/task/\($0)/children") }
+    }
+
+    /// Reaps dead children that nobody else here waits for: strays that came to us as subreaper. Returns their number.
+    static func reapStrays() -> Int {
+        var reaped = 0
+        for pid in self.children() where !ChildProcess.isOurs(pid) {
+            var info = siginfo_t()
+            if waitid(P_PID, id_t(pid), &info, WEXITED | WNOHANG) == 0, info.si_signo == SIGCHLD { reaped += 1 }
+        }
+        return reaped
+    }
+
+    /// Resident bytes of one process.
+    static func residentBytes(_ pid: Int32) -> UInt64? {
+        guard let text = SmallFiles.text("/proc/\(pid)/statm") else { return nil }
+        let fields = text.split(separator: " ")
+        guard fields.count > 1, let pages = UInt64(fields[1]) else { return nil }
+        return pages * UInt64(sysconf(Int32(_SC_PAGESIZE)))
+    }
+}
