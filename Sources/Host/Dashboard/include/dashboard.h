@@ -15,14 +15,15 @@ extern "C" {
 
 /// One file of the page, embedded into the binary at build time.
 ///
-/// Everything it points to lives in read-only memory for the life of the process; nobody frees it. [any-thread]
+/// Everything it points to lives in read-only memory for the life of the process; nobody frees it. No pointer is NULL in a
+/// file that was found. [any-thread]
 struct dashboard_asset {
     /// The path below which the page asks for it: "index.html", "app.css", … never with a leading slash. NUL-terminated.
-    const char *_Nonnull name;
+    const char *name;
     /// The value of Content-Type, with the charset for text. NUL-terminated.
-    const char *_Nonnull content_type;
+    const char *content_type;
     /// The file's bytes; not NUL-terminated.
-    const uint8_t *_Nonnull bytes;
+    const uint8_t *bytes;
     /// Number of bytes, always above zero.
     size_t length;
 };
