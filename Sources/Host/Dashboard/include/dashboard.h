@@ -11,6 +11,7 @@ extern "C" {
 
 #if !defined(__clang__)
 #define _Nonnull
+#define _Null_unspecified
 #endif
 
 /// One file of the page, embedded into the binary at build time.
@@ -19,11 +20,11 @@ extern "C" {
 /// file that was found. [any-thread]
 struct dashboard_asset {
     /// The path below which the page asks for it: "index.html", "app.css", … never with a leading slash. NUL-terminated.
-    const char *name;
+    const char *_Null_unspecified name;
     /// The value of Content-Type, with the charset for text. NUL-terminated.
-    const char *content_type;
+    const char *_Null_unspecified content_type;
     /// The file's bytes; not NUL-terminated.
-    const uint8_t *bytes;
+    const uint8_t *_Null_unspecified bytes;
     /// Number of bytes, always above zero.
     size_t length;
 };
