@@ -59,8 +59,6 @@ package struct ClaimedRun: Sendable, Hashable {
     package var traceparent: String?
     package var owner: String?
     package var title: String?
-    /// Set if cancellation was asked for before (it can only be by a race with a requeue): end it at once.
-    package var isCancelRequested: Bool
 }
 
 /// How one attempt ended and what becomes of its run.

@@ -22,7 +22,9 @@ package final class JobStore {
     var logTallies = LogTallies()
     var heartbeats = HeartbeatRecord()
     let zones: ZoneDatabase
-    private var isListening = false
+    /// When the last settle or claim returned.
+    var lastExchange = LoopInstant(nanoseconds: 0)
+    var lastHeavyUpkeep: LoopInstant?
 
     /// Connects only after `start`.
     /// - Parameters:

@@ -1,0 +1,50 @@
+import JobCore
+import Logging
+import Postgres
+import UVLoop
+
+extension JobStore {
+    /// One for each part, so that a long one does not keep another from its turn.
+    private static let foldLock: Int64 = 0x7061_776C_0000_0001
+    private static let heavyLock: Int64 = 0x7061_776C_0000_0002
+    /// Between two rounds of the heavier parts.
+    private static let heavyInterval: Duration = .seconds(600)
+
+    /// Folds counters; every ten minutes also makes partitions ahead, drops those whose time is over, and forgets expired
+    /// keys. Call it every second or so, on any number of hosts: one at a time works, the others return at once.
+    /// - Parameter isForced: does the heavier parts now.
+    package func maintain(isForced: Bool = false) async throws(StoreError) -> Maintenance {
+        var done = Maintenance(
+            deltasFolded: 0, partitionsMade: 0, partitionsDropped: 0, keysExpired: 0, wasLeader: false)
+        let folded = try await withTransaction { connection -> Int64? in
+            guard try await connection.query(.upkeepLock, [.int64(Self.foldLock)])[0].bool(0) else { return nil }
+            return try await connection.query(.counterFold)[0].int64(0)
+        }
+        if let folded {
+            done.wasLeader = true
+            done.deltasFolded = Int(folded)
+        }
+        let isDue = lastHeavyUpkeep.map { LoopInstant.now - $0 >= Self.heavyInterval } ?? true
+        guard isForced || isDue else { return done }
+        lastHeavyUpkeep = .now
+        do throws(StoreError) {
+            let heavy = try await withTransaction { connection -> (made: Int64, dropped: Int64, keys: Int)? in
+                guard try await connection.query(.upkeepLock, [.int64(Self.heavyLock)])[0].bool(0) else { return nil }
+                let keys = try await connection.query(.upkeepKeys).affectedRows
+                _ = try await connection.query(.upkeepOccurrences)
+                let partitions = try await connection.query(.upkeepPartitions)[0]
+                return (try partitions.int64(0), try partitions.int64(1), keys)
+            }
+            if let heavy {
+                done.partitionsMade = Int(heavy.made)
+                done.partitionsDropped = Int(heavy.dropped)
+                done.keysExpired = heavy.keys
+            }
+        } catch {
+            // A reader held a partition for longer than we wait. The default partitions take what comes until the next round.
+            guard error.isTransient else { throw error }
+            logger.info("partitions are busy; the next round makes them", metadata: ["error": "\(error)"])
+        }
+        return done
+    }
+}

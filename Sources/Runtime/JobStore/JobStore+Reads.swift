@@ -1,0 +1,168 @@
+package import JobCore
+import Postgres
+
+extension JobStore {
+    /// A run, wherever it is kept; nil if there is none of that id, or no more.
+    package func run(_ id: RunID) async throws(StoreError) -> RunRow? {
+        try await decoding {
+            // A run that changes tables in the middle of a statement is in its snapshot exactly once.
+            try await self.pool.query(.runGet, [.int64(id.rawValue)]).first.map { try RunRow($0, withPayload: true) }
+        }
+    }
+
+    /// A piece of the list of runs, newest id first: stable under inserts, nothing counted.
+    ///
+    /// A filter looks at the newest 100,000 runs below the cursor; a page that may lack older ones says so.
+    /// - Parameters:
+    ///   - limit: 1 to 1000.
+    ///   - withPayload: also args and result.
+    package func runs(
+        _ filter: RunFilter, limit: Int, cursor: RunCursor? = nil, withPayload: Bool = false
+    ) async throws(StoreError) -> RunPage {
+        let limit = min(max(1, limit), 1000)
+        let window: Int64 = 100_000
+        let tables = filter.tables
+        let below = cursor?.beforeID.rawValue ?? .max
+        let onlyRunning = filter.states == [.running]
+        let parameters: [PGParameter] = [
+            .textArray(tables), .int64(below), .int64(window), .texts(orNull: Set(filter.states.map(\.rawValue))),
+            .texts(orNull: filter.jobs), .texts(orNull: filter.queues), .text(orNull: filter.owner),
+            .text(orNull: filter.organization),
+            filter.labels.isEmpty ? .null : .jsonb(JSONText.object(filter.labels.mapValues(\.storable))),
+            .time(orNull: filter.createdAfter), .time(orNull: filter.createdBefore), .int64(orNull: filter.scheduleID),
+            .int64(orNull: filter.retryOf?.rawValue), .int64(Int64(limit + 1)), .bool(withPayload),
+        ]
+        return try await decoding {
+            let rows = try await self.pool.query(onlyRunning ? .runListRunning : .runList, parameters)
+            let runs = try rows.prefix(limit).map { try RunRow($0, withPayload: withPayload) }
+            if rows.count > limit {
+                return RunPage(runs: runs, next: runs.last.map { RunCursor(beforeID: $0.id) }, isTruncated: false)
+            }
+            guard filter.isSelective, !onlyRunning else { return RunPage(runs: runs, next: nil, isTruncated: false) }
+            let edge = try await self.pool.query(
+                .runListEdge, [.textArray(tables), .int64(below), .int64(window)])
+            let next = try edge.first.map { RunCursor(beforeID: RunID(try $0.int64(0))) }
+            return RunPage(runs: runs, next: next, isTruncated: next != nil)
+        }
+    }
+
+    /// In order of attempts, the live one last (as last written: look at the host for what it does now).
+    package func attempts(_ id: RunID) async throws(StoreError) -> [AttemptRow] {
+        try await decoding {
+            try await self.pool.query(.attemptList, [.int64(id.rawValue)]).map { try AttemptRow($0, run: id) }
+        }
+    }
+}
+
+extension RunFilter {
+    /// Where its states are kept, as `pawl.run_all.kind`.
+    var tables: [String] {
+        let wanted = states.isEmpty ? Set(RunState.allCases) : states
+        var tables: [String] = []
+        if wanted.contains(.queued) || wanted.contains(.running) { tables.append("live") }
+        if wanted.contains(where: \.isWaiting) { tables.append("waiting") }
+        if wanted.contains(where: \.isTerminal) { tables.append("finished") }
+        return tables
+    }
+
+    /// Whether some runs of its tables do not match.
+    var isSelective: Bool { self != RunFilter() }
+}
+
+extension RunRow {
+    /// A row of `pawl.run_all`.
+    init(_ row: PGRow, withPayload: Bool) throws(PGDecodingError) {
+        var reader = RowReader(row)
+        reader.skip()
+        id = try reader.run()
+        queue = try reader.text()
+        priority = -(try reader.int32())
+        state = try reader.word(RunState.self)
+        runAt = try reader.time()
+        job = try reader.text()
+        args = try reader.textOrNil()
+        maxAttempts = try reader.int()
+        createdAt = try reader.time()
+        retentionDays = try reader.int()
+        trigger = try reader.text()
+        backoff = try reader.backoffOrNil()
+        timeout = try reader.millisecondsOrNil()
+        title = try reader.textOrNil()
+        description = try reader.textOrNil()
+        labels = try reader.labels()
+        owner = try reader.textOrNil()
+        organization = try reader.textOrNil()
+        retryOf = try reader.runOrNil()
+        scheduleID = try reader.int64OrNil()
+        plannedAt = try reader.timeOrNil()
+        traceparent = try reader.textOrNil()
+        attempt = try reader.int()
+        attemptsUsed = try reader.int()
+        lostCount = try reader.int()
+        outcome = try reader.wordOrNil(AttemptOutcome.self)
+        reason = try reader.wordOrNil(AttemptReason.self)
+        error = try reader.errorOrNil()
+        let processed = try reader.int64OrNil()
+        let total = try reader.int64OrNil()
+        let stage = try reader.textOrNil()
+        progress =
+            try reader.jsonOrNil().map(Progress.init(summary:))
+            ?? Progress(
+                stage: stage, current: UInt64(clamping: processed ?? 0), total: total.map { UInt64(clamping: $0) })
+        hostID = try reader.hostOrNil()
+        pid = try reader.int32OrNil()
+        version = try reader.textOrNil()
+        startedAt = try reader.timeOrNil()
+        finishedAt = try reader.timeOrNil()
+        cancelRequestedAt = try reader.timeOrNil()
+        terminateRequestedAt = try reader.timeOrNil()
+        cancelReason = try reader.textOrNil()
+        let json = try reader.textOrNil()
+        let bytes = try reader.bytesOrNil()
+        let mediaType = try reader.textOrNil()
+        if !withPayload {
+            result = nil
+        } else if let json {
+            result = .json(json)
+        } else if let bytes {
+            result = .bytes(bytes, mediaType: mediaType ?? "application/octet-stream")
+        } else {
+            result = RunResult.none
+        }
+    }
+}
+
+extension AttemptRow {
+    init(_ row: PGRow, run: RunID) throws(PGDecodingError) {
+        var reader = RowReader(row)
+        runID = run
+        attempt = try reader.int()
+        outcome = try reader.wordOrNil(AttemptOutcome.self)
+        reason = try reader.wordOrNil(AttemptReason.self)
+        hostID = try reader.hostOrNil()
+        hostEpoch = try reader.int64OrNil()
+        pid = try reader.int32OrNil()
+        version = try reader.textOrNil()
+        claimedAt = try reader.timeOrNil()
+        startedAt = try reader.timeOrNil()
+        endedAt = try reader.timeOrNil()
+        exitCode = try reader.int32OrNil()
+        signal = try reader.int32OrNil()
+        error = try reader.errorOrNil()
+        resources = ResourceUsage(
+            userCPU: .microseconds(try reader.int64()), systemCPU: .microseconds(try reader.int64()),
+            maxRSSBytes: try reader.int64(), minorFaults: try reader.int64(), majorFaults: try reader.int64(),
+            blocksIn: try reader.int64(), blocksOut: try reader.int64(), voluntarySwitches: try reader.int64(),
+            involuntarySwitches: try reader.int64())
+        progress = try reader.jsonOrNil().map(Progress.init(summary:)) ?? Progress()
+        let detail = AttemptDetail(try reader.jsonOrNil())
+        crash = detail.crash
+        ladder = detail.ladder
+        outputHead = detail.outputHead
+        outputTail = detail.outputTail
+        droppedLogLines = detail.droppedLogLines
+        droppedOutputBytes = detail.droppedOutputBytes
+        survivorsKilled = detail.survivorsKilled
+        sentence = try reader.textOrNil() ?? ""
+    }
+}

@@ -1,0 +1,110 @@
+package import JobCore
+import Logging
+import Postgres
+import UVLoop
+
+extension JobStore {
+    /// Runs that have been running for longer than this, longest first.
+    package func staleRuns(olderThan: Duration, limit: Int = 1000) async throws(StoreError) -> [StaleRun] {
+        try await decoding {
+            let rows = try await self.pool.query(
+                .runStale, [.int64(olderThan.wholeMilliseconds), .int64(Int64(limit))])
+            return try rows.map { row in
+                var reader = RowReader(row)
+                return StaleRun(
+                    id: try reader.run(), job: try reader.text(), queue: try reader.text(), attempt: try reader.int(),
+                    hostID: try reader.hostOrNil(), startedAt: try reader.time(),
+                    runningFor: .milliseconds(try reader.int64()))
+            }
+        }
+    }
+
+    /// Ends or requeues those of `runs` that are still in the same attempt; tells their hosts to kill what runs.
+    /// - Returns: in the order of `runs`.
+    package func cleanupStale(
+        _ runs: [(id: RunID, attempt: Int)], outcome: StaleOutcome, actor: String? = nil
+    ) async throws(StoreError) -> [StaleAnswer] {
+        guard !runs.isEmpty else { return [] }
+        let parameters: [PGParameter] = [
+            .int64Array(runs.map(\.id.rawValue)), .int64Array(runs.map { Int64($0.attempt) }), .text(orNull: actor),
+        ]
+        return try await decoding {
+            let rows = try await self.pool.query(outcome == .fail ? .runStaleFail : .runStaleRetry, parameters)
+            var done: Set<Int64> = []
+            for row in rows {
+                done.insert(try row.int64(0))
+                if outcome == .retry {
+                    self.lanes.entered(Lane(queue: try row.text(1), rank: try row.int32(2)), at: try row.int64(3))
+                }
+            }
+            return runs.map { run in
+                done.contains(run.id.rawValue) ? (outcome == .fail ? .failed : .requeued) : .untouched
+            }
+        }
+    }
+
+    /// Figures for the safety report.
+    package func safetyCounts(staleAfter: Duration) async throws(StoreError) -> SafetyCounts {
+        try await decoding {
+            let answers = try await self.pool.transaction([
+                (.safetyCounts, [.int64(staleAfter.wholeMilliseconds)]), (.counterRead, [.null, .null]),
+                (.safetySnapshot, []),
+            ])
+            var reader = RowReader(answers[0][0])
+            var counts = SafetyCounts(
+                counts: try Self.totals(answers[1]), stale: try reader.int(), silentHosts: try reader.int(),
+                liveHosts: try reader.int(), pausedQueues: try reader.int(), overdueSchedules: try reader.int())
+            if let row = answers[2].first {
+                counts.oldestSnapshotAge = .milliseconds(try row.int64(0))
+                counts.oldestSnapshotHolder = try row.textOrNil(1)
+            }
+            return counts
+        }
+    }
+
+    /// Runs that finished since a time (to the minute), and where all runs are now.
+    package func stats(since: WallTime) async throws(StoreError) -> StatsSummary {
+        try await decoding {
+            let answers = try await self.pool.transaction([
+                (.statsSince, [.timestamp(micros: since.micros)]), (.counterRead, [.null, .null]), (.databaseTime, []),
+            ])
+            var summary = StatsSummary(
+                since: since, succeeded: 0, failed: 0, cancelled: 0, perMinute: 0, counts: try Self.totals(answers[1]))
+            var milliseconds: Int64 = 0
+            for row in answers[0] {
+                var reader = RowReader(row)
+                let state = try reader.word(RunState.self)
+                let n = try reader.int64()
+                milliseconds += try reader.int64()
+                switch state {
+                case .succeeded: summary.succeeded = n
+                case .failed: summary.failed = n
+                case .cancelled: summary.cancelled = n
+                case .scheduled, .blocked, .queued, .running, .retrying: break
+                }
+            }
+            let finished = summary.succeeded + summary.failed + summary.cancelled
+            if finished > 0 { summary.meanRunTime = .milliseconds(milliseconds / finished) }
+            let minutes = Double(try answers[2][0].micros(0) - since.micros) / 60_000_000
+            if minutes > 0 { summary.perMinute = Double(finished) / minutes }
+            return summary
+        }
+    }
+
+    private static func totals(_ rows: PGRows) throws(PGDecodingError) -> [RunState: Int64] {
+        var totals: [RunState: Int64] = [:]
+        for row in rows {
+            let counter = try CounterRow(row)
+            totals[counter.state, default: 0] += counter.n
+        }
+        return totals
+    }
+
+    /// Notes who did what to what.
+    package func audit(
+        actor: String?, action: String, target: String, detail: String? = nil
+    ) async throws(StoreError) {
+        _ = try await query(
+            .auditAdd, [.text(orNull: actor), .text(action), .text(target.storable), .json(orNull: detail)])
+    }
+}

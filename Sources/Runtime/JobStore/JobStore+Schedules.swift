@@ -1,0 +1,160 @@
+package import JobCore
+import Logging
+import Postgres
+
+extension JobStore {
+    /// Rules of an IANA zone; throws `.invalid` with pointer `/timezone` if there is none of that name.
+    package func zone(_ name: String) throws(StoreError) -> any ZoneRules {
+        guard let rules = zones.rules(name) else {
+            throw .invalid(
+                FieldFault(
+                    pointer: "/timezone", code: "unknown_timezone",
+                    detail: "no time zone \(name) (use names like Europe/Berlin)"))
+        }
+        return rules
+    }
+
+    /// Throws `.notFound` for an unknown job, `.invalid` for a schedule that would never fire.
+    package func createSchedule(_ input: ScheduleInput) async throws(StoreError) -> ScheduleRow {
+        let parameters = try await parameters(input, runCount: 0)
+        let id = try await decoding { try await self.pool.query(.scheduleInsert, parameters)[0].int64(0) }
+        return try await schedule(id)
+    }
+
+    /// By id.
+    package func schedules(job: String? = nil) async throws(StoreError) -> [ScheduleRow] {
+        try await schedules([.null, .text(orNull: job), .null, .int64(10_000)])
+    }
+
+    package func schedule(_ id: Int64) async throws(StoreError) -> ScheduleRow {
+        guard let row = try await schedules([.int64(id), .null, .null, .int64(1)]).first else {
+            throw .notFound(what: "schedule", id: String(id))
+        }
+        return row
+    }
+
+    /// Those that fire within this span, soonest first.
+    package func dueSchedules(within: Duration, limit: Int = 100) async throws(StoreError) -> [ScheduleRow] {
+        let limit = PGParameter.int64(Int64(min(max(1, limit), 1000)))
+        let until = try await databaseTime().advanced(by: within)
+        return try await schedules([.null, .null, .timestamp(micros: until.micros), limit])
+    }
+
+    /// Replaces what a client said; what has fired stays counted.
+    /// - Parameter ifRevision: nil: whatever it is; another than the present one: `.conflict("revision_mismatch")`.
+    package func updateSchedule(
+        _ id: Int64, _ input: ScheduleInput, ifRevision: Int64?
+    ) async throws(StoreError) -> ScheduleRow {
+        let present = try await schedule(id)
+        let parameters = try await parameters(input, runCount: present.runCount)
+        let rows = try await query(.scheduleUpdate, parameters + [.int64(id), .int64(orNull: ifRevision)])
+        guard !rows.isEmpty else { throw await revisionMismatch(id) }
+        return try await schedule(id)
+    }
+
+    /// Runs that it made stay.
+    package func deleteSchedule(_ id: Int64, ifRevision: Int64?) async throws(StoreError) {
+        let rows = try await query(.scheduleDelete, [.int64(id), .int64(orNull: ifRevision)])
+        if rows.isEmpty { throw await revisionMismatch(id) }
+    }
+
+    /// What it fired, the last first.
+    package func occurrences(_ id: Int64, limit: Int = 50) async throws(StoreError) -> [OccurrenceRow] {
+        try await decoding {
+            let rows = try await self.pool.query(
+                .scheduleOccurrences, [.int64(id), .int64(Int64(min(max(1, limit), 1000)))])
+            return try rows.map { row in
+                var reader = RowReader(row)
+                return OccurrenceRow(
+                    scheduleID: try reader.int64(), plannedAt: try reader.time(), firedAt: try reader.time(),
+                    runID: try reader.runOrNil(), missed: try reader.int())
+            }
+        }
+    }
+
+    private func schedules(_ parameters: [PGParameter]) async throws(StoreError) -> [ScheduleRow] {
+        try await decoding { try await self.pool.query(.scheduleList, parameters).map { try self.scheduleRow($0) } }
+    }
+
+    private func revisionMismatch(_ id: Int64) async -> StoreError {
+        do throws(StoreError) {
+            let present = try await schedule(id)
+            return .conflict(
+                code: "revision_mismatch", detail: "the schedule was changed meanwhile (revision \(present.revision))",
+                currentState: nil)
+        } catch {
+            return error
+        }
+    }
+
+    /// Checks a schedule and lays it out for `schedule_insert` and `schedule_update`.
+    private func parameters(_ input: ScheduleInput, runCount: Int) async throws(StoreError) -> [PGParameter] {
+        let zone = try zone(input.timezone)
+        try Self.check(input.request)
+        if try await query(.jobList, [.text(input.job)]).isEmpty { throw await unknownJob(input.job) }
+        if let most = input.maxRuns, most < 1 {
+            throw .invalid(FieldFault(pointer: "/max_runs", code: "out_of_range", detail: "must be 1 or more"))
+        }
+        let next = input.next(after: try await databaseTime(), runCount: runCount, zone: zone)
+        if input.isEnabled && next == nil {
+            throw .invalid(FieldFault(pointer: "/spec", code: "never_fires", detail: "this schedule would never fire"))
+        }
+        return [
+            .text(orNull: input.name), .text(input.job), .text(input.spec.kind), .json(input.spec.json),
+            .text(input.timezone), .json(input.args), .text(orNull: input.queue), .int32(orNull: input.priority),
+            input.attempts.map { .int32(Int32(clamping: $0)) } ?? .null, .milliseconds(orNull: input.timeout),
+            .text(orNull: input.title), .text(orNull: input.description),
+            input.labels.isEmpty ? .null : .jsonb(JSONText.object(input.labels.mapValues(\.storable))),
+            .text(orNull: input.owner), .time(orNull: input.startsAt), .time(orNull: input.endsAt),
+            input.maxRuns.map { .int32(Int32(clamping: $0)) } ?? .null, .bool(input.isEnabled), .time(orNull: next),
+        ]
+    }
+
+    /// A row of `schedule_list` or `schedule_take_due`.
+    func scheduleRow(_ row: PGRow) throws -> ScheduleRow {
+        var reader = RowReader(row)
+        let id = try reader.int64()
+        let name = try reader.textOrNil()
+        let job = try reader.text()
+        let kind = try reader.text()
+        let spec = try reader.jsonOrNil() ?? .null
+        let timezone = try reader.text()
+        var input = ScheduleInput(
+            name: name, job: job, spec: .once(at: WallTime(micros: 0)), timezone: timezone, args: try reader.text(),
+            queue: try reader.textOrNil(), priority: try reader.int32OrNil(), attempts: try reader.intOrNil(),
+            timeout: try reader.millisecondsOrNil(), title: try reader.textOrNil(), description: try reader.textOrNil(),
+            labels: try reader.labels(), owner: try reader.textOrNil(), startsAt: try reader.timeOrNil(),
+            endsAt: try reader.timeOrNil(), maxRuns: try reader.intOrNil(), isEnabled: try reader.bool())
+        let nextAt = try reader.timeOrNil()
+        let runCount = try reader.int()
+        let lastPlannedAt = try reader.timeOrNil()
+        let lastRunID = try reader.runOrNil()
+        let lastError = try reader.textOrNil()
+        let createdAt = try reader.time()
+        // Specifications are stored complete, so that neither time nor zone matter here.
+        input.spec = try ScheduleSpec(kind: kind, spec: spec, now: createdAt, zone: UTCRules())
+        return ScheduleRow(
+            id: id, input: input, nextAt: nextAt, runCount: runCount, lastPlannedAt: lastPlannedAt,
+            lastRunID: lastRunID, lastError: lastError, createdAt: createdAt, updatedAt: try reader.time(),
+            revision: try reader.int64())
+    }
+}
+
+extension ScheduleInput {
+    /// When it fires next; nil: never, by its end, its number of runs, or its specification.
+    package func next(after: WallTime, runCount: Int, zone: some ZoneRules) -> WallTime? {
+        if let maxRuns, runCount >= maxRuns { return nil }
+        // The start itself may fire.
+        let from = startsAt.map { max(after, WallTime(micros: $0.micros - 1)) } ?? after
+        guard let next = spec.next(after: from, zone: zone) else { return nil }
+        if let endsAt, next > endsAt { return nil }
+        return next
+    }
+
+    /// The run that a firing makes, without its schedule.
+    var request: NewRun {
+        NewRun(
+            job: job, args: args, queue: queue, priority: priority, attempts: attempts, timeout: timeout, title: title,
+            description: description, labels: labels, owner: owner, trigger: "schedule")
+    }
+}

@@ -1,0 +1,136 @@
+import JobCore
+import Logging
+import Postgres
+import UVLoop
+
+extension JobStore {
+    /// Settles a batch. Results are in the order of `batch`; safe to repeat.
+    package func settle(_ lease: HostLease, _ batch: [Settlement]) async throws(StoreError) -> [SettleResult] {
+        try await settleAndClaim(lease, batch, claim: ClaimRequest(limit: 0)).settled
+    }
+
+    /// Settles and claims in one round trip and one commit. Results are in the order of `batch`.
+    ///
+    /// Throws `.unavailable` if the database is away: repeat the same batch later, whether or not it had been committed.
+    /// An item that the database refuses for what is in it is settled without its result and details, so that no item can
+    /// hold up the others or stay unsettled.
+    package func settleAndClaim(
+        _ lease: HostLease, _ batch: [Settlement], claim request: ClaimRequest
+    ) async throws(StoreError) -> (settled: [SettleResult], claimed: [ClaimedRun]) {
+        do throws(PostgresError) {
+            return try await exchange(lease, batch, request)
+        } catch {
+            guard !error.isTransient, error.kind == .server, !batch.isEmpty else { throw StoreError(error) }
+            logger.warning("a batch was refused; settling one by one", metadata: ["error": "\(error)"])
+        }
+        var settled: [SettleResult] = []
+        for item in batch { settled.append(try await settleAlone(lease, item)) }
+        return (settled, [])
+    }
+
+    private func settleAlone(_ lease: HostLease, _ item: Settlement) async throws(StoreError) -> SettleResult {
+        var last: PostgresError?
+        for candidate in [item, item.stripped] {
+            do throws(PostgresError) {
+                return try await exchange(lease, [candidate], ClaimRequest(limit: 0)).settled[0]
+            } catch {
+                if error.isTransient || error.kind != .server { throw StoreError(error) }
+                last = error
+            }
+        }
+        let reason = last.map(\.description) ?? ""
+        logger.error("a settlement was refused", metadata: ["run": "\(item.report.runID)", "error": "\(reason)"])
+        return .refused(reason)
+    }
+
+    /// One transaction: the settlements, the index of their log lines, the claim.
+    private func exchange(
+        _ lease: HostLease, _ batch: [Settlement], _ request: ClaimRequest
+    ) async throws(PostgresError) -> (settled: [SettleResult], claimed: [ClaimedRun]) {
+        let wantsRuns = request.limit > 0
+        if wantsRuns { try await sweepLanes(isBusy: isBusy) }
+        var steps = SettleSteps(lease, batch).steps
+        let settleCount = steps.count
+        let tallies = logTallies.take(batch.map(\.report))
+        if !tallies.isEmpty { steps.append((.logIndexAdd, LogTallies.parameters(tallies))) }
+        let claimStep = wantsRuns ? claimStep(lease, request) : nil
+        if let claimStep { steps.append(claimStep) }
+        guard !steps.isEmpty else { return ([], []) }
+
+        if claimStep != nil { lanes.claimStarted() }
+        let answers: [PGRows]
+        do throws(PostgresError) {
+            answers = try await delivery.transaction(steps)
+        } catch {
+            if claimStep != nil { lanes.claimFailed() }
+            logTallies.putBack(tallies)
+            throw error
+        }
+        lastExchange = .now
+        do {
+            let claimed = try claimStep == nil ? [] : self.claimed(answers[answers.count - 1])
+            var applied: Set<Int64> = []
+            for rows in answers.prefix(settleCount) { try noteSettled(rows, &applied) }
+            let settled = try await results(lease, batch, applied)
+            // An idle host looks properly once before it says that there is nothing.
+            if wantsRuns && claimed.isEmpty && batch.isEmpty
+                && lanes.isSweepDue(isBusy: true, now: LoopInstant.now.nanoseconds)
+            {
+                lanes.forget()
+                return try await exchange(lease, [], request)
+            }
+            return (settled, claimed)
+        } catch {
+            throw Self.postgresError(error)
+        }
+    }
+
+    /// Claims follow closely on each other.
+    private var isBusy: Bool { LoopInstant.now - lastExchange < .milliseconds(50) }
+
+    /// Rows of the settle statements: the run's id, and its lane if it went back to a queue.
+    private func noteSettled(_ rows: PGRows, _ applied: inout Set<Int64>) throws(PGDecodingError) {
+        let hasLane = rows.columns.count > 1
+        for row in rows {
+            applied.insert(try row.int64(0))
+            if hasLane { lanes.entered(Lane(queue: try row.text(1), rank: try row.int32(2)), at: try row.int64(3)) }
+        }
+    }
+
+    /// Whoever is not in the answer is fenced, or was settled before.
+    private func results(
+        _ lease: HostLease, _ batch: [Settlement], _ applied: Set<Int64>
+    ) async throws -> [SettleResult] {
+        let missing = batch.filter { !applied.contains($0.report.runID.rawValue) }
+        var done: Set<Int64> = []
+        if !missing.isEmpty {
+            let rows = try await delivery.query(
+                .runSettled,
+                [
+                    .int64(lease.id.rawValue), .int64(lease.epoch), .int64Array(missing.map(\.report.runID.rawValue)),
+                    .int64Array(missing.map { Int64($0.report.attempt) }),
+                ])
+            for row in rows { done.insert(try row.int64(0)) }
+        }
+        return batch.map { item in
+            let id = item.report.runID.rawValue
+            return applied.contains(id) ? .applied : done.contains(id) ? .alreadyDone : .fenced
+        }
+    }
+}
+
+extension Settlement {
+    /// Without all that a handler may have put into it in a form that the database refuses.
+    fileprivate var stripped: Settlement {
+        var copy = self
+        copy.report.result = .none
+        copy.report.progress = Progress()
+        copy.report.crash = nil
+        copy.report.ladder = []
+        copy.report.outputHead = ""
+        copy.report.outputTail = ""
+        copy.report.error?.detailsJSON = nil
+        copy.report.sentence += " (Its result and details could not be stored.)"
+        return copy
+    }
+}

@@ -1,0 +1,70 @@
+import JobCore
+import Logging
+import Postgres
+import UVLoop
+
+extension JobStore {
+    /// Subscribes to what others have for this host; holds over reconnects.
+    /// - Parameters:
+    ///   - onWake: somebody else put something into this queue while this host slept. Claim.
+    ///   - onSignal: cancel or terminate one of this host's attempts, if it runs here.
+    ///   - onReconnect: notifications may have been missed: claim, and look at `pendingSignals`.
+    package func listen(
+        host: HostID, onWake: @escaping @LoopActor (String) -> Void,
+        onSignal: @escaping @LoopActor (HostSignal) -> Void, onReconnect: @escaping @LoopActor () -> Void
+    ) async throws(StoreError) {
+        listening.onReconnect = { [weak self] in
+            self?.lanes.forget()
+            onReconnect()
+        }
+        do throws(PostgresError) {
+            try await listening.listen("pawl_wake") { [weak self] notification in
+                self?.lanes.woken(queue: notification.payload)
+                onWake(notification.payload)
+            }
+            try await listening.listen("pawl_host_\(host.rawValue)") { [logger] notification in
+                guard let signal = HostSignal(payload: notification.payload) else {
+                    return logger.warning("a notification that nobody understands", metadata: ["channel": "host"])
+                }
+                onSignal(signal)
+            }
+        } catch {
+            throw StoreError(error)
+        }
+    }
+
+    /// This host has nothing to do: enqueues by others notify it from now on. Claim once more after it: something may have
+    /// come in between.
+    /// - Parameter queues: nil: all.
+    package func markSleeping(_ host: HostID, queues: Set<String>? = nil) async throws(StoreError) {
+        lanes.forget()
+        _ = try await query(.sleepMark, [.int64(host.rawValue), .textArray(queues?.sorted() ?? ["*"])])
+    }
+
+    /// This host looks by itself again.
+    package func markAwake(_ host: HostID) async throws(StoreError) {
+        _ = try await query(.sleepClear, [.int64(host.rawValue)])
+    }
+
+    /// Notifies hosts that sleep on these queues: for a host that took requests and cannot run them itself.
+    package func wakeSleepers(queues: Set<String>) async throws(StoreError) {
+        guard !queues.isEmpty else { return }
+        _ = try await query(.sleepWake, [.textArray(queues.sorted())])
+    }
+}
+
+extension HostSignal {
+    /// `cancel 123 2 5000`: action, run, attempt, and grace in milliseconds if one was given.
+    init?(payload: String) {
+        let words = payload.split(separator: " ")
+        guard (3...4).contains(words.count), let action = Action(rawValue: String(words[0])), let run = Int64(words[1]),
+            let attempt = Int(words[2])
+        else { return nil }
+        var grace: Duration?
+        if words.count == 4 {
+            guard let milliseconds = Int64(words[3]) else { return nil }
+            grace = .milliseconds(milliseconds)
+        }
+        self.init(action: action, runID: RunID(run), attempt: attempt, grace: grace)
+    }
+}

@@ -1,8 +1,0 @@
-/// temporary
-struct LaneBook {}
-struct LogTallies {}
-struct HeartbeatRecord {}
-package struct ZoneDatabase {
-    package static let systemDirectory = "/usr/share/zoneinfo"
-    init(directory: String) {}
-}

@@ -1,0 +1,28 @@
+-- run_settle_lost: attempts whose zygote or shutting-down host took them along: back to their queues at once, guarded as in
+-- run_settle. $1 host, $2 epoch, then one array element for each attempt
+WITH input AS (
+    SELECT * FROM unnest($3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::timestamptz[], $8::timestamptz[], $9::bigint[],
+        $10::text[], $11::json[], $12::text[])
+    AS i (id, attempt, outcome, reason, started_at, ended_at, pid, version, detail, sentence)
+), mine AS (
+    SELECT l.id, l.claimed_at, l.started_at FROM pawl.run_live l JOIN input i ON l.id = i.id
+    WHERE l.attempt = i.attempt AND l.state = 'running' AND l.host_id = $1 AND l.host_epoch = $2
+    FOR UPDATE OF l
+), back AS (
+    UPDATE pawl.run_live l
+    SET state = 'queued', pos = nextval('pawl.run_pos'), host_id = NULL, host_epoch = NULL, claimed_at = NULL,
+        started_at = NULL, pid = NULL, lost_count = lost_count + 1, outcome = i.outcome, reason = i.reason
+    FROM mine m JOIN input i USING (id) WHERE l.id = m.id
+    RETURNING l.id, l.queue, l.rank, l.pos, l.job, l.retention, l.attempt, m.claimed_at, i.outcome, i.reason,
+        coalesce(i.started_at, m.started_at) AS started_at, i.ended_at, i.pid, i.version, i.detail, i.sentence
+), attempts AS (
+    INSERT INTO pawl.attempt (run_id, attempt, retention, ended_at, job, outcome, reason, host_id, host_epoch, pid, version,
+        claimed_at, started_at, detail, sentence)
+    SELECT id, attempt, retention, ended_at, job, outcome, reason, $1, $2, pid, version, claimed_at, started_at, detail, sentence
+    FROM back
+), counted AS (
+    INSERT INTO pawl.counter_delta (queue, job, state, n)
+    SELECT b.queue, b.job, s.state, s.sign * count(*)
+    FROM back b CROSS JOIN (VALUES ('running', -1), ('queued', 1)) AS s (state, sign) GROUP BY b.queue, b.job, s.state, s.sign
+)
+SELECT id, queue, rank, pos FROM back

@@ -1,0 +1,122 @@
+package import JobCore
+import Postgres
+
+/// A batch of settlements as statements, one for each kind, with one array element for each attempt.
+struct SettleSteps {
+    private(set) var steps: [(PGStatement, [PGParameter])] = []
+
+    init(_ lease: HostLease, _ batch: [Settlement]) {
+        var ended: [Settlement] = []
+        var lost: [AttemptReport] = []
+        var released: [AttemptReport] = []
+        for item in batch {
+            switch item.decision {
+            case .finish, .finishUncounted, .retry, .snooze: ended.append(item)
+            case .requeueLost: lost.append(item.report)
+            case .release: released.append(item.report)
+            }
+        }
+        let head: [PGParameter] = [.int64(lease.id.rawValue), .int64(lease.epoch)]
+        if !ended.isEmpty { steps.append((.runSettle, head + Self.ended(ended))) }
+        if !lost.isEmpty { steps.append((.runSettleLost, head + Self.lost(lost))) }
+        if !released.isEmpty { steps.append((.runRelease, head + Self.keys(released))) }
+    }
+
+    private static func keys(_ reports: [AttemptReport]) -> [PGParameter] {
+        [.int64Array(reports.map(\.runID.rawValue)), .int64Array(reports.map { Int64($0.attempt) })]
+    }
+
+    private static func ended(_ batch: [Settlement]) -> [PGParameter] {
+        let reports = batch.map(\.report)
+        let resources = reports.map(\.resources)
+        let progress = reports.map(\.progress)
+        func numbers(_ value: (AttemptReport) -> Int32?) -> PGParameter {
+            .nullableInt64Array(reports.map { value($0).map(Int64.init) })
+        }
+        func usage(_ value: (ResourceUsage) -> Int64) -> PGParameter { .int64Array(resources.map(value)) }
+        return keys(reports) + [
+            .textArray(batch.map(\.decision.state)), .boolArray(batch.map(\.decision.counts)),
+            .timestampArray(batch.map { $0.decision.waitUntil?.micros }),
+            .textArray(reports.map(\.outcome.rawValue)), .textArray(reports.map { $0.reason?.rawValue }),
+            .timestampArray(reports.map { $0.started?.micros }), .timestampArray(reports.map(\.ended.micros)),
+            numbers(\.exitCode), numbers(\.signal), numbers(\.pid), .textArray(reports.map(\.version)),
+            .textArray(reports.map { $0.error?.code.storable }), .textArray(reports.map { $0.error?.message.storable }),
+            .jsonArray(reports.map { $0.error?.detailsJSON }),
+            usage { $0.userCPU.wholeMicroseconds }, usage { $0.systemCPU.wholeMicroseconds }, usage(\.maxRSSBytes),
+            usage(\.minorFaults), usage(\.majorFaults), usage(\.blocksIn), usage(\.blocksOut),
+            usage(\.voluntarySwitches), usage(\.involuntarySwitches),
+            .nullableInt64Array(progress.map { $0.isEmpty ? nil : Int64(clamping: $0.current) }),
+            .nullableInt64Array(progress.map { $0.total.map { Int64(clamping: $0) } }),
+            .textArray(progress.map { $0.stage?.storable }),
+            .jsonArray(progress.map(\.summaryJSON)),
+            .jsonArray(reports.map { AttemptDetail($0).json }),
+            .textArray(reports.map { $0.sentence.isEmpty ? nil : $0.sentence.storable }),
+            .jsonArray(reports.map(\.result.json)), .bytesArray(reports.map(\.result.bytes)),
+            .textArray(reports.map { $0.result.mediaType?.storable }),
+        ]
+    }
+
+    private static func lost(_ reports: [AttemptReport]) -> [PGParameter] {
+        keys(reports) + [
+            .textArray(reports.map(\.outcome.rawValue)), .textArray(reports.map { $0.reason?.rawValue }),
+            .timestampArray(reports.map { $0.started?.micros }), .timestampArray(reports.map(\.ended.micros)),
+            .nullableInt64Array(reports.map { $0.pid.map(Int64.init) }), .textArray(reports.map(\.version)),
+            .jsonArray(reports.map { AttemptDetail($0).json }),
+            .textArray(reports.map { $0.sentence.isEmpty ? nil : $0.sentence.storable }),
+        ]
+    }
+}
+
+extension Settlement.Decision {
+    /// Where the run goes.
+    fileprivate var state: String {
+        switch self {
+        case .finish(let state), .finishUncounted(let state):
+            precondition(state.isTerminal, "a run ends in a terminal state")
+            return state.rawValue
+        case .retry: return RunState.retrying.rawValue
+        case .snooze: return RunState.scheduled.rawValue
+        case .requeueLost, .release: return RunState.queued.rawValue
+        }
+    }
+
+    fileprivate var counts: Bool {
+        switch self {
+        case .finish, .retry: true
+        case .finishUncounted, .snooze, .requeueLost, .release: false
+        }
+    }
+
+    fileprivate var waitUntil: WallTime? {
+        switch self {
+        case .retry(let time), .snooze(let time): time
+        case .finish, .finishUncounted, .requeueLost, .release: nil
+        }
+    }
+}
+
+extension RunResult {
+    fileprivate var json: String? {
+        if case .json(let text) = self { text } else { nil }
+    }
+
+    fileprivate var bytes: [UInt8]? {
+        if case .bytes(let bytes, _) = self { bytes } else { nil }
+    }
+
+    fileprivate var mediaType: String? {
+        if case .bytes(_, let mediaType) = self { mediaType } else { nil }
+    }
+}
+
+extension Settlement.Decision {
+    /// What `RetryDecision` decided, as a settlement.
+    package init(_ outcome: RetryDecision.Outcome) {
+        switch outcome {
+        case .finish(let state, let counts): self = counts ? .finish(state) : .finishUncounted(state)
+        case .retry(let time): self = .retry(at: time)
+        case .requeueLost: self = .requeueLost
+        case .snooze(let time): self = .snooze(until: time)
+        }
+    }
+}
