@@ -8,7 +8,9 @@ struct PluginFile: @unchecked Sendable {
     let descriptor: UnsafePointer<pawl_plugin>
 
     /// Where `make plugins fixtures` put its files; nil when the tests run without them.
-    static var directory: String? { getenv("PAWL_TEST_BIN").map { String(cString: $0) } }
+    static var directory: String? {
+        getenv("PAWL_TEST_BIN").map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
+    }
 
     struct Refused: Error {
         var words: [String]

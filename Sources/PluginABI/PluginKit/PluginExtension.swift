@@ -1,3 +1,4 @@
+import Dispatch
 import Glibc
 import PluginABI
 
@@ -10,8 +11,19 @@ enum PluginExtension {
 
     /// The table of an id, or nil where there is none. Tables live until the process ends.
     static func table(_ id: UnsafePointer<CChar>) -> UnsafeRawPointer? {
-        strcmp(id, self.positionID) == 0 ? self.position.start : nil
+        if strcmp(id, self.positionID) == 0 { return self.position.start }
+        if strcmp(id, PAWL_EXT_MAIN_QUEUE) == 0 { return self.mainQueue.start }
+        return nil
     }
+
+    private static let mainQueue: Table = {
+        let table = UnsafeMutablePointer<pawl_ext_main_queue>.allocate(capacity: 1)
+        table.initialize(
+            to: pawl_ext_main_queue(
+                struct_size: UInt32(MemoryLayout<pawl_ext_main_queue>.size), reserved0: 0,
+                port: { mainQueuePort() }, pump: { pumpMainQueue(nil) }))
+        return Table(start: UnsafeRawPointer(table))
+    }()
 
     // Unchecked, because it holds a pointer: written once, then only read.
     private struct Table: @unchecked Sendable {
@@ -35,3 +47,14 @@ enum PluginExtension {
         return Table(start: UnsafeRawPointer(table))
     }()
 }
+
+// What Foundation's run loop uses; libdispatch declares them in a private header. C functions, declared in Swift: both
+// calling conventions pass and return integers and pointers in the same registers on every platform that Pawl knows.
+
+/// A descriptor that is readable while the main queue has work.
+@_silgen_name("_dispatch_get_main_queue_port_4CF")
+private func mainQueuePort() -> Int32
+
+/// Does the main queue's work. The message is not used on Linux.
+@_silgen_name("_dispatch_main_queue_callback_4CF")
+private func pumpMainQueue(_ message: UnsafeMutableRawPointer?)
