@@ -64,7 +64,7 @@ bool dashboard_asset_at(size_t index, struct dashboard_asset *asset) {
     return true;
 }
 
-bool dashboard_asset(const char *name, struct dashboard_asset *asset) {
+bool dashboard_find(const char *name, struct dashboard_asset *asset) {
     for (size_t index = 0; index < dashboard_asset_count(); index++) {
         if (strcmp(rows[index].name, name) == 0) return dashboard_asset_at(index, asset);
     }

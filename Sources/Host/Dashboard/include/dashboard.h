@@ -40,7 +40,7 @@ bool dashboard_asset_at(size_t index, struct dashboard_asset *_Nonnull asset);
 /// alone, when there is none. [any-thread]
 ///
 /// The set is closed: a name from a request is only ever compared, never opened, so a path cannot escape.
-bool dashboard_asset(const char *_Nonnull name, struct dashboard_asset *_Nonnull asset);
+bool dashboard_find(const char *_Nonnull name, struct dashboard_asset *_Nonnull asset);
 
 #ifdef __cplusplus
 }
