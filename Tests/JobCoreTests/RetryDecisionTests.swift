@@ -5,8 +5,10 @@ import Testing
     let ended = WallTime(micros: 1_700_000_000_000_000)
     let backoff = BackoffPolicy(kind: .fixed, base: .seconds(5), jitter: 0)
 
-    func facts(used: Int = 0, maximum: Int = 3, lost: Int = 0) -> RetryDecision.Facts {
-        RetryDecision.Facts(attemptsUsed: used, maxAttempts: maximum, lostCount: lost, backoff: self.backoff)
+    func decide(_ report: AttemptReport, used: Int = 0, lost: Int = 0, cancel: Bool = false) -> RetryDecision.Outcome {
+        RetryDecision(
+            policy: self.backoff, maxAttempts: 3, attemptsUsed: used, lostCount: lost, isCancelRequested: cancel
+        ).decide(report, now: self.ended, random: 0)
     }
 
     func report(_ outcome: AttemptOutcome, error: AttemptError? = nil, snooze: WallTime? = nil) -> AttemptReport {
@@ -14,22 +16,29 @@ import Testing
             runID: RunID(1), attempt: 1, outcome: outcome, ended: self.ended, error: error, snoozeUntil: snooze)
     }
 
-    /// Every outcome with every number of attempts used and lost: a run never has more attempts than allowed, a
-    /// terminal answer comes exactly when it must, and nothing that was forced is retried.
+    /// Every outcome with every number of attempts used and lost: a run never has more attempts than allowed, a terminal
+    /// answer comes exactly when it must, and nothing that somebody asked to end goes on.
     @Test func everyOutcomeAtEveryCount() {
         for outcome in AttemptOutcome.allCases {
             for used in 0..<4 {
                 for lost in 0..<4 {
-                    let answer = RetryDecision.decide(
-                        self.report(outcome), self.facts(used: used, lost: lost), random: 0)
+                    let answer = self.decide(self.report(outcome), used: used, lost: lost)
+                    let asked = self.decide(self.report(outcome), used: used, lost: lost, cancel: true)
                     switch outcome {
-                    case .succeeded: #expect(answer == .finish(.succeeded))
-                    case .cancelled, .terminated: #expect(answer == .finish(.cancelled))
-                    case .snoozed: #expect(answer == .snooze(until: self.ended))
-                    case .lost: #expect(answer == (lost >= 2 ? .finishUncounted(.failed) : .requeueLost))
+                    case .succeeded:
+                        #expect(answer == .finish(.succeeded, counts: true) && asked == answer)
+                    case .cancelled, .terminated:
+                        #expect(answer == .finish(.cancelled, counts: true) && asked == answer)
+                    case .snoozed:
+                        #expect(answer == .snooze(until: self.ended))
+                        #expect(asked == .finish(.cancelled, counts: false))
+                    case .lost:
+                        #expect(answer == (lost >= 2 ? .finish(.failed, counts: false) : .requeueLost))
+                        #expect(asked == .finish(.cancelled, counts: false))
                     case .error, .crashed, .timedOut, .outOfMemory:
-                        let more = used + 1 < 3
-                        #expect(answer == (more ? .retry(at: self.ended.advanced(by: .seconds(5))) : .finish(.failed)))
+                        let later = self.ended.advanced(by: .seconds(5))
+                        #expect(answer == (used + 1 < 3 ? .retry(at: later) : .finish(.failed, counts: true)))
+                        #expect(asked == .finish(.cancelled, counts: true))
                     }
                 }
             }
@@ -38,21 +47,19 @@ import Testing
 
     @Test func theHandlerMaySayNever() {
         let error = AttemptError(code: "bad", message: "no", retry: .never)
-        #expect(RetryDecision.decide(self.report(.error, error: error), self.facts(), random: 0) == .finish(.failed))
+        #expect(self.decide(self.report(.error, error: error)) == .finish(.failed, counts: true))
     }
 
     @Test func theHandlerMaySayNotBefore() {
         let later = self.ended.advanced(by: .seconds(60))
         let error = AttemptError(code: "busy", message: "later", notBefore: later)
-        #expect(RetryDecision.decide(self.report(.error, error: error), self.facts(), random: 0) == .retry(at: later))
+        #expect(self.decide(self.report(.error, error: error)) == .retry(at: later))
         let soon = AttemptError(code: "busy", message: "soon", notBefore: self.ended)
-        let byPolicy = self.ended.advanced(by: .seconds(5))
-        #expect(RetryDecision.decide(self.report(.error, error: soon), self.facts(), random: 0) == .retry(at: byPolicy))
+        #expect(self.decide(self.report(.error, error: soon)) == .retry(at: self.ended.advanced(by: .seconds(5))))
     }
 
     @Test func aSnoozeKeepsItsTime() {
         let until = self.ended.advanced(by: .seconds(9))
-        let answer = RetryDecision.decide(self.report(.snoozed, snooze: until), self.facts(used: 2), random: 0)
-        #expect(answer == .snooze(until: until))
+        #expect(self.decide(self.report(.snoozed, snooze: until), used: 2) == .snooze(until: until))
     }
 }

@@ -125,6 +125,11 @@ final class Delivery {
     func ordered(_ run: RunID, _ action: HostSignal.Action) {
         if self.held[run]?.cancelRequestedAt == nil { self.held[run]?.cancelRequestedAt = WallTime.current }
         self.held[run]?.obeyed = action
+        // Claimed and not dispatched: supervision does not know it, so it ends here.
+        guard let index = self.buffer.firstIndex(where: { $0.id == run }) else { return }
+        let waiting = self.buffer.remove(at: index)
+        self.giveBack(
+            waiting, Settlement(report: Self.cancelledBeforeStart(waiting), decision: .finishUncounted(.cancelled)))
     }
 
     /// Attempts older than a second whose start or progress the database does not know. Counts as noted until `notesFailed`.
@@ -157,7 +162,7 @@ final class Delivery {
         let spent = held.dispatchedAt.map { (LoopInstant.now - $0).wholeMicroseconds } ?? 0
         self.machine.ended(micros: spent)
         self.counters.count(report)
-        let decision = Settlement.Decision(report, for: held.run)
+        let decision = Settlement.Decision(report, for: held)
         self.logs.append(report.runID, report.attempt, [Self.lastWords(report, decision)])
         let settlement = Settlement(report: report, decision: decision)
         self.logs.whenWritten(report.runID, report.attempt) { [weak self] in
@@ -288,11 +293,6 @@ final class Delivery {
 
     private func dispatchBuffered() {
         while self.machine.freeSlots > 0, let run = self.buffer.popLast() {
-            if run.isCancelRequested {
-                self.giveBack(
-                    run, Settlement(report: Self.cancelledBeforeStart(run), decision: .finishUncounted(.cancelled)))
-                continue
-            }
             guard let version = self.resolve(run.handler) else {
                 self.logger.notice(
                     "no plugin here serves a run's handler: it goes back to its queue",
@@ -395,13 +395,14 @@ final class Delivery {
 
 extension Settlement.Decision {
     /// By the run's own policy.
-    init(_ report: AttemptReport, for run: ClaimedRun) {
-        let facts = RetryDecision.Facts(
-            attemptsUsed: run.attemptsUsed, maxAttempts: run.maxAttempts, lostCount: run.lostCount, backoff: run.backoff
-        )
-        switch RetryDecision.decide(report, facts, random: .random(in: 0..<1)) {
-        case .finish(let state): self = .finish(state)
-        case .finishUncounted(let state): self = .finishUncounted(state)
+    init(_ report: AttemptReport, for held: Delivery.Held) {
+        let run = held.run
+        let decision = RetryDecision(
+            policy: run.backoff, maxAttempts: run.maxAttempts, attemptsUsed: run.attemptsUsed, lostCount: run.lostCount,
+            isCancelRequested: held.obeyed != nil)
+        switch decision.decide(report, now: report.ended, random: .random(in: 0..<1)) {
+        case .finish(let state, counts: true): self = .finish(state)
+        case .finish(let state, counts: false): self = .finishUncounted(state)
         case .retry(let at): self = .retry(at: at)
         case .requeueLost: self = .requeueLost
         case .snooze(let until): self = .snooze(until: until)
