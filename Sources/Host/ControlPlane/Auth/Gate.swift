@@ -1,0 +1,110 @@
+import HTTPTypes
+import JobCore
+import UVLoop
+
+/// Decides who asks, before a route sees the request.
+@LoopActor
+final class Gate {
+    let keys: Keys
+    let sessions: Sessions
+    private let failures = FailedLogins()
+    private let allowedHosts: Set<String>
+
+    init(keys: Keys, allowedHosts: [String]) {
+        self.keys = keys
+        sessions = Sessions(keys: keys)
+        self.allowedHosts = Set(allowedHosts.map { $0.lowercased() })
+    }
+
+    /// What is known of a request before its route is run.
+    struct Visitor: Sendable {
+        /// Address of the peer, for counting failures; `unix` for a Unix socket.
+        var address: String
+        /// The listener is reachable from this machine only by IP: a browser's page may be the one that asks.
+        var isOnLoopback: Bool
+    }
+
+    /// A page on the web can make its own name point to 127.0.0.1 and then talk to us as "same origin". What it cannot do is
+    /// send a `Host` header with a name of ours.
+    func checkHost(_ request: HTTPRequest, _ visitor: Visitor) throws(Problem) {
+        guard visitor.isOnLoopback else { return }
+        let authority = request.authority ?? ""
+        guard Self.isLoopback(host: authority) || allowedHosts.contains(Self.host(of: authority)) else {
+            throw Problem(
+                .misdirectedRequest, "host_not_allowed",
+                "This host does not answer to the name \(authority.clipped).",
+                fields: [.init(.header("Host"), "host_not_allowed", "use localhost or the address itself")])
+        }
+    }
+
+    /// - Returns: who it is, and a cookie to set if the session should be renewed.
+    func authenticate(
+        _ request: HTTPRequest, _ visitor: Visitor, now: WallTime
+    ) throws(Problem) -> (Principal, cookie: String?) {
+        if let header = request.headerFields[.authorization] {
+            let parts = header.split(separator: " ", maxSplits: 1)
+            guard parts.count == 2, parts[0].lowercased() == "bearer" else {
+                throw refused(visitor, "invalid_request", "Authorization must be: Bearer TOKEN.")
+            }
+            guard keys.accepts(token: parts[1].drop { $0 == " " }) else {
+                throw refused(visitor, "invalid_token", "The token is not valid.")
+            }
+            return (.token, nil)
+        }
+        guard let cookies = request.headerFields[.cookie] else { return (.anonymous, nil) }
+        let session = sessions.check(cookies: cookies, now: now)
+        guard session.isValid else { return (.anonymous, nil) }
+        try checkOrigin(request)
+        return (.session, session.isOld ? sessions.cookie(now: now) : nil)
+    }
+
+    /// The answer to a request that needs credentials and has none.
+    func unauthenticated() -> Problem {
+        var problem = Problem(.unauthorized, "unauthenticated", "This needs the header Authorization: Bearer TOKEN.")
+        problem.headers[.wwwAuthenticate] = "Bearer realm=\"pawl\""
+        return problem
+    }
+
+    /// A browser sends the cookie with whatever its pages ask for; only our own page may change things with it.
+    private func checkOrigin(_ request: HTTPRequest) throws(Problem) {
+        switch request.method {
+        case .get, .head, .options: return
+        default: break
+        }
+        if let site = request.headerFields[.secFetchSite] {
+            if site == "same-origin" { return }
+        } else if let origin = request.headerFields[.origin], let authority = request.authority,
+            origin == "http://\(authority)" || origin == "https://\(authority)"
+        {
+            return
+        }
+        throw Problem(.forbidden, "cross_site", "A page of another origin may not change anything here.")
+    }
+
+    private func refused(_ visitor: Visitor, _ error: String, _ detail: String) -> Problem {
+        if let seconds = failures.failed(from: visitor.address) {
+            var problem = Problem(.tooManyRequests, "too_many_failures", "Too many wrong credentials; wait a little.")
+            problem.retryAfter = seconds
+            problem.isRetryable = true
+            return problem
+        }
+        var problem = Problem(.unauthorized, error, detail)
+        problem.headers[.wwwAuthenticate] = "Bearer realm=\"pawl\", error=\"\(error)\""
+        return problem
+    }
+
+    /// The name without port and brackets, in lower case.
+    private static func host(of authority: String) -> String {
+        var text = authority.lowercased()[...]
+        if text.hasPrefix("[") { return String(text.dropFirst().prefix { $0 != "]" }) }
+        if let colon = text.lastIndex(of: ":") { text = text[..<colon] }
+        return String(text)
+    }
+
+    private static func isLoopback(host authority: String) -> Bool {
+        let name = host(of: authority)
+        if name == "localhost" || name == "::1" { return true }
+        let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+        return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
+    }
+}

@@ -1,0 +1,79 @@
+package import JobStore
+package import Logging
+package import NIOLibuv
+package import UVLoop
+
+/// The HTTP side of a host: everything that programs, shells and the page see.
+///
+/// From the socket inward: `Connections` (HTTP/1.1 on the loop) → `Responder` (route, gate, body, problems) → `Backend` (what
+/// the routes do, on the store and the host). Routes know no transport.
+@LoopActor
+package final class ControlPlane {
+    private let backend: Backend
+    let responder: Responder
+    private let connections: Connections
+    private let configuration: ControlPlaneConfiguration
+
+    /// - Parameters:
+    ///   - store: started; may have no database yet.
+    ///   - host: not kept alive by us; must outlive us.
+    package init(
+        _ configuration: ControlPlaneConfiguration, store: JobStore, host: any HostControl, logger: Logger
+    ) {
+        self.configuration = configuration
+        let keys = Keys(adminToken: configuration.adminToken)
+        let gate = Gate(keys: keys, allowedHosts: configuration.allowedHosts)
+        let backend = Backend(
+            configuration: configuration, store: store, host: host, keys: keys, gate: gate, logger: logger)
+        let responder = Responder(
+            routes: Self.routes(of: backend), gate: gate,
+            limits: .init(body: configuration.bodyLimitBytes, batch: configuration.batchBodyLimitBytes),
+            logger: logger)
+        let connections = Connections(responder: responder, configuration: configuration, logger: logger)
+        backend.ownMetrics = { [unowned responder, unowned connections] in
+            responder.meter.families + [
+                MetricFamily("pawl_http_connections", "Open connections.", .gauge, Double(connections.count))
+            ]
+        }
+        self.backend = backend
+        self.responder = responder
+        self.connections = connections
+    }
+
+    /// Listens everywhere, or nowhere.
+    /// - Returns: the addresses with the ports that the system chose.
+    package func start() throws(ControlPlaneError) -> [ListenAddress] {
+        precondition(!configuration.listen.isEmpty, "nowhere to listen")
+        for address in configuration.listen {
+            do throws(LoopError) {
+                try connections.listen(on: address)
+            } catch {
+                throw ControlPlaneError(address: address, cause: error)
+            }
+        }
+        return connections.addresses
+    }
+
+    /// A path with a one-time ticket that signs a browser in, good for a quarter of an hour: append it to `http://ADDRESS`.
+    package func makeLoginPath() -> String { "/login?ticket=" + backend.gate.sessions.makeTicket() }
+
+    /// Accepts no more, ends streams, lets requests finish, and cuts off what is left after `grace`.
+    package func shutdown(grace: Duration) async { await connections.shutdown(grace: grace) }
+
+    private static func routes(of backend: Backend) -> [Route] {
+        var routes =
+            backend.creatingRoutes + backend.readingRoutes + backend.logRoutes + backend.actingRoutes
+            + backend.catalogRoutes + backend.scheduleRoutes + backend.safetyRoutes + backend.systemRoutes
+            + backend.overviewRoutes + backend.pageRoutes
+        if backend.configuration.compatSeeds { routes += backend.seedRoutes }
+        return routes
+    }
+}
+
+/// Why the control plane could not start.
+package struct ControlPlaneError: Error, CustomStringConvertible {
+    package let address: ListenAddress
+    package let cause: LoopError
+
+    package var description: String { "cannot listen on \(address): \(cause)" }
+}

@@ -1,0 +1,116 @@
+import HTTPTypes
+import Hummingbird
+import HummingbirdCore
+import Logging
+import NIOCore
+import NIOLibuv
+import UVLoop
+
+/// The sockets: accepts, speaks HTTP/1.1 (Hummingbird's channel over NIO's codecs), and hands each request to the responder.
+@LoopActor
+final class Connections {
+    private let responder: Responder
+    private let configuration: ControlPlaneConfiguration
+    private let logger: Logger
+    private var servers: [ConnectionServer<HTTP1Channel.Value>] = []
+    /// One for each open connection.
+    private var hangUps: [ObjectIdentifier: HangUp] = [:]
+    private var isClosing = false
+
+    init(responder: Responder, configuration: ControlPlaneConfiguration, logger: Logger) {
+        self.responder = responder
+        self.configuration = configuration
+        self.logger = logger
+    }
+
+    var count: Int { hangUps.count }
+    var addresses: [ListenAddress] { servers.map(\.localAddress) }
+
+    func listen(on address: ListenAddress) throws(LoopError) {
+        let isLoopback = Self.isLoopback(address)
+        let logger = self.logger
+        var http = HTTP1Channel.Configuration(
+            idleTimeout: .nanoseconds(configuration.idleTimeout.clampedNanoseconds))
+        http.httpDecoder = .init(maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 64 << 10, maxHeaderFieldCount: 100)
+        let channel = HTTP1Channel(
+            responder: { [self] request, writer, channel in
+                let (exchange, isWelcome) = await begin(request, channel, isLoopback: isLoopback)
+                if isWelcome { try await writer.writeInformationalHead(HTTPResponse(status: .continue)) }
+                var response = try await responder.respond(to: request.head, exchange: exchange)
+                let closes = await isClosing
+                if closes { response.headers[.connection] = "close" }
+                let body = await exchange.timed(response.body)
+                try await writer.write(response: response.head, body: body)
+                await exchange.answered()
+                // A client that still sends must be read, or it would be reset before it sees the answer.
+                let isDrained = try await exchange.drain(bound: 4 << 20)
+                if closes || !isDrained { throw ConnectionIsOver() }
+            }, configuration: http)
+        servers.append(
+            try ConnectionServer(
+                on: address, maxConnections: configuration.maxConnections,
+                setup: { [self] connection in
+                    LoopActor.assumeIsolated { opened(connection) }
+                    return channel.setup(channel: connection, logger: logger)
+                },
+                handle: { await channel.handle(value: $0, logger: logger) }))
+    }
+
+    /// Takes nothing new, lets what is under way finish, and cuts off what is left after `grace`.
+    func shutdown(grace: Duration) async {
+        isClosing = true
+        // Streams would go on for ever.
+        for hangUp in hangUps.values { hangUp.happen() }
+        for server in servers { await server.shutdown(within: grace) }
+        servers = []
+    }
+
+    private func opened(_ channel: any Channel) {
+        let id = ObjectIdentifier(channel)
+        let hangUp = HangUp()
+        hangUps[id] = hangUp
+        channel.closeFuture.whenComplete { [weak self] _ in
+            LoopActor.assumeIsolated {
+                hangUp.happen()
+                self?.hangUps[id] = nil
+            }
+        }
+    }
+
+    /// - Returns: also whether the client waits for a word to send its body, and should get it.
+    private func begin(_ request: Request, _ channel: any Channel, isLoopback: Bool) -> (Exchange, Bool) {
+        let hangUp = hangUps[ObjectIdentifier(channel)] ?? HangUp()
+        let address = channel.remoteAddress?.ipAddress ?? "unix"
+        let exchange = Exchange(
+            id: RequestID.make(), visitor: .init(address: address, isOnLoopback: isLoopback), hangUp: hangUp,
+            body: request.body)
+        exchange.limit(body: configuration.bodyTimeout) { channel.close(promise: nil) }
+        guard request.headers[.expect]?.lowercased() == "100-continue" else { return (exchange, false) }
+        let isWelcome = responder.welcomesBody(of: request.head, exchange)
+        exchange.isHoldingBack = !isWelcome
+        return (exchange, isWelcome)
+    }
+
+    private static func isLoopback(_ address: ListenAddress) -> Bool {
+        guard case .ip(let host, _) = address else { return false }
+        return host.hasPrefix("127.") || host == "::1"
+    }
+}
+
+/// Thrown to end a connection after its last answer was written.
+private struct ConnectionIsOver: Error {}
+
+/// Names a request in logs and answers.
+enum RequestID {
+    private static let alphabet = Array("0123456789abcdefghjkmnpqrstvwxyz".unicodeScalars)
+
+    static func make() -> String {
+        var text = "req_"
+        var bits = UInt64.random(in: .min ... .max)
+        for _ in 0..<12 {
+            text.unicodeScalars.append(alphabet[Int(bits & 31)])
+            bits >>= 5
+        }
+        return text
+    }
+}

@@ -1,0 +1,233 @@
+import HTTPTypes
+import Hummingbird
+import JobCore
+import JobStore
+import Logging
+import NIOCore
+import UVLoop
+
+/// From a request's head and body to an answer, without a socket: finds the route, asks the gate, reads the body, runs the
+/// handler, and turns whatever goes wrong into a problem.
+@LoopActor
+final class Responder {
+    struct Limits: Sendable {
+        var body: Int
+        var batch: Int
+    }
+
+    let routes: [Route]
+    private(set) var meter = HTTPMeter()
+    private let gate: Gate
+    private let limits: Limits
+    private let logger: Logger
+    private var date = HTTPDate()
+    private var router: RouterResponder<ExchangeContext>!
+
+    /// Methods that a known path refuses with 405; others are none of HTTP's that we know: 501.
+    nonisolated static let methods: [HTTPRequest.Method] = [
+        .get, .head, .post, .put, .patch, .delete, .options, .trace, .connect,
+    ]
+
+    init(routes: [Route], gate: Gate, limits: Limits, logger: Logger) {
+        self.routes = routes
+        self.gate = gate
+        self.limits = limits
+        self.logger = logger
+        router = makeRouter()
+    }
+
+    /// Never throws for what a client can cause; throws when the client is gone.
+    func respond(to request: HTTPRequest, exchange: Exchange) async throws -> Response {
+        let start = LoopInstant.now
+        var answer: Answer
+        var pattern = "none"
+        do {
+            try gate.checkHost(request, exchange.visitor)
+            guard Self.methods.contains(request.method) else {
+                throw Problem(
+                    .notImplemented, "method_unknown", "\(request.method.rawValue.clipped) is no method here.")
+            }
+            let context = ExchangeContext(source: .init(exchange: exchange, logger: logger))
+            let response = try await router.respond(
+                to: Request(head: request, body: RequestBody(buffer: ByteBuffer())), context: context)
+            meter.note(
+                route: context.endpointPath ?? pattern, method: request.method.rawValue, code: response.status.code,
+                duration: LoopInstant.now - start)
+            return response
+        } catch {
+            // What the router itself throws: no route.
+            answer = problem(error, exchange).answer(requestID: exchange.id, instance: Self.instance(request))
+            pattern = "none"
+        }
+        meter.note(
+            route: pattern, method: Self.methods.contains(request.method) ? request.method.rawValue : "other",
+            code: answer.status.code, duration: LoopInstant.now - start)
+        if request.method == .head { answer.body = .none }
+        return response(answer, exchange)
+    }
+
+    /// Whether to tell a client that asks first (`Expect: 100-continue`) to send its body. Where not, the answer that follows
+    /// says why.
+    func welcomesBody(of request: HTTPRequest, _ exchange: Exchange) -> Bool {
+        let declared = request.headerFields[.contentLength].flatMap { Int($0) } ?? 0
+        guard declared <= limits.batch else { return false }
+        do {
+            return try gate.authenticate(request, exchange.visitor, now: WallClock.now).0.isAdministrator
+        } catch {
+            return false
+        }
+    }
+
+    // MARK: The router
+
+    private func makeRouter() -> RouterResponder<ExchangeContext> {
+        let router = Router(context: ExchangeContext.self)
+        var byPattern: [String: [Route]] = [:]
+        for route in routes { byPattern[Self.pattern(route.path), default: []].append(route) }
+        for (pattern, routes) in byPattern {
+            var allowed = routes.map(\.method)
+            if allowed.contains(.get) { allowed.append(.head) }
+            let allow = allowed.map(\.rawValue).sorted().joined(separator: ", ")
+            for method in Self.methods {
+                let wanted = method == .head ? HTTPRequest.Method.get : method
+                let route = routes.first { $0.method == method } ?? routes.first { $0.method == wanted }
+                router.on(RouterPath(pattern), method: method) { [self] request, context in
+                    try await serve(route, allow: allow, request.head, context)
+                }
+            }
+        }
+        return router.buildResponder()
+    }
+
+    /// The router wants one name for one place; ours come from the route afterwards.
+    nonisolated static func pattern(_ path: String) -> String {
+        path.split(separator: "/").enumerated().map { $1.hasPrefix("{") ? ":p\($0)" : String($1) }.joined(
+            separator: "/")
+    }
+
+    private func serve(
+        _ route: Route?, allow: String, _ request: HTTPRequest, _ context: ExchangeContext
+    ) async throws -> Response {
+        let exchange = context.exchange
+        let instance = Self.instance(request)
+        var answer: Answer
+        do {
+            guard let route else {
+                var problem = Problem(
+                    .methodNotAllowed, "method_not_allowed", "\(request.method.rawValue) is not possible here.")
+                problem.headers[.allow] = allow
+                throw problem
+            }
+            answer = try await run(route, request, instance, context)
+            if let successor = route.successor {
+                answer.headers[.deprecation] = "@1795219200"
+                answer.headers.append(HTTPField(name: .link, value: "<\(successor)>; rel=\"successor-version\""))
+            }
+        } catch {
+            if exchange.hangUp.happened { throw error }
+            answer = problem(error, exchange).answer(requestID: exchange.id, instance: instance)
+        }
+        if request.method == .head, case .bytes(let bytes) = answer.body {
+            answer.headers[.contentLength] = String(bytes.count)
+        }
+        if request.method == .head { answer.body = .none }
+        return response(answer, exchange)
+    }
+
+    private func run(
+        _ route: Route, _ request: HTTPRequest, _ instance: String, _ context: ExchangeContext
+    ) async throws -> Answer {
+        let exchange = context.exchange
+        var call = Call(method: request.method, path: instance, requestID: exchange.id, hangUp: exchange.hangUp)
+        call.headers = request.headerFields
+        var cookie: String?
+        if route.access == .administrator {
+            (call.principal, cookie) = try gate.authenticate(request, exchange.visitor, now: WallClock.now)
+        }
+        let target = request.path ?? "/"
+        if let mark = target.firstIndex(of: "?") {
+            guard let query = Query(parsing: target[target.index(after: mark)...]) else {
+                throw Problem(.badRequest, "malformed_query", "The query holds a broken percent-escape, or no UTF-8.")
+            }
+            call.query = query
+        }
+        // Before the credentials are missed: a token in the URL must be told about.
+        try route.check(call.query)
+        if route.access == .administrator, !call.principal.isAdministrator { throw gate.unauthenticated() }
+        for (index, part) in route.path.split(separator: "/").enumerated() where part.hasPrefix("{") {
+            guard let text = context.parameters.get("p\(index)"), let value = Query.decode(text) else {
+                throw Problem(.badRequest, "malformed_path", "The path holds a broken percent-escape, or no UTF-8.")
+            }
+            call.parameters[String(part.dropFirst().dropLast())] = value
+        }
+        if route.body != .none {
+            let declared = request.headerFields[.contentLength].flatMap { Int($0) }
+            call.body = try await exchange.collect(
+                limit: route.body == .batch ? limits.batch : limits.body, declared: declared)
+            if !call.body.isEmpty { try Self.checkType(request.headerFields[.contentType]) }
+        }
+        var answer = try await route.handler(call)
+        if let cookie { answer.headers.append(HTTPField(name: .setCookie, value: cookie)) }
+        return answer
+    }
+
+    private static func checkType(_ header: String?) throws(Problem) {
+        let type = (header ?? "").prefix { $0 != ";" }.filter { $0 != " " }.lowercased()
+        guard type == "application/json" || (type.hasPrefix("application/") && type.hasSuffix("+json")) else {
+            var problem = Problem(
+                .unsupportedMediaType, "unsupported_media_type",
+                header == nil ? "Send Content-Type: application/json." : "The body must be application/json.",
+                fields: [.init(.header("Content-Type"), "unsupported_media_type", "must be application/json")])
+            problem.headers[.accept] = "application/json"
+            throw problem
+        }
+    }
+
+    /// The path without its query: that may hold what logs and answers should not.
+    private nonisolated static func instance(_ request: HTTPRequest) -> String {
+        String((request.path ?? "/").prefix { $0 != "?" }).clipped
+    }
+
+    // MARK: Answers
+
+    private func problem(_ error: any Error, _ exchange: Exchange) -> Problem {
+        switch error {
+        case let problem as Problem: return problem
+        case let error as StoreError:
+            if case .database = error {
+                logger.error(
+                    "the database refused a request", metadata: ["request": "\(exchange.id)", "error": "\(error)"])
+            }
+            return Problem(error)
+        case let error as any HTTPResponseError where error.status == .notFound:
+            return Problem(
+                .notFound, "route_not_found", "There is nothing at this path. GET /api/v1/openapi.json lists all.")
+        case is CancellationError:
+            return .draining
+        default:
+            logger.error("a request failed", metadata: ["request": "\(exchange.id)", "error": "\(error)"])
+            return Problem(.internalServerError, "internal_error", "This is a fault of ours. The host's log says more.")
+        }
+    }
+
+    private func response(_ answer: Answer, _ exchange: Exchange) -> Response {
+        var headers = answer.headers
+        headers[.xRequestID] = exchange.id
+        headers[.date] = date.text(at: WallClock.now)
+        headers[.server] = "pawl"
+        headers[.xContentTypeOptions] = "nosniff"
+        let body: ResponseBody
+        switch answer.body {
+        case .none: body = ResponseBody()
+        case .bytes(let bytes): body = ResponseBody(byteBuffer: ByteBuffer(bytes: bytes))
+        case .stream(let next):
+            body = ResponseBody { writer in
+                while let piece = try await next() { try await writer.write(ByteBuffer(bytes: piece)) }
+                try await writer.finish(nil)
+            }
+        }
+        var response = Response(status: answer.status, headers: headers, body: body)
+        if answer.status == .noContent || answer.status == .notModified { response.headers[.contentLength] = nil }
+        return response
+    }
+}

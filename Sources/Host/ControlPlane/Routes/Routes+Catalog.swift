@@ -1,0 +1,197 @@
+import HTTPTypes
+import JobCore
+import JobStore
+
+/// Jobs, queues, plugins and hosts.
+extension Backend {
+    var catalogRoutes: [Route] {
+        [
+            Route(.get, "/api/v1/jobs") { [self] in try await listJobs($0) },
+            Route(.get, "/api/v1/jobs/{name}") { [self] in try await showJob($0) },
+            Route(.get, "/api/v1/queues") { [self] in try await listQueues($0) },
+            Route(.get, "/api/v1/queues/{queue}") { [self] in try await showQueue($0) },
+            Route(.post, "/api/v1/queues/{queue}/pause", body: .json) { [self] in try await setPaused($0, true) },
+            Route(.post, "/api/v1/queues/{queue}/resume", body: .json) { [self] in try await setPaused($0, false) },
+            Route(.get, "/api/v1/plugins") { [self] in listPlugins($0) },
+            Route(.get, "/api/v1/hosts") { [self] in try await listHosts($0) },
+        ]
+    }
+
+    // MARK: Jobs
+
+    private func listJobs(_ call: Call) async throws -> Answer {
+        let available = Set(host.handlers())
+        let items = try await store.jobs().map { CatalogJSON.job($0, available).text }
+        return .json(list(items))
+    }
+
+    private func showJob(_ call: Call) async throws -> Answer {
+        let job = try await store.job(call.parameter("name"))
+        return Answer.json(CatalogJSON.job(job, Set(host.handlers()))).tagged(call, revision: job.revision)
+    }
+
+    // MARK: Queues
+
+    private func listQueues(_ call: Call) async throws -> Answer {
+        let now = WallClock.now
+        return .json(list(try await store.queues().map { CatalogJSON.queue($0, now).text }))
+    }
+
+    private func showQueue(_ call: Call) async throws -> Answer {
+        let queue = try await store.queue(call.parameter("queue"))
+        var object = CatalogJSON.queue(queue, WallClock.now)
+        let running = try await store.runs(RunFilter(states: [.running], queues: [queue.name]), limit: 50)
+        object.array("running", running.runs.map { RunJSON.object($0, live: host.live(runID: $0.id)).text })
+        return Answer.json(object).tagged(call)
+    }
+
+    private func setPaused(_ call: Call, _ paused: Bool) async throws -> Answer {
+        var reader = try ObjectReader(body: call.body)
+        let reason = reader.string("reason", limit: 1000)
+        try reader.finish()
+        return try await setPaused(call.parameter("queue"), paused, reason: reason, actor: call.principal.name)
+    }
+
+    private func setPaused(_ name: String, _ paused: Bool, reason: String?, actor: String) async throws -> Answer {
+        // A slip of the finger would pause a queue that nobody uses, and leave the right one running.
+        let existing = try await store.queue(name)
+        let changed = try await store.setPaused(queue: existing.name, paused, reason: reason, actor: actor)
+        if changed, !paused { host.enqueued(queue: name, rank: 0) }
+        var object = JSONObject()
+        object.bool("changed", changed)
+        object.object("queue", CatalogJSON.queue(try await store.queue(name), WallClock.now))
+        return .json(object)
+    }
+
+    // MARK: Plugins and hosts
+
+    private func listPlugins(_ call: Call) -> Answer {
+        .json(list(host.plugins().map { CatalogJSON.plugin($0).text }))
+    }
+
+    private func listHosts(_ call: Call) async throws -> Answer {
+        let own = host.hostView()
+        let items = try await store.hosts().map { row in
+            CatalogJSON.host(row, row.id == own.id ? own : nil, isDraining: host.isDraining).text
+        }
+        return .json(list(items))
+    }
+}
+
+enum CatalogJSON {
+    static func counts(_ counts: [RunState: Int64]) -> JSONObject {
+        var object = JSONObject()
+        object.int("scheduled", counts[.scheduled] ?? 0)
+        object.int("blocked", counts[.blocked] ?? 0)
+        object.int("queued", counts[.queued] ?? 0)
+        object.int("running", counts[.running] ?? 0)
+        object.int("retrying", counts[.retrying] ?? 0)
+        object.int("succeeded", counts[.succeeded] ?? 0)
+        object.int("failed", counts[.failed] ?? 0)
+        object.int("cancelled", counts[.cancelled] ?? 0)
+        return object
+    }
+
+    /// - Parameter available: handlers that this host can run now.
+    static func job(_ job: JobRow, _ available: Set<String>) -> JSONObject {
+        var object = JSONObject()
+        object.string("name", job.name)
+        object.string("handler", job.handler)
+        object.string("plugin", job.plugin)
+        object.bool("available", available.contains(job.handler))
+        object.string("description", job.description)
+        object.raw("args_schema", job.argsSchema ?? "null")
+        object.raw("result_schema", job.resultSchema ?? "null")
+        object.string("queue", job.queue)
+        object.int("priority", job.priority)
+        let limits = job.limits.merging(over: job.handlerLimits)
+        object.int("attempts", job.attempts ?? limits.resolved.attempts)
+        object.raw("backoff", (job.backoff ?? BackoffPolicy()).json)
+        object.raw("limits", limits.json)
+        object.int("retention_days", job.retentionDays)
+        object.object("counts", counts(job.counts))
+        object.string("last_run_id", job.lastRunID?.description)
+        object.string("last_state", job.lastState?.rawValue)
+        object.time("last_finished_at", job.lastFinishedAt)
+        object.time("created_at", job.createdAt)
+        object.time("updated_at", job.updatedAt)
+        return object
+    }
+
+    static func queue(_ queue: QueueRow, _ now: WallTime) -> JSONObject {
+        var object = JSONObject()
+        object.string("name", queue.name)
+        object.bool("paused", queue.isPaused)
+        object.time("paused_at", queue.pausedAt)
+        object.string("pause_reason", queue.pauseReason)
+        object.object("counts", counts(queue.counts))
+        object.time("oldest_queued_at", queue.oldestQueuedAt)
+        object.int("oldest_age_ms", queue.oldestQueuedAt.map { max(0, (now - $0).wholeMilliseconds) })
+        return object
+    }
+
+    static func plugin(_ plugin: PluginView) -> JSONObject {
+        var object = JSONObject()
+        object.string("name", plugin.name)
+        object.string("file", plugin.file)
+        object.string("version", plugin.version)
+        object.string("label", plugin.label)
+        object.string("state", plugin.state)
+        object.string("kind", plugin.kind)
+        object.string("error", plugin.error)
+        object.time("loaded_at", plugin.loadedAt)
+        object.array(
+            "handlers",
+            plugin.handlers.map { handler in
+                var object = JSONObject()
+                object.string("name", handler.name)
+                object.string("description", handler.description)
+                object.raw("args_schema", schema(handler.argsSchema))
+                object.raw("result_schema", schema(handler.resultSchema))
+                return object.text
+            })
+        return object
+    }
+
+    /// What a plugin says of itself is not to be trusted with our syntax.
+    private static func schema(_ text: String?) -> String {
+        guard let text, !text.isEmpty else { return "null" }
+        do {
+            _ = try JSONText.check(text)
+            return text
+        } catch {
+            return JSONText.quoted(text)
+        }
+    }
+
+    /// - Parameter own: what this host knows of itself, if the row is its own.
+    static func host(_ row: HostRow, _ own: HostView?, isDraining: Bool) -> JSONObject {
+        var object = JSONObject()
+        object.string("id", row.id.description)
+        object.string("name", row.hostname)
+        object.string("state", row.state.rawValue)
+        object.bool("draining", own == nil ? row.state == .stopping : isDraining)
+        object.bool("this_host", own != nil)
+        object.int("pid", row.pid)
+        object.string("version", row.version)
+        object.string("git_sha", row.gitSHA)
+        object.int("slots", own?.slots ?? row.slots)
+        object.int("running", own?.running)
+        object.string("isolation", own?.isolation ?? isolation(row.capabilities))
+        object.raw("capabilities", row.capabilities)
+        object.time("started_at", row.startedAt)
+        object.time("heartbeat_at", row.heartbeatAt)
+        object.time("stopped_at", row.stoppedAt)
+        object.int("resident_bytes", own?.residentBytes)
+        object.double("loop_lag_p99_ms", own?.loopLagP99.map { Double($0.wholeMicroseconds) / 1000 })
+        return object
+    }
+
+    private static func isolation(_ capabilities: String) -> String? {
+        do {
+            return try JSONValue(parsing: capabilities)["profile"]?.text
+        } catch {
+            return nil
+        }
+    }
+}

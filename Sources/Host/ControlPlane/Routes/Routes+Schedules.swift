@@ -1,0 +1,178 @@
+import HTTPTypes
+import JobCore
+import JobStore
+import UVLoop
+
+extension Backend {
+    var scheduleRoutes: [Route] {
+        [
+            Route(.post, "/api/v1/schedules", body: .json) { [self] in try await createSchedule($0) },
+            Route(.get, "/api/v1/schedules", query: ["job", "enabled"]) { [self] in try await listSchedules($0) },
+            Route(.get, "/api/v1/schedules/due", query: ["within_ms", "limit"]) { [self] in try await listDue($0) },
+            Route(.post, "/api/v1/schedules/preview", body: .json) { [self] in try previewSchedule($0) },
+            Route(.get, "/api/v1/schedules/{id}") { [self] in try await showSchedule($0) },
+            Route(.put, "/api/v1/schedules/{id}", body: .json) { [self] in try await replaceSchedule($0) },
+            Route(.delete, "/api/v1/schedules/{id}") { [self] in try await deleteSchedule($0) },
+            Route(.get, "/api/v1/schedules/{id}/occurrences", query: ["limit"]) { [self] in
+                try await listOccurrences($0)
+            },
+            Route(.get, "/api/v1/jobs/{name}/schedules") { [self] in try await listSchedulesOfJob($0) },
+        ]
+    }
+
+    private func scheduleID(_ call: Call) throws(Problem) -> Int64 {
+        let text = call.parameter("id")
+        guard let id = ScheduleJSON.parse(text) else { throw .notFound("schedule", text) }
+        return id
+    }
+
+    private func answer(_ row: ScheduleRow, _ call: Call, _ status: HTTPResponse.Status = .ok) -> Answer {
+        let answer = Answer.json(ScheduleJSON.object(row), status)
+        guard status == .ok else {
+            guard case .bytes(let bytes) = answer.body else { return answer }
+            return answer.with(.eTag, EntityTag.of(bytes, revision: row.revision))
+        }
+        return answer.tagged(call, revision: row.revision)
+    }
+
+    private func createSchedule(_ call: Call) async throws -> Answer {
+        try refuseWhileDraining()
+        var reader = try ObjectReader(body: call.body)
+        let row = try await store.createSchedule(try scheduleInput(&reader))
+        return answer(row, call, .created).with(.location, "/api/v1/schedules/\(ScheduleJSON.id(row.id))")
+    }
+
+    private func listSchedules(_ call: Call) async throws -> Answer {
+        let enabled = try call.query.flag("enabled")
+        let rows = try await store.schedules(job: try call.query.one("job"))
+        return .json(
+            list(rows.filter { enabled == nil || $0.input.isEnabled == enabled }.map { ScheduleJSON.object($0).text }))
+    }
+
+    private func listSchedulesOfJob(_ call: Call) async throws -> Answer {
+        let job = try await store.job(call.parameter("name"))
+        return .json(list(try await store.schedules(job: job.name).map { ScheduleJSON.object($0).text }))
+    }
+
+    private func listDue(_ call: Call) async throws -> Answer {
+        let within = try call.query.int("within_ms", in: 0...RunInput.longestMilliseconds) ?? 3_600_000
+        let limit = try call.query.int("limit", in: 1...200) ?? 100
+        let rows = try await store.dueSchedules(within: .milliseconds(within), limit: Int(limit))
+        var object = list(rows.map { ScheduleJSON.object($0).text })
+        object.int("within_ms", within)
+        return .json(object)
+    }
+
+    private func showSchedule(_ call: Call) async throws -> Answer {
+        answer(try await store.schedule(try scheduleID(call)), call)
+    }
+
+    private func replaceSchedule(_ call: Call) async throws -> Answer {
+        let id = try scheduleID(call)
+        let revision = try EntityTag.revision(call.headers, isRequired: true)
+        var reader = try ObjectReader(body: call.body)
+        let input = try scheduleInput(&reader)
+        return answer(
+            try await guarded(id) { try await self.store.updateSchedule(id, input, ifRevision: revision) }, call)
+    }
+
+    private func deleteSchedule(_ call: Call) async throws -> Answer {
+        let id = try scheduleID(call)
+        let revision = try EntityTag.revision(call.headers, isRequired: true)
+        try await guarded(id) { try await self.store.deleteSchedule(id, ifRevision: revision) }
+        return Answer(.noContent)
+    }
+
+    /// A change that came too late is 412, with the tag of what is there now.
+    func guarded<T>(_ id: Int64, _ change: @LoopActor () async throws -> T) async throws -> T {
+        do {
+            return try await change()
+        } catch StoreError.conflict("revision_mismatch", _, _) {
+            var problem = Problem(
+                .preconditionFailed, "etag_mismatch", "The schedule was changed meanwhile. Look at it again.",
+                fields: [.init(.header("If-Match"), "etag_mismatch", "is not the present ETag")])
+            let row = try await store.schedule(id)
+            problem.headers[.eTag] = EntityTag.of(ScheduleJSON.object(row).text.utf8, revision: row.revision)
+            throw problem
+        }
+    }
+
+    private func listOccurrences(_ call: Call) async throws -> Answer {
+        let id = try scheduleID(call)
+        let limit = try call.query.int("limit", in: 1...200) ?? 50
+        _ = try await store.schedule(id)
+        let items = try await store.occurrences(id, limit: Int(limit)).map { row in
+            var object = JSONObject()
+            object.time("planned_at", row.plannedAt)
+            object.time("fired_at", row.firedAt)
+            object.string("run_id", row.runID?.description)
+            object.int("missed", row.missed)
+            return object.text
+        }
+        return .json(list(items))
+    }
+
+    // MARK: Preview
+
+    private func previewSchedule(_ call: Call) throws -> Answer {
+        var reader = try ObjectReader(body: call.body)
+        let zone = zone(&reader)
+        let spec = spec(&reader, zone: zone.rules)
+        let count = Int(reader.int("count", in: 1...100) ?? 10)
+        let from = reader.time("from") ?? WallClock.now
+        let starts = reader.time("starts_at")
+        let ends = reader.time("ends_at")
+        try reader.finish()
+        guard let spec else { preconditionFailure("finish() throws when there is none") }
+        var object = JSONObject()
+        var normalized = JSONObject()
+        ScheduleJSON.add(spec, to: &normalized)
+        normalized.string("timezone", zone.name)
+        object.object("normalized", normalized)
+        var runs: [String] = []
+        var after = from
+        // The first may be at `starts_at` itself.
+        if let starts, starts > after { after = WallTime(micros: starts.micros - 1) }
+        while runs.count < count, let next = spec.next(after: after, zone: zone.rules), ends.map({ next <= $0 }) ?? true
+        {
+            runs.append(Self.firing(next, spec, zone.rules).text)
+            after = next
+        }
+        object.array("runs", runs)
+        var warnings: [String] = []
+        if runs.isEmpty { warnings.append("It never fires.") }
+        object.strings("warnings", warnings)
+        return .json(object)
+    }
+
+    private static func firing(_ at: WallTime, _ spec: ScheduleSpec, _ zone: any ZoneRules) -> JSONObject {
+        let offset = zone.offset(at: at.seconds)
+        var object = JSONObject()
+        object.time("at", at)
+        object.string("local", localText(at, offset))
+        object.int("offset_seconds", offset)
+        switch spec {
+        case .once, .interval: object.raw("note", "null")
+        case .cron, .calendar: object.string("note", note(at, zone))
+        }
+        return object
+    }
+
+    /// What the change of the clocks does to a firing.
+    private static func note(_ at: WallTime, _ zone: any ZoneRules) -> String? {
+        if case .fold = zone.resolve(zone.local(at: at.seconds)) {
+            return "The clocks show this time twice; it fires the first time."
+        }
+        let step = zone.offset(at: at.seconds) - zone.offset(at: at.seconds - 1)
+        return step > 0 ? "The clocks go forward at this moment; a time that they skip fires here." : nil
+    }
+
+    /// RFC 3339 with the zone's offset, to the second.
+    private static func localText(_ at: WallTime, _ offset: Int) -> String {
+        let wall = WallTime(micros: (at.seconds + Int64(offset)) * 1_000_000).rfc3339.prefix(19)
+        if offset == 0 { return wall + "Z" }
+        let minutes = abs(offset) / 60
+        func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
+        return "\(wall)\(offset < 0 ? "-" : "+")\(two(minutes / 60)):\(two(minutes % 60))"
+    }
+}

@@ -1,0 +1,110 @@
+import HTTPTypes
+import JobCore
+import JobStore
+import UVLoop
+
+/// Health, figures, the document, and the page's way in.
+extension Backend {
+    var systemRoutes: [Route] {
+        [
+            Route(.get, "/livez", query: ["verbose"], access: .open) { _ in
+                // That this is answered is the proof: the loop has turned.
+                Answer(text: "ok\n", type: "text/plain; charset=utf-8").with(.cacheControl, "no-store")
+            },
+            Route(.get, "/readyz", query: ["verbose"], access: .open) { [self] in await showReadiness($0) },
+            Route(.get, "/metrics") { [self] in showMetrics($0) },
+            Route(.get, "/api/v1/openapi.json") { call in
+                Answer(bytes: OpenAPI.document, type: "application/json").tagged(call)
+            },
+            Route(.get, "/api/v1/system") { [self] in showSystem($0) },
+            Route(.get, "/api/v1/stats/summary", query: ["window_ms"]) { [self] in try await showStats($0) },
+            Route(.post, "/api/v1/auth/links") { [self] in makeLink($0) },
+        ]
+    }
+
+    private func showReadiness(_ call: Call) async -> Answer {
+        var checks = await host.readiness()
+        if host.isDraining, !checks.contains(where: { $0.name == "draining" }) {
+            checks.append(ReadinessCheck(name: "draining", ok: false, detail: "this host is shutting down"))
+        }
+        let isReady = checks.allSatisfy(\.ok)
+        var text = ""
+        if !isReady || call.query.items.contains(where: { $0.name == "verbose" }) {
+            for check in checks { text += "[\(check.ok ? "+" : "-")] \(check.name): \(check.detail)\n" }
+        }
+        text += isReady ? "ok\n" : "not ready\n"
+        var answer = Answer(isReady ? .ok : .serviceUnavailable, text: text, type: "text/plain; charset=utf-8")
+            .with(.cacheControl, "no-store")
+        if !isReady { answer.headers[.retryAfter] = "1" }
+        return answer
+    }
+
+    private func showMetrics(_ call: Call) -> Answer {
+        let own = [
+            MetricFamily(
+                name: "pawl_build_info", help: "Always 1; the labels say what runs.", kind: .gauge,
+                samples: [
+                    MetricSample(
+                        1,
+                        [MetricLabel("version", configuration.version), MetricLabel("revision", configuration.gitSHA)])
+                ])
+        ]
+        // One family per name: the host's word counts.
+        var seen: Set<String> = []
+        let families = (host.metrics() + own + ownMetrics()).filter { seen.insert($0.name).inserted }
+        return Answer(text: MetricText.render(families), type: MetricText.contentType)
+    }
+
+    private func showSystem(_ call: Call) -> Answer {
+        var object = JSONObject()
+        object.string("version", configuration.version)
+        object.string("git_sha", configuration.gitSHA)
+        object.string("api", "v1")
+        object.bool("compat_seeds", configuration.compatSeeds)
+        object.bool("draining", host.isDraining)
+        var limits = JSONObject()
+        limits.int("body_bytes", configuration.bodyLimitBytes)
+        limits.int("batch_body_bytes", configuration.batchBodyLimitBytes)
+        limits.int("args_bytes", configuration.argsLimitBytes)
+        limits.int("batch_items", Self.batchLimit)
+        object.object("limits", limits)
+        object.string("host", host.hostView().id?.description)
+        object.time("started_at", startedAt)
+        object.time("now", WallClock.now)
+        return .json(object)
+    }
+
+    private func showStats(_ call: Call) async throws -> Answer {
+        let window = try call.query.int("window_ms", in: 60_000...90 * 86_400_000) ?? 86_400_000
+        let now = WallClock.now
+        let stats = try await store.stats(since: now.advanced(by: .milliseconds(-window)))
+        let queues = try await store.queues()
+        var object = JSONObject()
+        object.int("window_ms", window)
+        object.time("since", stats.since)
+        object.int("succeeded", stats.succeeded)
+        object.int("failed", stats.failed)
+        object.int("cancelled", stats.cancelled)
+        object.double("success_rate", Self.successRate(stats))
+        object.int("mean_run_time_ms", stats.meanRunTime?.wholeMilliseconds)
+        object.double("per_minute", (stats.perMinute * 100).rounded() / 100)
+        object.object("counts", CatalogJSON.counts(stats.counts))
+        object.array("queues", queues.map { CatalogJSON.queue($0, now).text })
+        object.time("as_of", now)
+        return .json(object)
+    }
+
+    /// In percent with two decimals; nil when nothing has ended. Cancelled runs are neither.
+    static func successRate(_ stats: StatsSummary) -> Double? {
+        let ended = stats.succeeded + stats.failed
+        return ended == 0 ? nil : (Double(stats.succeeded) / Double(ended) * 10_000).rounded() / 100
+    }
+
+    /// Only a bearer of the token makes links; a session would prolong itself.
+    private func makeLink(_ call: Call) -> Answer {
+        var object = JSONObject()
+        object.string("url", "/login?ticket=" + gate.sessions.makeTicket())
+        object.time("expires_at", WallClock.now.advanced(by: Sessions.ticketLife))
+        return Answer.json(object, .created).with(.cacheControl, "no-store")
+    }
+}
