@@ -66,8 +66,8 @@ test-docs: build
 seeds: build ## replay every request that the seeds show and print the answers
 	@scripts/seeds --start
 
-bench: build ## figures beside their limits, measured in the same run
-	@python3 bench/run.py
+bench: build $(PYTHON) ## figures beside their limits, measured in the same run
+	@$(PYTHON) bench/run.py
 
 format: ## format the Swift sources
 	swift format format --in-place --parallel --recursive Sources Tests plugins examples bench Package.swift

@@ -111,14 +111,22 @@ let package = Package(
         // MARK: Tests
         .testTarget(name: "JobCoreTests", dependencies: ["JobCore"], swiftSettings: settings),
         .testTarget(name: "UVLoopTests", dependencies: ["CLinux", "UVLoop"], swiftSettings: settings),
+        .target(
+            name: "PostgresTestSupport",
+            dependencies: ["EmbeddedPostgres", "Postgres", "UVLoop", .product(name: "Logging", package: "swift-log")],
+            path: "Tests/PostgresTestSupport", swiftSettings: settings),
         .testTarget(
             name: "PostgresTests",
-            dependencies: ["EmbeddedPostgres", "Postgres", "UVLoop", .product(name: "Logging", package: "swift-log")],
+            dependencies: [
+                "EmbeddedPostgres", "Postgres", "PostgresTestSupport", "UVLoop",
+                .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "JobStoreTests",
             dependencies: [
-                "JobCore", "JobStore", "Postgres", "UVLoop", .product(name: "Logging", package: "swift-log"),
+                "JobCore", "JobStore", "Postgres", "PostgresTestSupport", "UVLoop",
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
         .testTarget(
@@ -135,7 +143,7 @@ let package = Package(
         .testTarget(
             name: "ControlPlaneTests",
             dependencies: [
-                "ControlPlane", "JobCore", "JobStore", "UVLoop",
+                "ControlPlane", "JobCore", "JobStore", "NIOLibuv", "Postgres", "PostgresTestSupport", "UVLoop",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),

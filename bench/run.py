@@ -1,0 +1,168 @@
+#!/usr/bin/env python3
+"""make bench: Pawl's figures beside limits measured in the same run.
+
+Nothing here passes or fails by speed; every figure stands next to what the machine can do at all, so that a slow or noisy
+machine shows in both. Prints a table, and with --json the raw figures.
+
+  drain           no-op runs, one forked process per attempt, from the queue's resume to the last commit
+    limits        bare fork: clone3 + same cgroup + thread + request and reply, same parallelism, no database;
+                  SQL: rows of the same shape claimed and settled by libpq alone
+  idle latency    from before the POST's write to the handler's first clock read
+    limit         one INSERT and commit + one claim and commit + one bare fork
+  loop lag p99    lateness of the host's 10 ms timer over the whole run
+"""
+
+import argparse
+import http.client
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "Tests" / "System"))
+from conftest import BIN, Cluster, Host, until  # noqa: E402  (the same host and database helpers as the system tests)
+
+
+def compiled(directory, name, *libraries):
+    program = directory / name
+    include = subprocess.run(["pg_config", "--includedir"], capture_output=True, text=True, check=True).stdout.strip()
+    subprocess.run(["cc", "-std=c11", "-O2", f"-I{include}", "-o", str(program), str(ROOT / "bench" / f"{name}.c"),
+                    *libraries], check=True)
+    return program
+
+
+def printed(program, *arguments):
+    done = subprocess.run([str(program), *map(str, arguments)], capture_output=True, text=True, timeout=600)
+    if done.returncode != 0:
+        raise SystemExit(f"{program.name}: {done.stderr}")
+    return json.loads(done.stdout)
+
+
+def ok(answer):
+    if answer.status >= 300:
+        raise SystemExit(f"the host answered {answer}")
+    return answer.json
+
+
+def drain(host, cluster, runs):
+    """Seconds from the queue's resume until every run is in the history."""
+    before = int(cluster.query("select count(*) from pawl.run"))
+    ok(host.call("POST", "/api/v1/queues/default/pause", {"reason": "bench"}))
+    for _ in range(runs // 1000):
+        items = [{"job": "mischief.noop", "args": {}}] * 1000
+        ok(host.call("POST", "/api/v1/runs/batch", {"items": items},
+                     headers={"Idempotency-Key": f'"{os.urandom(8).hex()}"'}))
+    began = time.monotonic()
+    ok(host.call("POST", "/api/v1/queues/default/resume", {}))
+    while True:
+        live = int(cluster.query("select count(*) from pawl.run_live"))
+        if live == 0:
+            break
+        time.sleep(0.05)
+    seconds = time.monotonic() - began
+    done = int(cluster.query("select count(*) from pawl.run")) - before
+    if done != runs:
+        raise SystemExit(f"{done} of {runs} runs ended")
+    return seconds
+
+
+def latencies(host, rounds):
+    """Microseconds from before the POST's write to the handler's first clock read, one run at a time on an idle host."""
+    connection = http.client.HTTPConnection("127.0.0.1", host.port, timeout=30)
+    headers = {"Authorization": f"Bearer {host.token}", "Content-Type": "application/json"}
+    started = []
+    for _ in range(rounds):
+        began = time.clock_gettime_ns(time.CLOCK_REALTIME) // 1000
+        connection.request("POST", "/api/v1/runs", body=b'{"job":"mischief.latency","args":{}}', headers=headers)
+        answer = connection.getresponse()
+        run = json.loads(answer.read())["id"]
+        done = until(lambda: (lambda r: r if r["state"] == "succeeded" else None)(host.get(run)), 10)
+        started.append(done["result"]["clock_unix_us"] - began)
+        time.sleep(0.01)
+    connection.close()
+    return sorted(started)
+
+
+def lag(host):
+    """Quantile bound of the loop's lag from the exported histogram, in milliseconds."""
+    text = host.call("GET", "/metrics").body.decode()
+    view = ok(host.call("GET", "/api/v1/hosts"))["items"][0]
+    total, buckets = 0, []
+    for line in text.splitlines():
+        if line.startswith("pawl_event_loop_lag_seconds_bucket"):
+            buckets.append((line.split('le="')[1].split('"')[0], float(line.rsplit(" ", 1)[1])))
+        if line.startswith("pawl_event_loop_lag_seconds_count"):
+            total = float(line.rsplit(" ", 1)[1])
+    bound = next((le for le, n in buckets if total and n >= 0.99 * total), "+Inf")
+    return {"p99_at_most_s": bound, "samples": total, "p99_ms": view.get("loop_lag_p99_ms")}
+
+
+def main():
+    words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    words.add_argument("--runs", type=int, default=10_000, help="no-op runs per round (thousands)")
+    words.add_argument("--rounds", type=int, default=3)
+    words.add_argument("--latency-rounds", type=int, default=200)
+    words.add_argument("--json", action="store_true")
+    options = words.parse_args()
+    scratch = Path(tempfile.mkdtemp(prefix="pawl-bench-"))
+    scratch.chmod(0o755)
+    slots = max(16, 4 * os.cpu_count())
+    cgroup = next((p for p in ("/sys/fs/cgroup/unified", "/sys/fs/cgroup") if Path(p, "cgroup.procs").exists()
+                   and os.access(p, os.W_OK)), "")
+    cluster = Cluster(scratch / "cluster")
+    host = Host(scratch / "host", database_url=cluster.url)
+    figures = {"slots": slots, "drain": [], "fork": [], "sql": []}
+    try:
+        barefork = compiled(scratch, "barefork", "-lpthread")
+        sqllimit = compiled(scratch, "sqllimit", "-lpq")
+        host.start()
+        ok(host.call("GET", "/api/v1/queues"))
+        drain(host, cluster, 1000)  # Warm.
+        for _ in range(options.rounds):  # Interleaved: the machine's speed drifts.
+            figures["fork"].append(printed(barefork, options.runs, slots, cgroup)["per_second"])
+            figures["drain"].append(round(options.runs / drain(host, cluster, options.runs)))
+            figures["sql"].append(printed(sqllimit, cluster.url, options.runs, 64)["per_second"])
+        found = latencies(host, options.latency_rounds)
+        figures["latency_us"] = {"p50": found[len(found) // 2], "p99": found[len(found) * 99 // 100]}
+        single = printed(barefork, 500, 1, cgroup)["p50_us"]
+        commits = printed(sqllimit, cluster.url, "idle", 200)["p50_us"]
+        figures["latency_limit_us"] = single + commits
+        figures["lag"] = lag(host)
+        figures["rss_bytes"] = ok(host.call("GET", "/api/v1/hosts"))["items"][0].get("resident_bytes")
+        for setting in ("fsync", "synchronous_commit", "shared_buffers", "server_version"):
+            figures[setting] = cluster.query(f"show {setting}")
+    finally:
+        try:
+            host.stop()
+        finally:
+            cluster.stop("fast")
+            shutil.rmtree(cluster.sockets, ignore_errors=True)
+            shutil.rmtree(scratch, ignore_errors=True)
+    middle = {name: statistics.median(figures[name]) for name in ("drain", "fork", "sql")}
+    if options.json:
+        print(json.dumps({**figures, "median": middle}))
+        return
+    print(f"PostgreSQL {figures['server_version']}, fsync {figures['fsync']}, synchronous_commit "
+          f"{figures['synchronous_commit']}, shared_buffers {figures['shared_buffers']}; {os.cpu_count()} processors, "
+          f"{slots} slots; medians of {options.rounds} rounds")
+    print(f"{'drain, fork per attempt':34} {middle['drain']:>9,.0f} runs/s")
+    print(f"{'  limit: bare fork':34} {middle['fork']:>9,.0f} /s      ours is {middle['drain'] / middle['fork']:.2f} of it")
+    print(f"{'  limit: SQL of the same shape':34} {middle['sql']:>9,.0f} /s      ours is {middle['drain'] / middle['sql']:.2f} of it")
+    both = 1 / (1 / middle["fork"] + 1 / middle["sql"])
+    print(f"{'  limit: both, one after the other':34} {both:>9,.0f} /s      ours is {middle['drain'] / both:.2f} of it")
+    latency, limit = figures["latency_us"], figures["latency_limit_us"]
+    print(f"{'idle latency p50 / p99':34} {latency['p50'] / 1000:>9.2f} / {latency['p99'] / 1000:.2f} ms")
+    print(f"{'  limit: two commits and a bare fork':34} {limit / 1000:>9.2f} ms      ours is {latency['p50'] / limit:.2f} times it")
+    print(f"{'loop lag p99':34} {figures['lag']['p99_ms']} ms (at most {figures['lag']['p99_at_most_s']} s by the histogram, "
+          f"{figures['lag']['samples']:.0f} samples)")
+    print(f"{'resident memory of the host':34} {figures['rss_bytes'] / 1e6 if figures['rss_bytes'] else 0:>9.1f} MB")
+
+
+if __name__ == "__main__":
+    main()
