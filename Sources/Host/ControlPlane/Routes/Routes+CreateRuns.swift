@@ -46,7 +46,8 @@ extension Backend {
         var status: HTTPResponse.Status = enqueued.isReplay ? .ok : .created
         var answer: Answer
         // A key may outlive its run: retention is short for some.
-        let isGone = try await enqueued.isReplay && store.run(enqueued.id) == nil
+        var isGone = false
+        if enqueued.isReplay { isGone = try await store.run(enqueued.id) == nil }
         if isGone || (preference.isMinimal && preference.wait == nil) {
             var object = JSONObject()
             object.string("id", enqueued.id.description)
