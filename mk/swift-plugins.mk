@@ -5,10 +5,11 @@
 #   ffi            $(OUT)/pawl-ffi.so and $(OUT)/plugins/zlib.ffi.json
 #   install-pluginkit  the kit under $(PREFIX)/lib/pawl/swift
 #
-# An author's whole command is `swiftc @/usr/local/lib/pawl/swift/plugin.rsp -o hello.so hello.swift`.
+# After mk/native.mk, whose $(OUT)/native/.made makes the output directories. An author's whole command is `swiftc @/usr/local/lib/pawl/swift/plugin.rsp -o hello.so hello.swift`.
 
 SWIFTC ?= swiftc
-FFI_CFLAGS := -std=c11 -D_GNU_SOURCE -Wall -Wextra -pedantic -Werror -O2 -g -fPIC -fvisibility=hidden
+FFI_CFLAGS := -std=c11 -D_GNU_SOURCE -Wall -Wextra -pedantic -Werror -O2 -g -fno-omit-frame-pointer \
+    -fPIC -fvisibility=hidden
 
 PLUGINKIT := $(OUT)/pluginkit
 PLUGINKIT_SOURCES := $(wildcard Sources/PluginABI/PluginKit/*.swift)
@@ -24,11 +25,11 @@ swift-plugins: $(OUT)/plugins/text-stats.so
 
 ffi: $(OUT)/pawl-ffi.so $(OUT)/plugins/zlib.ffi.json
 
-$(PLUGINKIT)/pawl.h: include/pawl.h
+$(PLUGINKIT)/pawl.h: include/pawl.h | $(OUT)/native/.made
 	@mkdir -p $(@D)
 	cp $< $@
 
-$(PLUGINKIT)/module.modulemap $(PLUGINKIT)/plugin.map: $(PLUGINKIT)/%: share/swift/%
+$(PLUGINKIT)/module.modulemap $(PLUGINKIT)/plugin.map: $(PLUGINKIT)/%: share/swift/% | $(OUT)/native/.made
 	@mkdir -p $(@D)
 	cp $< $@
 
@@ -53,21 +54,21 @@ $(OUT)/plugins/text-stats.so: $(wildcard plugins/text-stats/*.swift) $(PLUGINKIT
 	scripts/check-plugin-symbols $(PLUGINKIT)/text-stats.so
 	mv $(PLUGINKIT)/text-stats.so $@
 
-$(OUT)/pawl-ffi.so: $(FFI_SOURCES) $(wildcard plugins/ffi/*.h) include/pawl.h
+$(OUT)/pawl-ffi.so: $(FFI_SOURCES) $(wildcard plugins/ffi/*.h) include/pawl.h | $(OUT)/native/.made
 	@mkdir -p $(@D)
-	$(CC) $(FFI_CFLAGS) -shared -Wl,-z,defs,-z,relro,-z,now -I include -o $@.part $(FFI_SOURCES) \
+	$(CC) $(FFI_CFLAGS) -shared -Wl,-z,defs,-z,relro,-z,now,--build-id=sha1 -I include -o $@.part $(FFI_SOURCES) \
 	    $$(pkg-config --cflags --libs libffi)
 	scripts/check-plugin-symbols $@.part
 	mv $@.part $@
 
 # A library whose functions have every type that a manifest can name, for the tests.
-$(OUT)/fixtures/libffi-types.so: plugins/ffi/fixtures/types.c
+$(OUT)/fixtures/libffi-types.so: plugins/ffi/fixtures/types.c | $(OUT)/native/.made
 	@mkdir -p $(@D)
 	$(CC) $(filter-out -fvisibility=hidden,$(FFI_CFLAGS)) -shared -o $@ $<
 
 fixtures: $(OUT)/fixtures/libffi-types.so
 
-$(OUT)/plugins/zlib.ffi.json: plugins/ffi/zlib.ffi.json
+$(OUT)/plugins/zlib.ffi.json: plugins/ffi/zlib.ffi.json | $(OUT)/native/.made
 	@mkdir -p $(@D)
 	cp $< $@.part
 	mv $@.part $@

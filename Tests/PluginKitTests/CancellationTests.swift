@@ -25,7 +25,7 @@ import Testing
         #expect(status == PAWL_E_CANCELLED)
     }
 
-    @Test func asuspendedHandlerStops() async {
+    @Test func aSuspendedHandlerStops() async {
         let fake = FakeAttempt()
         let status = await attempt(fake) { (_: NoArgs, _) throws -> NoResult in
             fake.cancel()
@@ -55,6 +55,19 @@ import Testing
         #expect(wasHeard)
     }
 
+    @Test func aHostThatCallsNeedsNoDescriptor() async {
+        let fake = FakeAttempt(cancellable: false)
+        let status = await attempt(fake) { (_: NoArgs, _) throws -> NoResult in
+            fake.cancel(silently: true)
+            CancellationCall.cancelled(fake.handle)
+            while true { try Task.checkCancellation() }
+        }
+        #expect(status == PAWL_E_CANCELLED)
+        // Too late, or for nobody: ignored.
+        CancellationCall.cancelled(fake.handle)
+        CancellationCall.cancelled(nil)
+    }
+
     @Test func aProgressCallCarriesItOverWithoutADescriptor() async {
         let fake = FakeAttempt(cancellable: false)
         let status = await attempt(fake) { (_: NoArgs, context) throws -> NoResult in
@@ -68,7 +81,7 @@ import Testing
 
     @Test func anAttemptCancelledBeforeItBeganIsToldAtOnce() async {
         let fake = FakeAttempt()
-        fake.cancel()
+        fake.cancel(silently: true)
         let status = await attempt(fake) { (_: NoArgs, _) throws -> NoResult in
             try await Task.sleep(for: .seconds(3600))
             return NoResult()

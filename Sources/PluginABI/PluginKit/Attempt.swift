@@ -53,14 +53,14 @@ final class Attempt: @unchecked Sendable {
         _ = self.isCancelled
     }
 
-    /// Names the task that a cancellation reaches.
+    /// Names the task that a cancellation reaches, also one that came before.
     func watch(_ task: Task<Void, Never>) {
         let late = self.cancellation.withLock { state in
             if case .cancelled = state { return true }
             state = .watched(task)
             return false
         }
-        if late { task.cancel() }
+        if late || self.isCancelled { task.cancel() }
     }
 
     /// Cancels the handler's task, once. Any thread.

@@ -20,7 +20,7 @@ final class CancellationWatcher: Sendable {
         // Programs that the handler runs have no business with it.
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         let watcher = CancellationWatcher(attempt, cancelFD, readEnd: ends[0], writeEnd: ends[1])
-        guard watcher.startThread() else {
+        guard Detached.start({ watcher.watch() }) else {
             for end in ends { close(end) }
             return nil
         }
@@ -37,24 +37,6 @@ final class CancellationWatcher: Sendable {
     /// Ends the thread, without waiting for it. Once.
     func stop() {
         close(self.writeEnd)
-    }
-
-    private func startThread() -> Bool {
-        var attributes = pthread_attr_t()
-        guard pthread_attr_init(&attributes) == 0 else { return false }
-        defer { pthread_attr_destroy(&attributes) }
-        pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-        let context = Unmanaged.passRetained(self)
-        var thread = pthread_t()
-        let result = pthread_create(
-            &thread, &attributes,
-            { context in
-                guard let context else { preconditionFailure("the thread was given a watcher") }
-                Unmanaged<CancellationWatcher>.fromOpaque(context).takeRetainedValue().watch()
-                return nil
-            }, context.toOpaque())
-        if result != 0 { context.release() }
-        return result == 0
     }
 
     private func watch() {

@@ -45,7 +45,7 @@ final class HandlerBox: Sendable {
     func run(_ handle: UnsafeMutablePointer<pawl_attempt>, _ args: pawl_bytes) -> Int32 {
         let attempt = Attempt(handle)
         let json = Data(UnsafeRawBufferPointer(start: args.ptr, count: args.len))
-        return attempt.end(self.start(attempt, json))
+        return attempt.end(CancellationCall.reach(attempt) { self.start(attempt, json) })
     }
 
     private static func run<H: Handler>(_ handler: H, _ attempt: Attempt, _ json: Data, _ shape: RecordedType?)
@@ -58,7 +58,7 @@ final class HandlerBox: Sendable {
             return Ending(undecodable: json, as: shape, error)
         }
         let ending = Slot<Ending>()
-        let watcher = CancellationWatcher.start(for: attempt)
+        let watcher = CancellationCall.willCome ? nil : CancellationWatcher.start(for: attempt)
         WorkerExecutor().run(
             {
                 do {

@@ -13,8 +13,18 @@ enum PluginExtension {
     static func table(_ id: UnsafePointer<CChar>) -> UnsafeRawPointer? {
         if strcmp(id, self.positionID) == 0 { return self.position.start }
         if strcmp(id, PAWL_EXT_MAIN_QUEUE) == 0 { return self.mainQueue.start }
+        if strcmp(id, CancellationCall.id) == 0 {
+            CancellationCall.expect()
+            return self.cancellation.start
+        }
         return nil
     }
+
+    private static let cancellation: Table = {
+        typealias Function = @convention(c) (UnsafeMutablePointer<pawl_attempt>?) -> Void
+        let function: Function = { CancellationCall.cancelled($0) }
+        return Self.table(of: function)
+    }()
 
     private static let mainQueue: Table = {
         let table = UnsafeMutablePointer<pawl_ext_main_queue>.allocate(capacity: 1)
@@ -24,6 +34,17 @@ enum PluginExtension {
                 port: { mainQueuePort() }, pump: { pumpMainQueue(nil) }))
         return Table(start: UnsafeRawPointer(table))
     }()
+
+    /// A table of one function. C's layout by hand: Swift promises none for its own structures.
+    private static func table<Function>(of function: Function) -> Table {
+        let functionOffset = 8
+        let size = functionOffset + MemoryLayout<Function>.size
+        let table = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 8)
+        table.storeBytes(of: UInt32(size), as: UInt32.self)
+        table.storeBytes(of: 0, toByteOffset: 4, as: UInt32.self)
+        table.storeBytes(of: function, toByteOffset: functionOffset, as: Function.self)
+        return Table(start: UnsafeRawPointer(table))
+    }
 
     // Unchecked, because it holds a pointer: written once, then only read.
     private struct Table: @unchecked Sendable {
@@ -37,14 +58,7 @@ enum PluginExtension {
             line?.pointee = UInt32(clamping: last.line)
             return last.file
         }
-        // C's layout by hand: Swift promises none for its own structures.
-        let functionOffset = 8
-        let size = functionOffset + MemoryLayout<Function>.size
-        let table = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 8)
-        table.storeBytes(of: UInt32(size), as: UInt32.self)
-        table.storeBytes(of: 0, toByteOffset: 4, as: UInt32.self)
-        table.storeBytes(of: function, toByteOffset: functionOffset, as: Function.self)
-        return Table(start: UnsafeRawPointer(table))
+        return Self.table(of: function)
     }()
 }
 
