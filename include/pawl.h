@@ -328,6 +328,25 @@ typedef struct pawl_ext_thread_check {
     int32_t (*which_thread)(void); /* PAWL_THREAD_* */
 } pawl_ext_thread_check;
 
+/* Host: the configuration text that came with the plugin (for pawl-ffi: the manifest of the functions to call). */
+#define PAWL_EXT_CONFIG "pawl.config/1"
+typedef struct pawl_ext_config {
+    uint32_t struct_size;
+    uint32_t reserved0;
+    pawl_str (*text)(void); /* lives until the process ends; none where there is no configuration. [zygote, any] */
+} pawl_ext_config;
+
+/* Plugin: how the child's main thread pumps the plugin's main queue, for PAWL_PF_NEEDS_MAIN_QUEUE where the symbols of
+ * libdispatch are hidden in the plugin. port: a descriptor that is readable when there is work, pump: does it. Called on
+ * the child's main thread only. */
+#define PAWL_EXT_MAIN_QUEUE "pawl.main-queue/1"
+typedef struct pawl_ext_main_queue {
+    uint32_t struct_size;
+    uint32_t reserved0;
+    int32_t (*port)(void);
+    void (*pump)(void);
+} pawl_ext_main_queue;
+
 /* ---------------------------------------------------------------------------------------------------------------- */
 /* 9  Sugar: macros only, nothing here is part of the ABI                                                           */
 

@@ -93,6 +93,9 @@ OFFSET(pawl_ext_args, array_count, 48);
 OFFSET(pawl_ext_args, array_str, 56);
 OFFSET(pawl_ext_args, only, 64);
 OFFSET(pawl_ext_thread_check, which_thread, 8);
+OFFSET(pawl_ext_config, text, 8);
+OFFSET(pawl_ext_main_queue, port, 8);
+OFFSET(pawl_ext_main_queue, pump, 16);
 #endif
 
 /* A translation unit must not be empty. */

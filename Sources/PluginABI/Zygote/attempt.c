@@ -1,0 +1,46 @@
+/* attempt.c - the attempt and its log lines. */
+#include "attempt.h"
+
+#include <string.h>
+
+#include "frames.h"
+#include "progress.h"
+
+#define MESSAGE_MAX (64u << 10)
+#define LOG_CUT 1u
+#define LOG_FIELDS_NO_OBJECT 2u
+
+attempt the_attempt = {
+    .cancel_fd = -1, .wake_fd = -1, .lock = PTHREAD_MUTEX_INITIALIZER, .credit = PAWL_CREDIT_DEFAULT};
+
+attempt *attempt_running(const pawl_attempt *handle) {
+    attempt *a = &the_attempt;
+    return handle == &a->handle && atomic_load_explicit(&a->phase, memory_order_acquire) == ATTEMPT_RUNNING ? a : NULL;
+}
+
+int32_t attempt_log(attempt *a, int32_t level, pawl_str message, pawl_str fields_json) {
+    char stage[PROGRESS_STAGE_MAX];
+    pawl_f_log log = {.unix_us = unix_us()};
+    log.level = (uint8_t)(level < PAWL_LOG_DEBUG ? PAWL_LOG_DEBUG : level > PAWL_LOG_ERROR ? PAWL_LOG_ERROR : level);
+    size_t length = message.ptr == NULL ? 0 : utf8_cut(message.ptr, message.len, MESSAGE_MAX);
+    if (length < message.len) log.flags |= LOG_CUT;
+    size_t fields = fields_json.ptr == NULL ? 0 : utf8_cut(fields_json.ptr, fields_json.len, MESSAGE_MAX);
+    if (fields > 0 && json_check(fields_json.ptr, fields) != JSON_OBJECT) log.flags |= LOG_FIELDS_NO_OBJECT;
+    log.stage_length = (uint16_t)progress_stage(stage);
+    log.message_length = (uint32_t)length;
+    log.fields_length = (uint32_t)fields;
+
+    /* Credit counts payload bytes. The host gives back what it has worked off. */
+    int64_t cost = (int64_t)(sizeof log + log.stage_length + length + fields);
+    if (atomic_fetch_sub(&a->credit, cost) < cost) {
+        atomic_fetch_add(&a->credit, cost);
+        atomic_fetch_add(&a->dropped, 1);
+        return PAWL_E_LIMIT;
+    }
+    struct iovec parts[] = {{&log, sizeof log},
+                            {stage, log.stage_length},
+                            {(void *)(uintptr_t)message.ptr, length},
+                            {(void *)(uintptr_t)fields_json.ptr, fields}};
+    frames_send(PAWL_F_LOG, 0, parts, 4);
+    return PAWL_OK;
+}

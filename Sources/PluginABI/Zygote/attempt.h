@@ -1,0 +1,59 @@
+/* attempt.h - the one attempt of a child, as its threads share it. */
+#ifndef PAWL_ATTEMPT_H
+#define PAWL_ATTEMPT_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "load.h"
+#include "zygote.h"
+
+/* How far the attempt is. Host functions work while it is RUNNING only. */
+enum attempt_phase { ATTEMPT_NONE, ATTEMPT_STARTING, ATTEMPT_RUNNING, ATTEMPT_OVER };
+
+enum ending_kind { ENDING_NONE, ENDING_JSON, ENDING_BYTES, ENDING_FAILURE, ENDING_SNOOZE };
+
+/* What the handler said about its end; sent after run() returned. Under attempt.lock. */
+typedef struct attempt_ending {
+    enum ending_kind kind;
+    char *bytes;          /* of the result */
+    size_t length;
+    text media_type;
+    int32_t retry;
+    int64_t not_before_unix_ms;
+    int64_t snooze_until_unix_ms;
+    text code, message, details;
+} attempt_ending;
+
+typedef struct attempt {
+    pawl_attempt handle; /* what the plugin sees; first */
+    atomic_int phase;
+    const loaded_plugin *plugin;
+    uint64_t run_id;
+    pawl_f_run head;
+    char *job, *traceparent, *scratch, *run_name; /* terminated */
+    char *args;          /* terminated */
+    size_t args_received;
+    _Atomic int64_t deadline_ns;
+    atomic_int cancelled;
+    int cancel_fd;       /* eventfd, readable once cancelled; -1: none */
+    int wake_fd;         /* eventfd: there is progress to send */
+    pid_t worker_tid;
+    uint64_t stack_bytes;
+    pthread_mutex_t lock;
+    attempt_ending ending;
+    text args_fault;     /* what the last getter of pawl.args/1 found wrong; under lock */
+    /* Log lines: bytes that may still be sent, and lines that were not. */
+    _Atomic int64_t credit;
+    _Atomic uint64_t dropped;
+} attempt;
+
+extern attempt the_attempt;
+
+/* The attempt behind a handle while its handler runs, else NULL. */
+attempt *attempt_running(const pawl_attempt *handle);
+
+/* Sends a log line, or drops and counts it for lack of credit: PAWL_OK or PAWL_E_LIMIT. */
+int32_t attempt_log(attempt *a, int32_t level, pawl_str message, pawl_str fields_json);
+
+#endif

@@ -1,0 +1,185 @@
+/* child.c - the main thread of an attempt's process: reads the run, starts the worker, then listens until the end. */
+#include "child.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "attempt.h"
+#include "child_setup.h"
+#include "crash.h"
+#include "fault.h"
+#include "frames.h"
+#include "host_table.h"
+#include "main_queue.h"
+#include "progress.h"
+#include "worker.h"
+
+static _Noreturn void give_up(const char *why) {
+    complain(why);
+    _exit(EXIT_SETUP);
+}
+
+static char *cut_text(const char **at, size_t *left, uint32_t length) {
+    if (length > *left) give_up("pawl: the host sent a RUN frame that is too short");
+    char *copy = malloc((size_t)length + 1);
+    if (copy == NULL) give_up("pawl: out of memory for the run");
+    memcpy(copy, *at, length);
+    copy[length] = 0;
+    *at += length;
+    *left -= length;
+    return copy;
+}
+
+static void on_run(attempt *a, const pawl_frame *frame, const char *payload) {
+    if (a->args != NULL || frame->length < sizeof a->head) give_up("pawl: the host sent a malformed RUN frame");
+    memcpy(&a->head, payload, sizeof a->head);
+    const char *at = payload + sizeof a->head;
+    size_t left = frame->length - sizeof a->head;
+    a->job = cut_text(&at, &left, a->head.job_length);
+    a->traceparent = cut_text(&at, &left, a->head.traceparent_length);
+    a->scratch = cut_text(&at, &left, a->head.scratch_length);
+    a->run_name = cut_text(&at, &left, a->head.run_name_length);
+    atomic_store(&a->deadline_ns, a->head.deadline_ns);
+    a->args = a->head.args_length > PAWL_RESULT_MAX ? NULL : malloc((size_t)a->head.args_length + 1);
+    if (a->args == NULL) give_up("pawl: no memory for the args");
+    a->args[a->head.args_length] = 0;
+}
+
+static void on_args(attempt *a, const pawl_frame *frame, const char *payload) {
+    if (a->args == NULL || frame->length > a->head.args_length - a->args_received)
+        give_up("pawl: the host sent more args than announced");
+    memcpy(a->args + a->args_received, payload, frame->length);
+    a->args_received += frame->length;
+}
+
+static void on_cancel(attempt *a) {
+    uint64_t one = 1;
+    if (atomic_exchange(&a->cancelled, 1) != 0) return;
+    /* Cannot fail: it is written once. */
+    if (a->cancel_fd >= 0 && write(a->cancel_fd, &one, sizeof one) < 0) complain("pawl: cannot signal the cancellation");
+}
+
+/* Tells of dropped lines when there is room again, once per number. */
+static void tell_dropped(attempt *a) {
+    static uint64_t told;
+    pawl_f_dropped dropped = {.lines = atomic_load(&a->dropped)};
+    struct iovec part = {&dropped, sizeof dropped};
+    if (dropped.lines > told && frames_try_send(PAWL_F_DROPPED, 0, &part, 1)) told = dropped.lines;
+}
+
+static unsigned pongs; /* owed */
+
+static void pay_pongs(void) {
+    while (pongs > 0 && frames_try_send(PAWL_F_PONG, 0, NULL, 0)) pongs--;
+}
+
+static void handle(attempt *a, const pawl_frame *frame, const char *payload) {
+    switch (frame->kind) {
+    case PAWL_F_RUN: on_run(a, frame, payload); break;
+    case PAWL_F_ARGS: on_args(a, frame, payload); break;
+    case PAWL_F_CANCEL: on_cancel(a); break;
+    case PAWL_F_CREDIT:
+        if (frame->length >= sizeof(pawl_f_credit)) {
+            pawl_f_credit credit;
+            memcpy(&credit, payload, sizeof credit);
+            atomic_fetch_add(&a->credit, credit.bytes);
+            tell_dropped(a);
+        }
+        break;
+    case PAWL_F_DEADLINE:
+        if (frame->length >= sizeof(pawl_f_deadline)) {
+            pawl_f_deadline deadline;
+            memcpy(&deadline, payload, sizeof deadline);
+            atomic_store(&a->deadline_ns, deadline.deadline_ns);
+        }
+        break;
+    case PAWL_F_PING:
+        pongs++;
+        pay_pongs();
+        break;
+    default:
+        if ((frame->flags & PAWL_FLAG_OPTIONAL) == 0) give_up("pawl: the host sent a frame of an unknown kind");
+    }
+}
+
+static bool run_is_complete(const attempt *a) { return a->args != NULL && a->args_received == a->head.args_length; }
+
+/* Takes in what the host has sent; ends the process where the host is gone. */
+static void listen_once(attempt *a, bool wait) {
+    if (!frames_fill(wait)) _exit(EXIT_HOST_GONE);
+    pawl_frame frame;
+    const char *payload;
+    while (frames_next(&frame, &payload)) handle(a, &frame, payload);
+}
+
+/* Listens until the process ends, which is the worker's doing. */
+static _Noreturn void supervise(attempt *a) {
+    main_queue queue = main_queue_open(a->plugin);
+    for (;;) {
+        int64_t due = progress_flush();
+        pay_pongs();
+        struct pollfd polled[3] = {{.fd = PAWL_CHILD_FD_DATA, .events = POLLIN},
+                                   {.fd = a->wake_fd, .events = POLLIN},
+                                   {.fd = queue.port, .events = POLLIN}}; /* a negative descriptor is skipped */
+        if (frames_unsent() || pongs > 0) polled[0].events |= POLLOUT;
+        int timeout = due < 0 ? -1 : (int)((due + 999999) / 1000000);
+        if (poll(polled, 3, timeout) < 0) continue;
+        if ((polled[1].revents & POLLIN) != 0) {
+            uint64_t rings;
+            if (read(a->wake_fd, &rings, sizeof rings) < 0) complain("pawl: the wake descriptor is broken");
+        }
+        if ((polled[0].revents & POLLOUT) != 0) frames_flush();
+        if ((polled[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) listen_once(a, false);
+        if ((polled[2].revents & POLLIN) != 0) queue.pump();
+    }
+}
+
+static void log_without_attempt(int32_t level, pawl_str message) {
+    attempt_log(&the_attempt, level, message, PAWL_NO_STR);
+}
+
+/* Spawn mode: the plugin comes into the process only now. */
+static const loaded_plugin *load_here(const child_image *image) {
+    static loaded_plugin loaded;
+    static load_refusal refusal;
+    crash_preload();
+    if (!load_plugin(image->path, image->bytes, &loaded, &refusal)) worker_cannot_start("load", refusal.message);
+    return &loaded;
+}
+
+_Noreturn void child_main(const spawn_request *request, const child_image *image, pid_t keeper) {
+    attempt *a = &the_attempt;
+    child_setup(request, keeper);
+    frames_init(request->limits.run_id);
+    crash_install();
+    crash_thread_stack();
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    fault_at("child.start");
+
+    a->handle.host = &host_table;
+    a->run_id = request->limits.run_id;
+    a->stack_bytes = request->limits.stack_bytes;
+    a->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    a->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    progress_init(a->wake_fd);
+    host_table_set_sink(log_without_attempt);
+    a->plugin = image->plugin != NULL ? image->plugin : load_here(image);
+    atomic_store(&a->phase, ATTEMPT_STARTING);
+    frames_send(PAWL_F_UP, 0, NULL, 0);
+    fault_at("child.up");
+
+    while (!run_is_complete(a)) listen_once(a, true);
+    if (a->head.handler_index >= a->plugin->plugin.handler_count)
+        worker_cannot_start("handler_index", "the host asked for a handler that this plugin does not have");
+    prctl(PR_SET_NAME, a->plugin->handlers[a->head.handler_index].name, 0, 0, 0);
+    if (!worker_start(a)) worker_cannot_start("thread", "no thread for the handler: not enough memory within its limit, or too many processes");
+    supervise(a);
+}

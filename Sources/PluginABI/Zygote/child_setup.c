@@ -1,0 +1,100 @@
+/* child_setup.c - one step after the other, system calls only. */
+#include "child_setup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define LAST_SIGNAL 31 /* real-time signals beyond are reset by nobody but those who set them: glibc uses two itself */
+
+static _Noreturn void give_up(const char *step) {
+    char line[256];
+    snprintf(line, sizeof line, "pawl: cannot set up the child: %s: %s", step, strerror(errno));
+    complain(line);
+    _exit(EXIT_SETUP);
+}
+
+void signals_to_default(void) {
+    struct sigaction standard;
+    memset(&standard, 0, sizeof standard);
+    standard.sa_handler = SIG_DFL;
+    for (int signal = 1; signal <= LAST_SIGNAL; signal++)
+        if (signal != SIGKILL && signal != SIGSTOP) sigaction(signal, &standard, NULL);
+    standard.sa_handler = SIG_IGN;
+    sigaction(SIGPIPE, &standard, NULL);
+}
+
+static void place_descriptors(const spawn_request *r) {
+    /* The sources are all at FIRST_FREE_FD and above, so no step destroys the source of a later one. Data and crash are
+     * not for programs that the handler starts. */
+    if (dup2(r->out, STDOUT_FILENO) < 0 || dup2(r->err, STDERR_FILENO) < 0 ||
+        dup3(r->data, PAWL_CHILD_FD_DATA, O_CLOEXEC) < 0 || dup3(r->crash, PAWL_CHILD_FD_CRASH, O_CLOEXEC) < 0)
+        give_up("descriptors");
+    if (syscall(SYS_close_range, PAWL_CHILD_FD_CRASH + 1, ~0u, 0) != 0) {
+        long limit = sysconf(_SC_OPEN_MAX);
+        for (int fd = PAWL_CHILD_FD_CRASH + 1; fd < limit; fd++) close(fd);
+    }
+}
+
+static void limit(int resource, rlim_t soft, rlim_t hard, const char *name) {
+    struct rlimit was;
+    if (getrlimit((__rlimit_resource_t)resource, &was) != 0) give_up(name);
+    /* Nobody but root may raise a hard limit: what the host may not have, its children cannot be given. */
+    if (was.rlim_max != RLIM_INFINITY && hard > was.rlim_max && geteuid() != 0) hard = was.rlim_max;
+    struct rlimit now = {soft < hard ? soft : hard, hard};
+    if (setrlimit((__rlimit_resource_t)resource, &now) != 0) give_up(name);
+}
+
+static void set_limits(const pawl_c_spawn *l) {
+    limit(RLIMIT_CORE, 0, 0, "RLIMIT_CORE");
+    if (l->cpu_ms > 0) {
+        rlim_t seconds = (rlim_t)((l->cpu_ms + 999) / 1000);
+        limit(RLIMIT_CPU, seconds, seconds + 1, "RLIMIT_CPU"); /* SIGXCPU, then a second to end by itself */
+    }
+    if (l->memory_bytes > 0) limit(RLIMIT_AS, (rlim_t)l->memory_bytes, (rlim_t)l->memory_bytes, "RLIMIT_AS");
+    if (l->file_bytes > 0) limit(RLIMIT_FSIZE, (rlim_t)l->file_bytes, (rlim_t)l->file_bytes, "RLIMIT_FSIZE");
+    if (l->open_files > 0) limit(RLIMIT_NOFILE, l->open_files, l->open_files, "RLIMIT_NOFILE");
+    /* It counts all processes of the user, and does not bind root. */
+    if (l->processes > 0 && geteuid() != 0) limit(RLIMIT_NPROC, l->processes, l->processes, "RLIMIT_NPROC");
+    if (l->nice != 0) {
+        errno = 0;
+        /* A refused rise of priority is no reason to refuse the attempt. */
+        if (nice(l->nice) == -1 && errno != 0 && errno != EPERM && errno != EACCES) give_up("niceness");
+    }
+}
+
+/* environ over the entries of the SPAWN frame, which stay where they are: the child has its own copy of that memory. */
+static void set_environment(char *entries, size_t length) {
+    size_t count = 0;
+    for (size_t i = 0; i < length; i++) if (entries[i] == 0) count++;
+    char **variables = malloc((count + 1) * sizeof *variables);
+    if (variables == NULL) give_up("environment");
+    char *at = entries;
+    for (size_t i = 0; i < count; i++) {
+        variables[i] = at;
+        at += strlen(at) + 1;
+    }
+    variables[count] = NULL;
+    environ = variables;
+}
+
+void child_setup(const spawn_request *r, pid_t keeper) {
+    /* The keeper's death is the child's. It may have died before this call; then the parent is another already. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) give_up("PDEATHSIG");
+    if (getppid() != keeper) _exit(EXIT_HOST_GONE);
+    if (setsid() < 0 && errno != EPERM) give_up("session");
+    signals_to_default();
+    place_descriptors(r);
+    set_limits(&r->limits);
+    set_environment(r->environment, r->limits.environment_length);
+    umask(022);
+    if (r->directory[0] != 0 ? chdir(r->directory) != 0 : chdir("/") != 0) give_up(r->directory[0] != 0 ? r->directory : "/");
+}

@@ -1,0 +1,135 @@
+/* crash.c - the handler of fatal signals. Async-signal-safe: system calls, memory of its own, and backtrace(), whose first
+ * call (which allocates) was made in the zygote. If unwinding faults in turn, the nested call sends what there is. */
+#include "crash.h"
+
+#include <execinfo.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#define STACK_BYTES (64u << 10)
+#define OWN_FRAMES 8 /* the handler's and the trampoline's, before the fault's */
+#define DEEPER 1u
+#define UNWINDING_FAULTED 2u
+
+static const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
+
+static atomic_int crashing; /* tid of the thread that reports; others wait for the end */
+static pawl_crash record;
+
+void crash_preload(void) {
+    void *frames[4];
+    backtrace(frames, 4);
+}
+
+static uint64_t program_counter(const ucontext_t *context) {
+#if defined(__x86_64__)
+    return (uint64_t)context->uc_mcontext.gregs[REG_RIP];
+#elif defined(__aarch64__)
+    return context->uc_mcontext.pc;
+#else
+    (void)context;
+    return 0;
+#endif
+}
+
+static uint64_t stack_pointer(const ucontext_t *context) {
+#if defined(__x86_64__)
+    return (uint64_t)context->uc_mcontext.gregs[REG_RSP];
+#elif defined(__aarch64__)
+    return context->uc_mcontext.sp;
+#else
+    (void)context;
+    return 0;
+#endif
+}
+
+/* VmSize in bytes: the first number of /proc/self/statm, in pages. */
+static uint64_t address_space(void) {
+    char bytes[64];
+    int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return 0;
+    ssize_t length = read(fd, bytes, sizeof bytes);
+    close(fd);
+    uint64_t pages = 0;
+    for (ssize_t i = 0; i < length && bytes[i] >= '0' && bytes[i] <= '9'; i++) pages = pages * 10 + (uint64_t)(bytes[i] - '0');
+    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static void unwind(void) {
+    void *frames[PAWL_CRASH_FRAMES + OWN_FRAMES];
+    int count = backtrace(frames, PAWL_CRASH_FRAMES + OWN_FRAMES);
+    int first = 0;
+    while (first < count && (uint64_t)(uintptr_t)frames[first] != record.pc) first++;
+    record.frames[record.frame_count++] = record.pc;
+    if (first == count) {
+        /* Not found: a call through a bad pointer has no frame of its own. Its return address is on top of the stack. */
+#if defined(__x86_64__)
+        record.frames[record.frame_count] = *(const uint64_t *)(uintptr_t)record.sp;
+        record.frame_count++;
+#endif
+        return;
+    }
+    for (int i = first + 1; i < count; i++) {
+        if (record.frame_count == PAWL_CRASH_FRAMES) break;
+        record.frames[record.frame_count++] = (uint64_t)(uintptr_t)frames[i];
+    }
+    if (count == PAWL_CRASH_FRAMES + OWN_FRAMES) record.overflow |= DEEPER;
+}
+
+/* The signal's default action, now, so that the wait status tells the truth. */
+static void take_its_course(int signal) {
+    struct sigaction standard;
+    memset(&standard, 0, sizeof standard);
+    standard.sa_handler = SIG_DFL;
+    sigaction(signal, &standard, NULL);
+    sigset_t only;
+    sigemptyset(&only);
+    sigaddset(&only, signal);
+    sigprocmask(SIG_UNBLOCK, &only, NULL);
+    syscall(SYS_tgkill, getpid(), gettid(), signal);
+}
+
+static void on_fatal(int signal, siginfo_t *info, void *context) {
+    int self = gettid(), nobody = 0;
+    if (!atomic_compare_exchange_strong(&crashing, &nobody, self) && nobody != self)
+        for (;;) pause();
+    if (nobody == self) { /* nested: the unwinder faulted */
+        record.overflow |= UNWINDING_FAULTED;
+    } else {
+        record.magic = PAWL_CRASH_MAGIC;
+        record.version = 1;
+        record.signal = signal;
+        record.code = info->si_code;
+        record.thread = self;
+        record.address = (uint64_t)(uintptr_t)info->si_addr;
+        record.pc = program_counter(context);
+        record.sp = stack_pointer(context);
+        prctl(PR_GET_NAME, record.thread_name, 0, 0, 0);
+        record.address_space_bytes = address_space();
+        unwind();
+    }
+    /* One write below PIPE_BUF is whole or not at all; a closed or full pipe is no reason to stay alive. */
+    if (write(PAWL_CHILD_FD_CRASH, &record, sizeof record) < 0) record.overflow = 0;
+    take_its_course(record.signal);
+}
+
+void crash_install(void) {
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_sigaction = on_fatal;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
+    for (size_t i = 0; i < sizeof fatal / sizeof fatal[0]; i++) sigaction(fatal[i], &action, NULL);
+}
+
+void crash_thread_stack(void) {
+    stack_t stack = {.ss_size = STACK_BYTES};
+    stack.ss_sp = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    if (stack.ss_sp == MAP_FAILED || sigaltstack(&stack, NULL) != 0) complain("pawl: no alternate signal stack");
+}

@@ -1,0 +1,181 @@
+/* frames.c - framing over the stream socket.
+ *
+ * Frames of different threads must not mix, so a mutex is held while one is written. The supervising thread must never
+ * wait for it (it has CANCEL to hear): it tries, and what the socket did not take of its frame stays in `tail`, which
+ * whoever writes next sends first. */
+#include "frames.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static uint64_t run_id;
+static uint32_t sequence; /* under lock */
+static pid_t owner;
+static char *tail; /* under lock */
+static size_t tail_at, tail_length;
+
+static char *incoming;
+static size_t incoming_at, incoming_length, incoming_capacity;
+
+void frames_init(uint64_t run) {
+    run_id = run;
+    owner = getpid();
+}
+
+static _Noreturn void host_gone(void) { _exit(EXIT_HOST_GONE); }
+
+/* Sends what it can; advances the parts. False: the socket is full (only without waiting). */
+static bool push(struct iovec *parts, size_t count, bool wait) {
+    while (count > 0) {
+        if (parts->iov_len == 0) {
+            parts++;
+            count--;
+            continue;
+        }
+        struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
+        ssize_t sent = sendmsg(PAWL_CHILD_FD_DATA, &message, MSG_NOSIGNAL | (wait ? 0 : MSG_DONTWAIT));
+        if (sent < 0) {
+            if (errno == EINTR) continue;
+            if (errno != EAGAIN) host_gone();
+            if (!wait) return false;
+            struct pollfd writable = {.fd = PAWL_CHILD_FD_DATA, .events = POLLOUT};
+            poll(&writable, 1, -1);
+            continue;
+        }
+        for (size_t left = (size_t)sent; left > 0;) {
+            size_t part = left < parts->iov_len ? left : parts->iov_len;
+            parts->iov_base = (char *)parts->iov_base + part;
+            parts->iov_len -= part;
+            left -= part;
+            if (parts->iov_len == 0 && count > 1) {
+                parts++;
+                count--;
+            }
+        }
+        if (parts->iov_len == 0) return true;
+    }
+    return true;
+}
+
+static bool push_tail(bool wait) {
+    if (tail_length == tail_at) return true;
+    struct iovec rest = {tail + tail_at, tail_length - tail_at};
+    bool done = push(&rest, 1, wait);
+    tail_at = tail_length - rest.iov_len;
+    return done;
+}
+
+static size_t compose(struct iovec *all, pawl_frame *head, uint16_t kind, uint16_t flags, const struct iovec *parts,
+                      size_t count) {
+    size_t length = 0;
+    for (size_t i = 0; i < count; i++) {
+        all[i + 1] = parts[i];
+        length += parts[i].iov_len;
+    }
+    *head = (pawl_frame){
+        .length = (uint32_t)length, .kind = kind, .flags = flags, .run_id = run_id, .sequence = sequence};
+    all[0] = (struct iovec){head, sizeof *head};
+    return length + sizeof *head;
+}
+
+void frames_send(uint16_t kind, uint16_t flags, const struct iovec *parts, size_t count) {
+    struct iovec all[FRAMES_MAX_PARTS + 1];
+    pawl_frame head;
+    if (getpid() != owner) return;
+    pthread_mutex_lock(&lock);
+    push_tail(true);
+    compose(all, &head, kind, flags, parts, count);
+    sequence++;
+    push(all, count + 1, true);
+    pthread_mutex_unlock(&lock);
+}
+
+bool frames_try_send(uint16_t kind, uint16_t flags, const struct iovec *parts, size_t count) {
+    struct iovec all[FRAMES_MAX_PARTS + 1];
+    pawl_frame head;
+    if (getpid() != owner || pthread_mutex_trylock(&lock) != 0) return false;
+    bool sent = false;
+    if (push_tail(false)) {
+        size_t length = compose(all, &head, kind, flags, parts, count);
+        char *rest = malloc(length); /* beforehand: half a frame that cannot be kept could not be taken back */
+        if (rest != NULL) {
+            if (!push(all, count + 1, false)) {
+                size_t left = 0;
+                for (size_t i = 0; i <= count; i++) {
+                    if (all[i].iov_len > 0) memcpy(rest + left, all[i].iov_base, all[i].iov_len);
+                    left += all[i].iov_len;
+                }
+                if (left < length) {
+                    free(tail);
+                    tail = rest;
+                    tail_at = 0;
+                    tail_length = left;
+                    rest = NULL;
+                    sent = true;
+                }
+            } else {
+                sent = true;
+            }
+            if (sent) sequence++;
+            free(rest);
+        }
+    }
+    pthread_mutex_unlock(&lock);
+    return sent;
+}
+
+bool frames_unsent(void) {
+    if (pthread_mutex_trylock(&lock) != 0) return false; /* its holder sends the tail */
+    bool unsent = tail_length > tail_at;
+    pthread_mutex_unlock(&lock);
+    return unsent;
+}
+
+void frames_flush(void) {
+    if (pthread_mutex_trylock(&lock) != 0) return;
+    push_tail(false);
+    pthread_mutex_unlock(&lock);
+}
+
+bool frames_fill(bool wait) {
+    if (incoming_at > 0) {
+        memmove(incoming, incoming + incoming_at, incoming_length - incoming_at);
+        incoming_length -= incoming_at;
+        incoming_at = 0;
+    }
+    if (incoming_capacity - incoming_length < 32768) {
+        size_t capacity = incoming_capacity == 0 ? 65536 : incoming_capacity * 2;
+        char *larger = realloc(incoming, capacity);
+        if (larger == NULL) {
+            complain("pawl: out of memory for a frame of the host");
+            _exit(EXIT_SETUP);
+        }
+        incoming = larger;
+        incoming_capacity = capacity;
+    }
+    ssize_t got;
+    do got = recv(PAWL_CHILD_FD_DATA, incoming + incoming_length, incoming_capacity - incoming_length, wait ? 0 : MSG_DONTWAIT);
+    while (got < 0 && errno == EINTR);
+    if (got < 0) return errno == EAGAIN;
+    incoming_length += (size_t)got;
+    return got > 0;
+}
+
+bool frames_next(pawl_frame *head, const char **payload) {
+    if (incoming_length - incoming_at < sizeof *head) return false;
+    memcpy(head, incoming + incoming_at, sizeof *head);
+    if (head->length > PAWL_FRAME_MAX) {
+        complain("pawl: the host sent a frame that is too long");
+        _exit(EXIT_SETUP);
+    }
+    if (incoming_length - incoming_at - sizeof *head < head->length) return false;
+    *payload = incoming + incoming_at + sizeof *head;
+    incoming_at += sizeof *head + head->length;
+    return true;
+}

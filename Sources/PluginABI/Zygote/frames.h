@@ -1,0 +1,31 @@
+/* frames.h - the child's side of the data socket: whole frames out, from any thread, and a reader for what comes in. */
+#ifndef PAWL_FRAMES_H
+#define PAWL_FRAMES_H
+
+#include <sys/uio.h>
+
+#include "zygote.h"
+
+#define FRAMES_MAX_PARTS 8
+
+/* Once per child, before any other call. */
+void frames_init(uint64_t run_id);
+
+/* Sends one frame made of up to FRAMES_MAX_PARTS parts (together at most PAWL_FRAME_MAX bytes); waits while the socket is
+ * full. Ends the process where the host is gone. Any thread but the supervising one; ignored in processes that the
+ * handler forked. */
+void frames_send(uint16_t kind, uint16_t flags, const struct iovec *parts, size_t count);
+
+/* The same without ever waiting, for the supervising thread: false where it would have had to, and nothing was sent. */
+bool frames_try_send(uint16_t kind, uint16_t flags, const struct iovec *parts, size_t count);
+
+/* Whether a frame of frames_try_send is still partly unsent; then call frames_flush when the socket takes more. */
+bool frames_unsent(void);
+void frames_flush(void);
+
+/* Reads what is there, without waiting if `wait` is false. False: the host is gone. */
+bool frames_fill(bool wait);
+/* The next whole frame; its payload is valid until the next call of frames_fill. False: more must be read first. */
+bool frames_next(pawl_frame *head, const char **payload);
+
+#endif

@@ -1,0 +1,194 @@
+/* monitor.c - keeps one tree: whatever descends from the leader comes to this process when it is orphaned. */
+#include "monitor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "child_setup.h"
+#include "control.h"
+#include "fault.h"
+#include "keeper.h"
+#include "sweep.h"
+
+#define SWEEP_LIMIT_NS UINT64_C(5000000000) /* after that EMPTY tells how many survive */
+#define SWEEP_PAUSE_MIN_MS 1
+#define SWEEP_PAUSE_MAX_MS 50
+
+typedef struct monitor {
+    control host;
+    uint32_t slot;
+    leader leader;
+    int sigchld;
+    bool host_gone, reap_asked, told_empty;
+    bool sweeping;
+    uint64_t sweep_deadline_ns;
+    int sweep_pause_ms;
+    uint32_t killed; /* by the sweep, the leader not counted */
+} monitor;
+
+static bool is_leader(pid_t child, void *context) {
+    const monitor *m = context;
+    return !m->leader.reaped && child == m->leader.process.pid;
+}
+
+static void start_sweep(monitor *m) {
+    if (m->sweeping) return;
+    m->sweeping = true;
+    m->sweep_deadline_ns = monotonic_ns() + SWEEP_LIMIT_NS;
+    m->sweep_pause_ms = SWEEP_PAUSE_MIN_MS;
+}
+
+static void reap_orphans(monitor *m) {
+    pid_t pid;
+    int status;
+    while (sweep_reap(is_leader, m, &pid, &status)) {
+        if (m->sweeping && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) m->killed++;
+        pawl_c_orphan orphan = {.pid = (uint32_t)pid, .status = status};
+        if (!m->host_gone) control_send(&m->host, PAWL_C_ORPHAN, m->slot, &orphan, sizeof orphan, NULL, 0, NULL, 0);
+    }
+}
+
+static void tell_empty(monitor *m, uint32_t survivors) {
+    pawl_c_empty empty = {.killed = m->killed, .survivors = survivors, .monotonic_ns = monotonic_ns()};
+    if (m->told_empty || m->host_gone) return;
+    m->told_empty = true;
+    control_send(&m->host, PAWL_C_EMPTY, m->slot, &empty, sizeof empty, NULL, 0, NULL, 0);
+}
+
+static void on_message(monitor *m, control_message *message) {
+    pawl_c_signal signal;
+    switch (message->head.kind) {
+    case PAWL_C_SIGNAL:
+        if (message->length < sizeof signal) break;
+        memcpy(&signal, message->body, sizeof signal);
+        keeper_signal(&m->leader, signal.signal);
+        break;
+    case PAWL_C_KILL: start_sweep(m); break;
+    case PAWL_C_REAP: m->reap_asked = true; break;
+    case PAWL_C_PING: control_send(&m->host, PAWL_C_PONG, m->slot, NULL, 0, NULL, 0, NULL, 0); break;
+    default: break; /* the host of this very build sends nothing else */
+    }
+    control_close_fds(message, 0);
+}
+
+static void hear_host(monitor *m) {
+    control_message message;
+    for (;;) {
+        int got = control_receive(&m->host, &message);
+        if (got == 0) return;
+        if (got == -1) {
+            m->host_gone = true;
+            close(m->host.fd);
+            m->host.fd = -1;
+            start_sweep(m);
+            return;
+        }
+        if (got == 1) on_message(m, &message);
+    }
+}
+
+/* One step after each event: notice, reap, sweep, tell. Returns the time to wait for the next event. */
+static int step(monitor *m) {
+    control to_nobody = {.fd = -1};
+    if (m->host_gone) { /* no frames any more */
+        control_init(&to_nobody, -1);
+        keeper_notice(&to_nobody, m->slot, &m->leader);
+        m->reap_asked = true;
+    } else {
+        keeper_notice(&m->host, m->slot, &m->leader);
+    }
+    reap_orphans(m);
+    size_t alive = 0;
+    if (m->sweeping) {
+        alive = sweep_descendants(NULL, NULL);
+        keeper_notice(m->host_gone ? &to_nobody : &m->host, m->slot, &m->leader);
+        reap_orphans(m);
+    }
+    if (m->reap_asked) keeper_reap(&m->leader);
+    if (m->leader.reaped && !sweep_any_child(is_leader, m)) {
+        tell_empty(m, 0);
+        /* What the socket did not take would be lost with this process. */
+        while (!m->host_gone && m->host.first != NULL) {
+            struct pollfd writable = {.fd = m->host.fd, .events = POLLOUT};
+            if (poll(&writable, 1, -1) > 0 && (writable.revents & (POLLERR | POLLHUP)) != 0) break;
+            control_flush(&m->host);
+        }
+        _exit(0);
+    }
+    if (!m->sweeping) return -1;
+    if (alive > 0 && monotonic_ns() > m->sweep_deadline_ns) tell_empty(m, (uint32_t)alive); /* and go on */
+    int pause = m->sweep_pause_ms;
+    m->sweep_pause_ms = pause * 2 < SWEEP_PAUSE_MAX_MS ? pause * 2 : SWEEP_PAUSE_MAX_MS;
+    return alive > 0 ? pause : -1;
+}
+
+static int watch_children(void) {
+    sigset_t handled;
+    sigemptyset(&handled);
+    sigaddset(&handled, SIGCHLD);
+    sigaddset(&handled, SIGTERM); /* stopping a whole service must not end the keeper before its tree */
+    sigaddset(&handled, SIGINT);
+    sigaddset(&handled, SIGHUP);
+    sigprocmask(SIG_SETMASK, &handled, NULL);
+    return signalfd(-1, &handled, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void close_attempt(const spawn_request *r) {
+    close(r->data);
+    close(r->out);
+    close(r->err);
+    close(r->crash);
+}
+
+_Noreturn void monitor_main(const spawn_request *request, const child_image *image, bool atfork) {
+    static monitor m;
+    m = (monitor){.slot = request->slot};
+    control_init(&m.host, request->monitor);
+    signals_to_default();
+    setsid();
+    prctl(PR_SET_NAME, "pawl-monitor", 0, 0, 0);
+    /* The zygote's connection must end with the zygote. Nothing of it is needed here. */
+    close(PAWL_ZYGOTE_FD_CONTROL);
+    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    m.sigchld = watch_children();
+    fault_at("monitor.start");
+
+    pid_t self = getpid();
+    int status = spawn_fork(-1, atfork, &m.leader.process);
+    if (status == 1) {
+        close(request->monitor);
+        child_main(request, image, self);
+    }
+    close_attempt(request);
+    if (status < 0 || m.sigchld < 0) {
+        pawl_c_spawn_failed failed = {.error = status < 0 ? -status : errno, .stage = 3};
+        control_send(&m.host, PAWL_C_SPAWN_FAILED, m.slot, &failed, sizeof failed, NULL, 0, NULL, 0);
+        if (status == 0) kill(m.leader.process.pid, SIGKILL);
+        _exit(EXIT_SETUP);
+    }
+    int own_pidfd = (int)syscall(SYS_pidfd_open, self, 0);
+    keeper_announce(&m.host, m.slot, &m.leader.process, self, own_pidfd);
+    if (own_pidfd >= 0) close(own_pidfd);
+    fault_at("monitor.spawned");
+
+    for (int wait = -1;;) {
+        struct pollfd polled[3] = {{.fd = m.host.fd, .events = POLLIN},
+                                   {.fd = m.sigchld, .events = POLLIN},
+                                   {.fd = m.leader.exited ? -1 : m.leader.process.pidfd, .events = POLLIN}};
+        if (m.host.first != NULL) polled[0].events |= POLLOUT;
+        if (poll(polled, 3, wait) < 0 && errno != EINTR) _exit(EXIT_SETUP);
+        struct signalfd_siginfo signals[8];
+        if ((polled[1].revents & POLLIN) != 0 && read(m.sigchld, signals, sizeof signals) < 0 && errno != EAGAIN) _exit(EXIT_SETUP);
+        if (!m.host_gone && (polled[0].revents & POLLOUT) != 0) control_flush(&m.host);
+        if (!m.host_gone && (polled[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) hear_host(&m);
+        wait = step(&m);
+    }
+}

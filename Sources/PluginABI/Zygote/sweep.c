@@ -1,0 +1,214 @@
+/* sweep.c - stop-and-kill.
+ *
+ * A list of pids cannot be trusted: its processes fork, end, and their numbers are given out again. So each process found is
+ * pinned by a pidfd, and only counts if its parent is then still the one it was found under, which in turn is pinned. It is
+ * stopped at once: it forks no more, reaps no more, and its children keep their numbers. When no new one turns up, all are
+ * killed; orphans come to the subreaper, which reaps them. */
+#include "sweep.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define ROUNDS_MAX 32      /* of looking for new ones before the kill; the caller comes again */
+#define PROCESSES_MAX 4096 /* pinned at once; the rest is found in the next pass */
+
+typedef struct pinned {
+    pid_t pid;
+    int fd;
+} pinned;
+
+typedef struct found {
+    pinned *items;
+    size_t count, capacity;
+} found;
+
+typedef void each_child(pid_t child, void *context);
+
+/* State and parent of a process; false where it is gone. */
+static bool look_up(pid_t pid, char *state, pid_t *parent) {
+    char path[32], line[512];
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return false;
+    ssize_t length = read(fd, line, sizeof line - 1);
+    close(fd);
+    if (length <= 0) return false;
+    line[length] = 0;
+    const char *behind = strrchr(line, ')'); /* the name may hold anything, brackets too */
+    return behind != NULL && sscanf(behind + 1, " %c %d", state, parent) == 2;
+}
+
+/* Children of one process from /proc/PID/task/TID/children. False where the kernel does not offer that file. */
+static bool children_by_task(pid_t pid, each_child *visit, void *context) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/task", pid);
+    DIR *tasks = opendir(path);
+    if (tasks == NULL) return true; /* it is gone */
+    bool offered = true;
+    for (struct dirent *entry; (entry = readdir(tasks)) != NULL;) {
+        if (entry->d_name[0] == '.') continue;
+        char file[96];
+        snprintf(file, sizeof file, "/proc/%d/task/%.20s/children", pid, entry->d_name);
+        FILE *list = fopen(file, "re");
+        if (list == NULL) {
+            snprintf(file, sizeof file, "/proc/%d/task/%.20s", pid, entry->d_name);
+            if (errno == ENOENT && access(file, F_OK) == 0) offered = false;
+            continue;
+        }
+        for (int child; fscanf(list, "%d", &child) == 1;) visit(child, context);
+        fclose(list);
+    }
+    closedir(tasks);
+    return offered;
+}
+
+static void children_by_scan(pid_t pid, each_child *visit, void *context) {
+    DIR *all = opendir("/proc");
+    if (all == NULL) return;
+    for (struct dirent *entry; (entry = readdir(all)) != NULL;) {
+        char state;
+        pid_t parent, candidate = (pid_t)strtol(entry->d_name, NULL, 10);
+        if (candidate > 0 && look_up(candidate, &state, &parent) && parent == pid) visit(candidate, context);
+    }
+    closedir(all);
+}
+
+static void for_each_child(pid_t pid, each_child *visit, void *context) {
+    if (!children_by_task(pid, visit, context)) children_by_scan(pid, visit, context);
+}
+
+typedef struct pids {
+    pid_t *items;
+    size_t count, capacity;
+} pids;
+
+static void collect(pid_t child, void *context) {
+    pids *list = context;
+    if (list->count == list->capacity) {
+        size_t capacity = list->capacity == 0 ? 64 : list->capacity * 2;
+        pid_t *items = realloc(list->items, capacity * sizeof *items);
+        if (items == NULL) return; /* found in the next pass, when memory is back */
+        list->items = items;
+        list->capacity = capacity;
+    }
+    list->items[list->count++] = child;
+}
+
+static bool known(const found *f, pid_t pid) {
+    for (size_t i = 0; i < f->count; i++) if (f->items[i].pid == pid) return true;
+    return false;
+}
+
+/* Pins and stops `pid` if it lives and `parent` is its parent. */
+static bool pin(found *f, pid_t pid, pid_t parent) {
+    if (f->count >= PROCESSES_MAX) return false;
+    if (f->count == f->capacity) {
+        size_t capacity = f->capacity == 0 ? 64 : f->capacity * 2;
+        pinned *items = realloc(f->items, capacity * sizeof *items);
+        if (items == NULL) return false;
+        f->items = items;
+        f->capacity = capacity;
+    }
+    int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    char state;
+    pid_t its_parent;
+    if (fd < 0) return false;
+    if (!look_up(pid, &state, &its_parent) || its_parent != parent || state == 'Z' || state == 'X') {
+        close(fd);
+        return false;
+    }
+    syscall(SYS_pidfd_send_signal, fd, SIGSTOP, NULL, 0);
+    f->items[f->count++] = (pinned){pid, fd};
+    return true;
+}
+
+/* Pins what is new among the children of `parent`. */
+static bool pin_children(found *f, pid_t parent, sweep_spared *spared, void *context) {
+    pids children = {0};
+    bool any = false;
+    for_each_child(parent, collect, &children);
+    for (size_t i = 0; i < children.count; i++) {
+        pid_t child = children.items[i];
+        if (spared != NULL && spared(child, context)) continue;
+        if (!known(f, child) && pin(f, child, parent)) any = true;
+    }
+    free(children.items);
+    return any;
+}
+
+size_t sweep_descendants(sweep_spared *spared, void *context) {
+    found f = {0};
+    pid_t self = getpid();
+    bool any = true;
+    for (int round = 0; any && round < ROUNDS_MAX; round++) {
+        any = pin_children(&f, self, spared, context);
+        for (size_t i = 0; i < f.count; i++)
+            if (pin_children(&f, f.items[i].pid, NULL, NULL)) any = true;
+    }
+    for (size_t i = 0; i < f.count; i++) {
+        syscall(SYS_pidfd_send_signal, f.items[i].fd, SIGKILL, NULL, 0);
+        close(f.items[i].fd);
+    }
+    free(f.items);
+    return f.count;
+}
+
+/* What is left of a search among the direct children. */
+typedef struct search {
+    sweep_spared *spared;
+    void *context;
+    bool any;
+    pid_t reaped;
+    int status;
+} search;
+
+static int as_waitpid(const siginfo_t *info) {
+    return info->si_code == CLD_EXITED ? (info->si_status & 0xFF) << 8 : info->si_status | (info->si_code == CLD_DUMPED ? 0x80 : 0);
+}
+
+static bool reap(idtype_t type, id_t id, int flags, search *s) {
+    siginfo_t info = {0};
+    if (waitid(type, id, &info, WEXITED | WNOHANG | flags) != 0 || info.si_pid == 0) return false;
+    s->reaped = info.si_pid;
+    s->status = as_waitpid(&info);
+    return true;
+}
+
+static void reap_unspared(pid_t child, void *context) {
+    search *s = context;
+    if (s->reaped == 0 && !s->spared(child, s->context)) reap(P_PID, (id_t)child, __WALL, s);
+}
+
+int sweep_reap(sweep_spared *spared, void *context, pid_t *pid, int *status) {
+    search s = {.spared = spared, .context = context};
+    siginfo_t info = {0};
+    /* Children of clone3 are not seen by this call, so mostly there is nobody, or an orphan. */
+    if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return 0;
+    if (!spared(info.si_pid, context)) reap(P_PID, (id_t)info.si_pid, 0, &s);
+    else for_each_child(getpid(), reap_unspared, &s); /* a held leader (forked by libc, or it has called exec) hides others */
+    if (s.reaped == 0) return 0;
+    *pid = s.reaped;
+    *status = s.status;
+    return 1;
+}
+
+static void note_unspared(pid_t child, void *context) {
+    search *s = context;
+    if (s->spared == NULL || !s->spared(child, s->context)) s->any = true;
+}
+
+bool sweep_any_child(sweep_spared *spared, void *context) {
+    siginfo_t info;
+    if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) != 0 && errno == ECHILD) return false;
+    search s = {.spared = spared, .context = context};
+    for_each_child(getpid(), note_unspared, &s);
+    return s.any;
+}

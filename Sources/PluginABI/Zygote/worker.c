@@ -1,0 +1,150 @@
+/* worker.c - child_start, STARTED, run(), and the one frame of the end.
+ *
+ * A fresh thread, because libdispatch caches the thread id of the one that loaded it, and the one that returned from fork has
+ * another now. */
+#include "worker.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "crash.h"
+#include "fault.h"
+#include "frames.h"
+#include "progress.h"
+
+#define STACK_BYTES (UINT64_C(8) << 20)
+#define STACK_BYTES_MIN (UINT64_C(256) << 10)
+
+static const char *status_code(int32_t status, char *room, size_t size) {
+    static const char *const names[] = {
+        "ok", "failed", "retry", "cancelled", "timeout", "invalid_input", "unsupported", "limit", "internal", "state", "not_found"};
+    if (status >= 0 && (size_t)status < sizeof names / sizeof names[0]) return names[status];
+    snprintf(room, size, "status_%d", status);
+    return room;
+}
+
+/* What to do with the run where the handler said nothing about it. */
+static int32_t retry_of(int32_t status, int32_t asked) {
+    if (status == PAWL_E_INVALID_INPUT) return PAWL_RETRY_NEVER;
+    if (status == PAWL_E_RETRY && asked == PAWL_RETRY_BY_POLICY) return PAWL_RETRY_YES;
+    return asked;
+}
+
+static void send_failure(int32_t status, int32_t retry, int64_t not_before, const char *code, size_t code_length,
+                         const char *message, size_t message_length, const text *details) {
+    pawl_f_failure head = {.status = status, .retry = retry, .not_before_unix_ms = not_before,
+                           .code_length = (uint32_t)code_length, .message_length = (uint32_t)message_length,
+                           .details_length = details == NULL ? 0 : (uint32_t)details->length};
+    struct iovec parts[] = {{&head, sizeof head},
+                            {(void *)(uintptr_t)code, code_length},
+                            {(void *)(uintptr_t)message, message_length},
+                            {details == NULL ? NULL : details->bytes, head.details_length}};
+    frames_send(PAWL_F_FAILURE, 0, parts, 4);
+}
+
+static void send_failed(attempt *a, int32_t status) {
+    attempt_ending *e = &a->ending;
+    bool said = e->kind == ENDING_FAILURE;
+    char room[32], sentence[128];
+    if (status == PAWL_OK) status = PAWL_E_FAILED; /* fail(), and then OK: the words count */
+    const char *code = said && e->code.length > 0 ? e->code.bytes : status_code(status, room, sizeof room);
+    size_t code_length = said && e->code.length > 0 ? e->code.length : strlen(code);
+    const char *message = sentence;
+    size_t message_length;
+    if (said && e->message.length > 0) {
+        message = e->message.bytes;
+        message_length = e->message.length;
+    } else if (status == PAWL_E_INVALID_INPUT && a->args_fault.length > 0) {
+        message = a->args_fault.bytes;
+        message_length = a->args_fault.length;
+    } else {
+        message_length = (size_t)snprintf(sentence, sizeof sentence, "the handler returned %d (%s)", status, status_code(status, room, sizeof room));
+    }
+    send_failure(status, retry_of(status, said ? e->retry : PAWL_RETRY_BY_POLICY), said ? e->not_before_unix_ms : 0,
+                 code, code_length, message, message_length, said ? &e->details : NULL);
+}
+
+static void send_result(const attempt_ending *e) {
+    pawl_f_result head = {.is_json = e->kind == ENDING_JSON, .total_length = e->length,
+                          .media_type_length = (uint32_t)e->media_type.length, .has_result = e->kind != ENDING_NONE};
+    size_t sent = 0, room = PAWL_FRAME_MAX - sizeof head - e->media_type.length;
+    size_t part = e->length < room ? e->length : room;
+    struct iovec first[] = {{&head, sizeof head}, {e->media_type.bytes, e->media_type.length}, {e->bytes, part}};
+    frames_send(PAWL_F_RESULT, part < e->length ? PAWL_FLAG_MORE : 0, first, 3);
+    for (sent = part; sent < e->length; sent += part) {
+        part = e->length - sent < PAWL_FRAME_MAX ? e->length - sent : PAWL_FRAME_MAX;
+        struct iovec more = {e->bytes + sent, part};
+        frames_send(PAWL_F_RESULT, sent + part < e->length ? PAWL_FLAG_MORE : 0, &more, 1);
+    }
+}
+
+static void send_end(attempt *a, int32_t status) {
+    attempt_ending *e = &a->ending;
+    pawl_f_dropped dropped = {.lines = atomic_load(&a->dropped)};
+    progress_flush_last();
+    if (dropped.lines > 0) {
+        struct iovec part = {&dropped, sizeof dropped};
+        frames_send(PAWL_F_DROPPED, 0, &part, 1);
+    }
+    if (status != PAWL_OK || e->kind == ENDING_FAILURE) {
+        send_failed(a, status);
+    } else if (e->kind == ENDING_SNOOZE) {
+        pawl_f_snooze snooze = {.until_unix_ms = e->snooze_until_unix_ms};
+        struct iovec part = {&snooze, sizeof snooze};
+        frames_send(PAWL_F_SNOOZE, 0, &part, 1);
+    } else {
+        send_result(e);
+    }
+}
+
+_Noreturn void worker_cannot_start(const char *code, const char *message) {
+    complain(message);
+    send_failure(PAWL_E_UNSUPPORTED, PAWL_RETRY_BY_POLICY, 0, code, strlen(code), message, strlen(message), NULL);
+    _exit(EXIT_SETUP);
+}
+
+static void *work(void *context) {
+    attempt *a = context;
+    const loaded_handler *handler = &a->plugin->handlers[a->head.handler_index];
+    crash_thread_stack();
+    prctl(PR_SET_NAME, "pawl-worker", 0, 0, 0);
+    a->worker_tid = gettid();
+    if (a->plugin->plugin.child_start != NULL) {
+        int32_t status = a->plugin->plugin.child_start();
+        if (status != PAWL_OK) {
+            char message[96];
+            snprintf(message, sizeof message, "the plugin's child_start failed with status %d", status);
+            worker_cannot_start("child_start", message);
+        }
+    }
+    pawl_f_started started = {.monotonic_ns = monotonic_ns(), .unix_us = unix_us()};
+    struct iovec part = {&started, sizeof started};
+    frames_send(PAWL_F_STARTED, 0, &part, 1);
+    fault_at("child.started");
+    atomic_store_explicit(&a->phase, ATTEMPT_RUNNING, memory_order_release);
+    int32_t status = handler->run(handler->user, &a->handle, (pawl_bytes){a->args, (size_t)a->head.args_length});
+    /* From here on, host calls of threads that the handler left behind find no attempt. Those that are under way hold the
+     * lock of what they change. */
+    atomic_store_explicit(&a->phase, ATTEMPT_OVER, memory_order_release);
+    pthread_mutex_lock(&a->lock);
+    send_end(a, status);
+    fault_at("child.ended");
+    /* Never exit(): destructors of a forked runtime would run. */
+    _exit(0);
+}
+
+bool worker_start(attempt *a) {
+    pthread_attr_t attributes;
+    pthread_t thread;
+    uint64_t stack = a->stack_bytes == 0 ? STACK_BYTES : a->stack_bytes;
+    if (stack < STACK_BYTES_MIN) stack = STACK_BYTES_MIN;
+    stack &= ~UINT64_C(4095);
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    bool started = pthread_attr_setstacksize(&attributes, (size_t)stack) == 0 && pthread_create(&thread, &attributes, work, a) == 0;
+    pthread_attr_destroy(&attributes);
+    return started;
+}

@@ -1,0 +1,13 @@
+/* worker.h - the thread that runs the handler. */
+#ifndef PAWL_WORKER_H
+#define PAWL_WORKER_H
+
+#include "attempt.h"
+
+/* Starts the worker for the attempt; it ends the process when the handler's end has been sent. False: no thread. */
+bool worker_start(attempt *a);
+
+/* Tells the host, before STARTED, why this child cannot run the attempt, and ends the process. */
+_Noreturn void worker_cannot_start(const char *code, const char *message);
+
+#endif

@@ -1,0 +1,72 @@
+# native.mk - what `cc` builds: pawl-zygote, the plugins in C, and the tests' broken plugins. Included by the Makefile.
+#
+#   zygote      $(OUT)/pawl-zygote               needs libc only
+#   c-plugins   $(OUT)/plugins/{csv,mischief}.so  the header and cc alone
+#   fixtures    $(OUT)/fixtures/                  for tests: plugins that must be refused, a zygote with fault points
+CONFIG ?= release
+OUT ?= .build/$(CONFIG)
+VERSION ?= $(shell cat VERSION)
+
+NATIVE_WARNINGS := -Wall -Wextra -pedantic -Werror -Wstrict-prototypes -Wshadow -Wvla
+NATIVE_OPTIMISATION_release := -O2 -g
+NATIVE_OPTIMISATION_debug := -Og -g
+NATIVE_HARDENING := -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+# Frame pointers: crash stacks stay readable where unwind tables are damaged.
+NATIVE_CFLAGS := -std=c11 -D_GNU_SOURCE $(NATIVE_WARNINGS) $(NATIVE_OPTIMISATION_$(CONFIG)) $(NATIVE_HARDENING) \
+    -fno-omit-frame-pointer -Iinclude -ISources/PluginABI/Wire/include -MMD -MP
+NATIVE_LDFLAGS := -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--build-id=sha1 -Wl,--as-needed
+
+ZYGOTE_SOURCES := $(wildcard Sources/PluginABI/Zygote/*.c)
+ZYGOTE_OBJECTS := $(patsubst Sources/PluginABI/Zygote/%.c,$(OUT)/native/zygote/%.o,$(ZYGOTE_SOURCES))
+ZYGOTE_FAULT_OBJECTS := $(patsubst Sources/PluginABI/Zygote/%.c,$(OUT)/native/zygote-faults/%.o,$(ZYGOTE_SOURCES))
+C_PLUGINS := csv mischief
+FIXTURE_PLUGINS := $(patsubst Tests/Fixtures/plugins/%.c,%,$(wildcard Tests/Fixtures/plugins/*.c))
+
+.PHONY: zygote c-plugins fixtures
+zygote: $(OUT)/pawl-zygote
+c-plugins: $(C_PLUGINS:%=$(OUT)/plugins/%.so)
+fixtures: $(FIXTURE_PLUGINS:%=$(OUT)/fixtures/%.so) $(OUT)/fixtures/pawl-zygote-faults
+
+# SwiftPM keeps its products in a directory of the target's triple, and .build/release is a link to it. Whoever builds first
+# makes both, in that very way.
+NATIVE_TRIPLE := $(shell uname -m)-unknown-linux-gnu
+$(OUT)/native/.made:
+	@mkdir -p .build
+	@if [ ! -e .build/$(CONFIG) ]; then mkdir -p .build/$(NATIVE_TRIPLE)/$(CONFIG) && ln -sfn $(NATIVE_TRIPLE)/$(CONFIG) .build/$(CONFIG); fi
+	@mkdir -p $(OUT)/native/zygote $(OUT)/native/zygote-faults $(OUT)/native/fixtures $(C_PLUGINS:%=$(OUT)/native/%) $(OUT)/plugins $(OUT)/fixtures
+	@touch $@
+
+$(OUT)/native/zygote/%.o: Sources/PluginABI/Zygote/%.c mk/native.mk VERSION | $(OUT)/native/.made
+	@echo cc $@
+	@$(CC) $(NATIVE_CFLAGS) -fPIE -DPAWL_VERSION='"$(VERSION)"' -c -o $@ $<
+
+$(OUT)/native/zygote-faults/%.o: Sources/PluginABI/Zygote/%.c mk/native.mk VERSION | $(OUT)/native/.made
+	@echo cc $@
+	@$(CC) $(NATIVE_CFLAGS) -fPIE -DPAWL_VERSION='"$(VERSION)"' -DPAWL_FAULTS -c -o $@ $<
+
+# Linked beside and renamed over: a running host never sees half a program.
+$(OUT)/pawl-zygote: $(ZYGOTE_OBJECTS)
+	@echo cc $@
+	@$(CC) -pie $(NATIVE_LDFLAGS) -o $@.new $^ && mv -f $@.new $@
+
+$(OUT)/fixtures/pawl-zygote-faults: $(ZYGOTE_FAULT_OBJECTS)
+	@echo cc $@
+	@$(CC) -pie $(NATIVE_LDFLAGS) -o $@.new $^ && mv -f $@.new $@
+
+define NATIVE_PLUGIN
+$(OUT)/native/$(1)/%.o: plugins/$(1)/%.c mk/native.mk | $(OUT)/native/.made
+	@echo cc $$@
+	@$$(CC) $$(NATIVE_CFLAGS) -fPIC -fvisibility=hidden -c -o $$@ $$<
+
+$(OUT)/plugins/$(1).so: $$(patsubst plugins/$(1)/%.c,$(OUT)/native/$(1)/%.o,$$(wildcard plugins/$(1)/*.c))
+	@echo cc $$@
+	@$$(CC) -shared -Wl,-z,defs $$(NATIVE_LDFLAGS) -o $(OUT)/native/$(1)/$(1).so $$^ && mv -f $(OUT)/native/$(1)/$(1).so $$@
+endef
+$(foreach plugin,$(C_PLUGINS),$(eval $(call NATIVE_PLUGIN,$(plugin))))
+
+# One file each; built like anybody's plugin.
+$(OUT)/fixtures/%.so: Tests/Fixtures/plugins/%.c mk/native.mk | $(OUT)/native/.made
+	@echo cc $@
+	@$(CC) $(NATIVE_CFLAGS) -MF $(OUT)/native/fixtures/$*.d -fPIC -fvisibility=hidden -shared $(NATIVE_LDFLAGS) -o $@.new $< && mv -f $@.new $@
+
+-include $(ZYGOTE_OBJECTS:.o=.d) $(ZYGOTE_FAULT_OBJECTS:.o=.d) $(wildcard $(C_PLUGINS:%=$(OUT)/native/%/*.d)) $(wildcard $(OUT)/native/fixtures/*.d)
