@@ -353,3 +353,10 @@ def test_help_of_every_command_has_three_examples(pawl, command):
     assert done.returncode == 0
     examples = done.stdout.split("EXAMPLES", 1)[1].split("USAGE", 1)[0].strip().splitlines()
     assert len(examples) >= 3 and all("pawl" in example for example in examples), examples
+
+
+def test_a_mistyped_command_gets_a_suggestion(pawl):
+    done = pawl("plugin")
+    assert done.returncode == 64
+    assert 'There is no command "plugin".' in done.stderr and "did you mean pawl plugins?" in done.stderr
+    assert pawl("--version").stdout.strip() and "USAGE" in pawl().stdout

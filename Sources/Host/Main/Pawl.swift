@@ -14,5 +14,6 @@ struct Pawl: ParsableCommand {
               pawl run-local hello.so hello.world
             """,
         version: ClientVersion.current,
-        subcommands: [Serve.self, RunLocal.self, IngestPlugin.self] + ClientCommands.all)
+        subcommands: [Serve.self, RunLocal.self, IngestPlugin.self] + ClientCommands.all + [UnknownCommand.self],
+        defaultSubcommand: UnknownCommand.self)
 }
