@@ -17,9 +17,14 @@ import Testing
         var words: Int
         var characters: Int
         var bytes: Int
-        var distinct_words: Int
+        var distinctWords: Int
         var truncated: Bool
         var top: [Word]
+
+        enum CodingKeys: String, CodingKey {
+            case lines, words, characters, bytes, truncated, top
+            case distinctWords = "distinct_words"
+        }
     }
 
     private func withFile<R>(_ bytes: [UInt8], _ body: (String) async throws -> R) async throws -> R {
@@ -56,7 +61,7 @@ import Testing
         #expect(stats.words == 10)
         #expect(stats.bytes == 58)
         #expect(stats.characters == 54)
-        #expect(stats.distinct_words == 8)
+        #expect(stats.distinctWords == 8)
         #expect(
             stats.top == [.init(word: "the", count: 2), .init(word: "äpfel", count: 2), .init(word: "42", count: 1)])
         #expect(!stats.truncated)
@@ -76,7 +81,7 @@ import Testing
         #expect(stats.characters == unit.unicodeScalars.count * repeats)
         #expect(stats.bytes == unit.utf8.count * repeats)
         #expect(stats.words == 2 * repeats)
-        #expect(stats.distinct_words == 2)
+        #expect(stats.distinctWords == 2)
     }
 
     @Test func brokenTextIsCountedNotRefused() async throws {

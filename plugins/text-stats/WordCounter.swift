@@ -75,10 +75,10 @@ struct WordCounter {
         self.words += 1
         let word = String(decoding: self.word, as: UTF8.self)
         self.word.removeAll(keepingCapacity: true)
-        if let count = self.counts[word] {
+        if self.counts.count < Self.maximumDistinctWords {
+            self.counts[word, default: 0] += 1
+        } else if let count = self.counts[word] {
             self.counts[word] = count + 1
-        } else if self.counts.count < Self.maximumDistinctWords {
-            self.counts[word] = 1
         } else {
             self.isTruncated = true
         }

@@ -59,11 +59,13 @@ enum Detached {
         pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
         let work = Unmanaged.passRetained(Work(body))
         var thread = pthread_t()
-        let result = pthread_create(&thread, &attributes, { work in
-            guard let work else { preconditionFailure("the thread was given its work") }
-            Unmanaged<Work>.fromOpaque(work).takeRetainedValue().body()
-            return nil
-        }, work.toOpaque())
+        let result = pthread_create(
+            &thread, &attributes,
+            { work in
+                guard let work else { preconditionFailure("the thread was given its work") }
+                Unmanaged<Work>.fromOpaque(work).takeRetainedValue().body()
+                return nil
+            }, work.toOpaque())
         if result != 0 { work.release() }
         return result == 0
     }

@@ -64,10 +64,11 @@ enum Loading {
 @_silgen_name("main")
 private func authorMain(_ argumentCount: Int32, _ arguments: UnsafeMutableRawPointer?) -> Int32
 
-/// The only symbol that a plugin exports.
+/// The only symbol that a plugin exports. Its name is the header's.
+// swift-format-ignore: AlwaysUseLowerCamelCase
 @c(pawl_plugin_entry) @implementation
 public func pawl_plugin_entry(
-    _ host: UnsafePointer<pawl_host>?, _ abi_major: UInt32, _ abi_minor: UInt32, _ host_size: UInt32
+    _ host: UnsafePointer<pawl_host>?, _ major: UInt32, _ minor: UInt32, _ size: UInt32
 ) -> UnsafePointer<pawl_plugin>? {
-    Loading.enter(host, major: abi_major, size: host_size) { _ = authorMain(0, nil) }
+    Loading.enter(host, major: major, size: size) { _ = authorMain(0, nil) }
 }
