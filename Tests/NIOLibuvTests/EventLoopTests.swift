@@ -1,6 +1,5 @@
 import NIOCore
 import NIOLibuv
-import Synchronization
 import Testing
 import UVLoop
 
@@ -84,7 +83,7 @@ import UVLoop
         let loop = UVLoop()
         loop.startThread(named: "own-loop")
         let other: any EventLoop = loop
-        let sum = Mutex(0)
+        let sum = Locked(0)
         try await EventLoopFuture.andAllSucceed(
             (1...100).map { number in other.submit { sum.withLock { $0 += number } } }, on: other
         ).get()

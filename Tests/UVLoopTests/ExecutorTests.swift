@@ -1,6 +1,5 @@
 import CLinux
 import Glibc
-import Synchronization
 import Testing
 
 @testable import UVLoop
@@ -37,14 +36,14 @@ import Testing
     @Test func jobsFromManyThreadsAllRunOnTheLoopInEachThreadsOrder() async {
         let loop = UVLoop()
         loop.startThread(named: "own-loop")
-        let seen = Seen()
+        let seen = Locked<[[Int]]>(Array(repeating: [], count: 4))
         await withTaskGroup(of: Void.self) { group in
             for producer in 0..<4 {
                 group.addTask {
                     for index in 0..<5000 {
                         loop.execute {
                             precondition(loop.isOnLoop)
-                            seen.rows.withLock { $0[producer].append(index) }
+                            seen.withLock { $0[producer].append(index) }
                         }
                     }
                     await withCheckedContinuation { done in loop.execute { done.resume() } }
@@ -52,12 +51,12 @@ import Testing
             }
         }
         loop.stopThread()
-        for row in seen.rows.withLock({ $0 }) { #expect(row == Array(0..<5000)) }
+        for row in seen.withLock({ $0 }) { #expect(row == Array(0..<5000)) }
     }
 
     @Test func everythingQueuedBeforeTheEndRuns() {
         let loop = UVLoop()
-        let count = Mutex(0)
+        let count = Locked(0)
         for _ in 0..<500 { loop.execute { count.withLock { $0 += 1 } } }
         loop.startThread(named: "own-loop")
         // Each enqueues another: more than one batch, on both sides of the stop.
@@ -136,7 +135,7 @@ import Testing
 
     @Test func theQueueKeepsOrderWhileItWrapsAndGrows() {
         var queue = JobQueue(capacity: 4)
-        let log = Mutex<[Int]>([])
+        let log = Locked<[Int]>([])
         var next = 0
         func run(_ item: LoopItem?) {
             guard case .work(let work) = item else { return }
@@ -153,10 +152,6 @@ import Testing
         while queue.count > 0 { run(queue.pop()) }
         #expect(log.withLock { $0 } == Array(0..<next))
     }
-}
-
-private final class Seen: Sendable {
-    let rows = Mutex<[[Int]]>(Array(repeating: [], count: 4))
 }
 
 /// A job that enqueues itself anew, over and over.

@@ -52,3 +52,26 @@ struct TemporaryDirectory: ~Copyable {
         rmdir(path)
     }
 }
+
+/// A value that several threads share. Not Synchronization's `Mutex`: the thread sanitizer does not understand it.
+// Sendable by hand: `value` is touched under the lock only.
+final class Locked<Value>: @unchecked Sendable {
+    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+    private var value: Value
+
+    init(_ value: Value) {
+        self.value = value
+        pthread_mutex_init(mutex, nil)
+    }
+
+    deinit {
+        pthread_mutex_destroy(mutex)
+        mutex.deallocate()
+    }
+
+    func withLock<R>(_ body: (inout Value) -> R) -> R {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        return body(&value)
+    }
+}

@@ -1,13 +1,4 @@
 internal import CLibuv
-internal import Synchronization
-
-/// What other threads hand to the loop. Under its lock.
-struct Inbox: ~Copyable {
-    var queue = JobQueue(capacity: 64)
-    /// A wake-up is on its way and will see everything pushed until then.
-    var isWaking = false
-    var isClosed = false
-}
 
 extension UVLoop {
     package func enqueue(_ job: consuming ExecutorJob) { push(.job(UnownedJob(job))) }

@@ -23,7 +23,7 @@ package final class UVLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
     /// For code that adds libuv handles of its own. On the loop only.
     package let raw: UnsafeMutablePointer<uv_loop_t>
     /// Jobs from other threads, until the next wake-up.
-    let inbox = Mutex(Inbox())
+    let inbox = LockedInbox()
     /// Jobs that are next. Loop only.
     var local = JobQueue()
     /// Loop only; `schedule` and `cancel` change it, `prepare` arms the one uv timer for its earliest entry.
