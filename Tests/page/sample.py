@@ -50,10 +50,10 @@ def busy_host() -> Host:
              logs=[line(1, "SIGTERM ignored", "warning"), line(2, HOSTILE, "error")])
     host.add(make_run(1238, "mischief.segv", "failed", attempt=3, started_at=stamp(200), finished_at=stamp(199.2), outcome="crashed",
                       reason="signal", error={"code": "crashed", "message": "SIGSEGV at address 0x0"}, host="demo-host"),
-             attempts=[{"attempt": n, "outcome": "crashed", "reason": "signal", "signal": "SIGSEGV", "started_at": stamp(230 - n * 10),
+             attempts=[{"attempt": n, "outcome": "crashed", "reason": "signal", "signal": 11, "started_at": stamp(230 - n * 10),
                         "ended_at": stamp(229.4 - n * 10), "pid": 4000 + n, "host": "demo-host", "version": "9c01" * 16,
                         "sentence": "The handler crashed: SIGSEGV at address 0x0.",
-                        "crash": {"signal": "SIGSEGV", "address": "0x0", "frames": ["mischief.so+0x1234", "pawl-zygote+0x88"]},
+                        "crash": {"signal": 11, "address": "0x0", "frames": ["mischief.so+0x1234", "pawl-zygote+0x88"]},
                         "resources": {"user_cpu_us": 1200, "system_cpu_us": 800, "max_rss_bytes": 4_100_096, "minor_faults": 120, "major_faults": 0}}
                        for n in (1, 2, 3)], logs=[line(1, "about to write to address 0", "warning")])
     host.add(make_run(1237, "text.stats", "retrying", title=HOSTILE, attempt=1, started_at=stamp(30), run_at=stamp(-20), outcome="error",

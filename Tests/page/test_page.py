@@ -209,7 +209,7 @@ def test_details_tell_the_whole_story(page):
 
 def test_clean_up_shows_its_plan_first(page, server):
     page.click("#cleanup")
-    page.until("document.querySelector('#cleanup-plan').innerText.includes('2 runs will be ended by force')")
+    page.until("document.querySelector('#cleanup-plan').innerText.includes('2 runs will be ended by force, as failed')")
     assert "mischief.deaf#1239" in page.js("document.querySelector('#cleanup-plan').innerText")
     assert page.js("document.activeElement.textContent") == "Close"
     page.click("#cleanup-apply")

@@ -3,7 +3,7 @@
 
 import {
   bytes, countersText, el, elapsed, fact, json, logList, number, progressBar, reconcile, relativeTime, setServerTime,
-  setText, show, span, stateMark, tickAll,
+  setText, show, signalName, span, stateMark, tickAll,
 } from "./view.js";
 
 const $ = (id) => document.getElementById(id);
@@ -769,14 +769,14 @@ function attemptBlock(a) {
       a.reason ? el("span", { class: "muted" }, a.reason.replaceAll("_", " ")) : null),
     el("dl", { class: "facts" },
       ...fact("Took", a.started_at && ended ? span(Date.parse(ended) - Date.parse(a.started_at)) : null),
-      ...fact("Exit", a.signal ? `signal ${a.signal}` : a.exit_code ?? null), ...fact("Pid", a.pid), ...fact("Host", a.host),
+      ...fact("Exit", a.signal ? `signal ${signalName(a.signal)}` : a.exit_code ?? null), ...fact("Pid", a.pid), ...fact("Host", a.host),
       ...fact("Version", a.version?.slice(0, 12)),
       ...fact("CPU", user === undefined ? null : `${span(user)} user, ${span(system ?? 0)} system`),
       ...fact("Memory", resources.max_rss_bytes ? `${bytes(resources.max_rss_bytes)} peak` : null),
       ...fact("Page faults", resources.minor_faults === undefined ? null : number(resources.minor_faults + (resources.major_faults ?? 0))),
       ...fact("Kill ladder", (a.ladder ?? []).map((s) => `${s.name} at ${span(s.at_ms)}`).join(" → ")),
       ...fact("Left-overs killed", a.survivors_killed || null), ...fact("Error", errorText(a.error)),
-      ...fact("Crash", crash && [crash.signal, crash.address !== undefined && crash.address !== null ? `at ${crash.address}` : null].filter(Boolean).join(" "))),
+      ...fact("Crash", crash && [crash.signal && signalName(crash.signal), crash.address !== undefined && crash.address !== null ? `at ${crash.address}` : null].filter(Boolean).join(" "))),
     crash?.frames?.length ? el("pre", { tabindex: 0 }, crash.frames.join("\n")) : null);
 }
 
@@ -808,7 +808,7 @@ const cleanup = {
       const count = data.count ?? 0;
       const sample = data.sample ?? [];
       $("cleanup-plan").replaceChildren(
-        el("p", {}, count === 0 ? `No run has been running for more than ${span(age)}.` : `${count} ${count === 1 ? "run" : "runs"} will be ended by force:`),
+        el("p", {}, count === 0 ? `No run has been running for more than ${span(age)}.` : `${count} ${count === 1 ? "run" : "runs"} will be ended by force, as failed:`),
         el("ul", { class: "plain" }, ...sample.map((run) => el("li", { class: "line" }, el("span", {}, runName(run)), el("span", { class: "grow" }),
           el("span", { class: "muted" }, run.started_at ? relativeTime(run.started_at) : "")))),
         ...(count > sample.length ? [el("p", { class: "muted" }, `and ${count - sample.length} more`)] : []),
@@ -828,7 +828,7 @@ const cleanup = {
       const { data } = await call("/safety/cleanup-stale", { method: "POST", body });
       const count = data.count ?? data.cleaned ?? this.plan.data.count;
       $("cleanup-dialog").close();
-      toast(`${count} ${count === 1 ? "run" : "runs"} told to end.`);
+      toast(`${count} ${count === 1 ? "run" : "runs"} ended.`);
       refresh();
     } catch (error) {
       fail("cleanup-problem", error);

@@ -264,6 +264,15 @@ export function fact(label, value) {
   return [el("dt", {}, label), el("dd", {}, value instanceof Node ? value : visible(value))];
 }
 
+// Names of the signals that end a process in practice, signal(7).
+const signals = {
+  1: "SIGHUP", 2: "SIGINT", 3: "SIGQUIT", 4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 9: "SIGKILL", 11: "SIGSEGV",
+  13: "SIGPIPE", 14: "SIGALRM", 15: "SIGTERM", 24: "SIGXCPU", 25: "SIGXFSZ", 31: "SIGSYS",
+};
+export function signalName(value) {
+  return signals[value] ?? String(value);
+}
+
 export function json(value) {
   return typeof value === "string" ? value : JSON.stringify(value, null, 2);
 }
