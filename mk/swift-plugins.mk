@@ -4,8 +4,10 @@
 #   pluginkit      $(OUT)/pluginkit: the module, its object, and plugin.rsp, the flags of every Swift plugin
 #   ffi            $(OUT)/pawl-ffi.so and $(OUT)/plugins/zlib.ffi.json
 #   install-pluginkit  the kit under $(PREFIX)/lib/pawl/swift
+#   test-plugins   text-stats, pawl-ffi and a Swift plugin of many ways, in real zygotes
 #
-# After mk/native.mk, whose $(OUT)/native/.made makes the output directories. An author's whole command is `swiftc @/usr/local/lib/pawl/swift/plugin.rsp -o hello.so hello.swift`.
+# After mk/native.mk, whose $(OUT)/native/.made makes the output directories. An author's whole command is
+# `swiftc @/usr/local/lib/pawl/swift/plugin.rsp -o hello.so hello.swift`.
 
 SWIFTC ?= swiftc
 FFI_CFLAGS := -std=c11 -D_GNU_SOURCE -Wall -Wextra -pedantic -Werror -O2 -g -fno-omit-frame-pointer \
@@ -17,7 +19,7 @@ PLUGINKIT_FILES := $(PLUGINKIT)/PluginKit.o $(PLUGINKIT)/PluginKit.swiftmodule $
     $(PLUGINKIT)/module.modulemap $(PLUGINKIT)/plugin.map
 FFI_SOURCES := $(wildcard plugins/ffi/*.c)
 
-.PHONY: pluginkit swift-plugins ffi fixtures install-pluginkit
+.PHONY: pluginkit swift-plugins ffi fixtures install-pluginkit test-plugins
 
 pluginkit: $(PLUGINKIT)/plugin.rsp
 
@@ -66,7 +68,15 @@ $(OUT)/fixtures/libffi-types.so: plugins/ffi/fixtures/types.c | $(OUT)/native/.m
 	@mkdir -p $(@D)
 	$(CC) $(filter-out -fvisibility=hidden,$(FFI_CFLAGS)) -shared -o $@ $<
 
-fixtures: $(OUT)/fixtures/libffi-types.so
+$(OUT)/fixtures/swift-ways.so: Tests/plugins/ways.swift $(PLUGINKIT)/plugin.rsp
+	@mkdir -p $(@D)
+	$(SWIFTC) @$(PLUGINKIT)/plugin.rsp -o $@ $<
+
+fixtures: $(OUT)/fixtures/libffi-types.so $(OUT)/fixtures/swift-ways.so
+
+# The plugins in real zygotes and children.
+test-plugins: zygote plugins fixtures
+	PAWL_TEST_BIN=$(CURDIR)/$(OUT) python3 Tests/plugins/test_plugins.py
 
 $(OUT)/plugins/zlib.ffi.json: plugins/ffi/zlib.ffi.json | $(OUT)/native/.made
 	@mkdir -p $(@D)
