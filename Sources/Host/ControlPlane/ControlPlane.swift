@@ -54,8 +54,8 @@ package final class ControlPlane {
         return connections.addresses
     }
 
-    /// A path with a one-time ticket that signs a browser in, good for a quarter of an hour: append it to `http://ADDRESS`.
-    package func makeLoginPath() -> String { "/login?ticket=" + backend.gate.sessions.makeTicket() }
+    /// A ticket that signs a browser in once, within a quarter of an hour: `http://ADDRESS/login?ticket=…`.
+    package func loginTicket() -> String { backend.gate.sessions.makeTicket() }
 
     /// Accepts no more, ends streams, lets requests finish, and cuts off what is left after `grace`.
     package func shutdown(grace: Duration) async { await connections.shutdown(grace: grace) }

@@ -23,11 +23,8 @@ extension Backend {
     }
 
     private func showReadiness(_ call: Call) async -> Answer {
-        var checks = await host.readiness()
-        if host.isDraining, !checks.contains(where: { $0.name == "draining" }) {
-            checks.append(ReadinessCheck(name: "draining", ok: false, detail: "this host is shutting down"))
-        }
-        let isReady = checks.allSatisfy(\.ok)
+        let checks = await host.readiness()
+        let isReady = checks.allSatisfy(\.ok) && !host.isDraining
         var text = ""
         if !isReady || call.query.items.contains(where: { $0.name == "verbose" }) {
             for check in checks { text += "[\(check.ok ? "+" : "-")] \(check.name): \(check.detail)\n" }
