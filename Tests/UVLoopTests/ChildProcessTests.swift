@@ -103,6 +103,16 @@ import UVLoop
         }
     }
 
+    @Test func aGrandchildThatWritesOnDoesNotHoldUpTheEnd() async throws {
+        try await LoopActor.test {
+            // The reader of the number sees the group that must be ended; `yes` would write for ever.
+            let output = try await ChildProcess.run(shell("yes & echo $! >&2"), timeout: Self.patience)
+            #expect(output.status == .code(0))
+            let pid = try #require(pid_t(output.stderrText.filter(\.isNumber)))
+            kill(pid, SIGKILL)
+        }
+    }
+
     @Test func aTimeoutKillsTheWholeGroup() async throws {
         try await LoopActor.test {
             var ends: [Int32] = [0, 0]

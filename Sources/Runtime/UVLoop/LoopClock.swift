@@ -2,7 +2,7 @@ internal import Glibc
 
 /// Waiting on the bound loop's timers. `Task.sleep` is not for us: it goes through Swift's global executor.
 package enum LoopClock {
-    /// Returns after `duration` or a little later, never earlier (timers are rounded up to a millisecond); at once for
+    /// Returns after `duration` or a little later, never earlier (some 50 µs on an idle loop); at once for
     /// zero and less. Throws when the task is cancelled, before or meanwhile. Any thread.
     package static func sleep(for duration: Duration) async throws(CancellationError) {
         try await sleep(until: .now.advanced(by: duration))

@@ -63,8 +63,8 @@ package struct LoopLag: Sendable, Equatable {
     }
 }
 
-/// Measures the bound loop's lag: how late a timer of 10 ms fires, over and over. The timer's own rounding (up to 1 ms)
-/// counts.
+/// Measures the bound loop's lag: how late a timer of 10 ms fires, over and over. The kernel's own lateness counts,
+/// some 50 µs.
 @LoopActor
 package final class LoopLagMeter {
     package static let interval: Duration = .milliseconds(10)

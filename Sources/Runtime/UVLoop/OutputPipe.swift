@@ -40,10 +40,12 @@ final class OutputPipe {
 
     isolated deinit { close() }
 
-    /// After the process has ended: takes what is still in the pipe. Does not wait for its end, which a surviving
-    /// grandchild may hold open.
+    /// After the process has ended: takes what is still in the pipe. Does not wait for its end, and takes no more than a
+    /// pipe holds (64 KiB, 1 MiB at most): a surviving grandchild may hold it open and write on.
     func drain() {
-        while readOnce() {}
+        for _ in 0..<16 where isOpen {
+            guard readOnce() else { break }
+        }
         close()
     }
 

@@ -1,4 +1,5 @@
-internal import CLibuv
+internal import CLinux
+internal import Glibc
 
 extension UVLoop {
     /// Calls `fire` on the loop at `deadline` or a little later, never earlier. On the loop only.
@@ -14,26 +15,32 @@ extension UVLoop {
         return timers.remove(entry)
     }
 
-    /// Sets the one uv timer for the earliest entry; nothing to do in most turns.
+    /// Sets the timer descriptor for the earliest entry; nothing to do in most turns.
     func armTimer() {
         let earliest = timers.earliest
         guard earliest != armed else { return }
         armed = earliest
-        guard let earliest else {
-            uv_timer_stop(timer)
-            return
+        var time = itimerspec()
+        if let earliest {
+            // All zero would stop it.
+            let nanoseconds = max(earliest.nanoseconds, 1)
+            time.it_value.tv_sec = Int(nanoseconds / 1_000_000_000)
+            time.it_value.tv_nsec = Int(nanoseconds % 1_000_000_000)
         }
-        // libuv counts whole milliseconds of the same clock, rounded down. Rounding up here means that it fires when
-        // floor(now) >= ceil(deadline), so never early.
-        let due = earliest.nanoseconds / 1_000_000 + (earliest.nanoseconds % 1_000_000 == 0 ? 0 : 1)
-        let now = uv_now(raw)
-        uv_timer_start(timer, { UVLoop.of($0).fireDue() }, due > now ? due - now : 0, 0)
+        let result = timerfd_settime(timerFD, Int32(TFD_TIMER_ABSTIME), &time, nil)
+        precondition(result == 0, "timerfd_settime: errno \(errno)")
     }
 
-    /// Fires what was due when it began: an entry that a handler adds waits for the next turn.
-    private func fireDue() {
-        armed = nil
+    /// Fires what was due when it began: an entry that a handler adds waits for the next turn. The descriptor is not
+    /// read: setting it anew, or stopping it, before the next poll makes it unreadable.
+    func fireDue() {
+        armed = .distantPast
         let now = LoopInstant.now
         while let fire = timers.popDue(at: now) { fire() }
     }
+}
+
+extension LoopInstant {
+    /// No deadline is as early, so setting the timer is never left out after it has fired.
+    fileprivate static let distantPast = LoopInstant(nanoseconds: 0)
 }

@@ -26,16 +26,20 @@ package final class UVLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
     let inbox = LockedInbox()
     /// Jobs that are next. Loop only.
     var local = JobQueue()
-    /// Loop only; `schedule` and `cancel` change it, `prepare` arms the one uv timer for its earliest entry.
+    /// Loop only; `schedule` and `cancel` change it, `beforePoll` sets the timer descriptor for its
+    /// earliest entry.
     var timers = TimerHeap()
-    /// What the uv timer is armed for, nil when it is stopped. Loop only.
+    /// What the timer descriptor is set for, nil when it is stopped. Loop only.
     var armed: LoopInstant?
 
     let async = UnsafeMutablePointer<uv_async_t>.allocate(capacity: 1)
     let prepare = UnsafeMutablePointer<uv_prepare_t>.allocate(capacity: 1)
     let check = UnsafeMutablePointer<uv_check_t>.allocate(capacity: 1)
     let idle = UnsafeMutablePointer<uv_idle_t>.allocate(capacity: 1)
-    let timer = UnsafeMutablePointer<uv_timer_t>.allocate(capacity: 1)
+    let timer = UnsafeMutablePointer<uv_poll_t>.allocate(capacity: 1)
+    /// Set for the earliest deadline. libuv's own timers count whole milliseconds from a rounded clock: up to 2 ms late
+    /// on an idle loop, where this one is within some 50 µs.
+    let timerFD: Int32
 
     /// pthread_self() of the loop's thread, 0 before `run()`. A pthread_t is never 0 in glibc.
     private let threadID = Atomic<UInt>(0)
@@ -51,7 +55,9 @@ package final class UVLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
         Self.must(uv_prepare_init(raw, prepare), "uv_prepare_init")
         Self.must(uv_check_init(raw, check), "uv_check_init")
         Self.must(uv_idle_init(raw, idle), "uv_idle_init")
-        Self.must(uv_timer_init(raw, timer), "uv_timer_init")
+        timerFD = timerfd_create(CLOCK_MONOTONIC, Int32(TFD_NONBLOCK) | Int32(TFD_CLOEXEC))
+        Self.must(timerFD < 0 ? -errno : 0, "timerfd_create")
+        Self.must(uv_poll_init(raw, timer, timerFD), "uv_poll_init")
         // Not retained: the handles are closed before the loop goes away (deinit insists on it).
         let this = Unmanaged.passUnretained(self).toOpaque()
         async.pointee.data = this
@@ -61,6 +67,9 @@ package final class UVLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
         timer.pointee.data = this
         Self.must(uv_prepare_start(prepare) { UVLoop.of($0).beforePoll() }, "uv_prepare_start")
         Self.must(uv_check_start(check) { UVLoop.of($0).runBatch() }, "uv_check_start")
+        Self.must(
+            uv_poll_start(timer, Int32(UV_READABLE.rawValue)) { handle, _, _ in UVLoop.of(handle).fireDue() },
+            "uv_poll_start")
     }
 
     deinit { precondition(inbox.withLock { $0.isClosed }, "a UVLoop was dropped without close()") }
@@ -131,6 +140,7 @@ package final class UVLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
         check.deallocate()
         idle.deallocate()
         timer.deallocate()
+        Glibc.close(timerFD)
         raw.deallocate()
     }
 
