@@ -28,7 +28,6 @@ extension Attempt {
             ControlChannel.close(theirs)
             self.closeAll()
             self.leavePlace(isEmpty: true)
-            supervisor.giveBackSlot(self.slot)
             throw .resources("\(error)")
         }
         self.launched = .now

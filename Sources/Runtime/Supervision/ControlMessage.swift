@@ -81,7 +81,7 @@ enum ControlOrder {
     }
 
     static func hello(
-        _ image: PluginImage, hostPID: Int32, profile: SupervisorConfiguration.Profile, spawnMode: Bool
+        _ image: PluginImage, hostPID: Int32, profile: SupervisorConfiguration.Profile
     ) -> [UInt8] {
         let path = Array(image.path.utf8)
         let text = Array((image.configuration ?? "").utf8)
@@ -91,7 +91,7 @@ enum ControlOrder {
                 wire_version: PAWL_WIRE_VERSION, expected_ppid: UInt32(hostPID), image_bytes: image.bytes,
                 path_length: UInt32(path.count), config_length: UInt32(text.count),
                 profile: profile == .cgroup ? PAWL_PROFILE_CGROUP : PAWL_PROFILE_NONE,
-                flags: spawnMode ? PAWL_HELLO_SPAWN_MODE : 0))
+                flags: 0))
         bytes += path
         bytes += text
         return bytes

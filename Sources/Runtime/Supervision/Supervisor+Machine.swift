@@ -7,23 +7,24 @@ internal import UVLoop
 extension Supervisor {
     /// Probes the machine, chooses the profile, and clears what a predecessor left.
     func prepareMachine() async throws(SupervisionError) {
-        let probe = try await self.probe()
-        var notes = probe.notes
         let error = SmallFiles.makeDirectories(self.scratchRoot, mode: 0o711)
         guard error == 0 else {
             throw SupervisionError("cannot make \(self.scratchRoot): \(String(cString: strerror(error)))")
         }
+        var notes: [String] = []
         let subreaper = linux_set_subreaper(true)
         if subreaper != 0 { notes.append("orphans go to init: errno \(-subreaper)") }
-        try self.chooseProfile(&notes)
+        try self.findCgroups(&notes)
+        let features = try await self.probe(&notes)
+        try self.checkCgroups(features, &notes)
         self.capabilities = Capabilities(
             profile: self.cgroups == nil ? .none : .cgroup, cgroupRoot: self.cgroups?.path,
-            controllers: self.cgroups?.controllers ?? [], features: probe.features, notes: notes)
+            controllers: self.cgroups?.controllers ?? [], features: features, notes: notes)
         await self.killLeftovers()
         self.removeOldScratch()
     }
 
-    private func chooseProfile(_ notes: inout [String]) throws(SupervisionError) {
+    private func findCgroups(_ notes: inout [String]) throws(SupervisionError) {
         guard self.configuration.profile != .none else { return }
         switch CgroupRoot.find(root: self.configuration.cgroupRoot, instance: self.configuration.instance) {
         case .success(let root):
@@ -37,33 +38,46 @@ extension Supervisor {
         }
     }
 
-    /// Asks `pawl-zygote --probe`, which tries things out in a process that may fail.
-    private func probe() async throws(SupervisionError) -> (features: [String: Bool], notes: [String]) {
-        let spec = ChildProcess.Spec(executable: self.configuration.zygotePath, arguments: ["--probe"])
-        let output: ChildProcess.Output
-        do { output = try await ChildProcess.run(spec, timeout: .seconds(10)) } catch {
-            throw SupervisionError("cannot run \(self.configuration.zygotePath): \(error)")
+    /// A directory is not enough: a child must be born in it, and killed with it.
+    private func checkCgroups(_ features: [String: Bool], _ notes: inout [String]) throws(SupervisionError) {
+        guard let root = self.cgroups, features["into_cgroup"] != true || features["cgroup_kill"] != true else {
+            return
         }
+        let problem = "children cannot be born into or killed by \(root.path)"
+        if self.configuration.profile == .cgroup { throw SupervisionError(problem) }
+        notes.append("\(problem); every attempt gets a monitor process instead")
+        root.remove()
+        self.cgroups = nil
+    }
+
+    /// Asks `pawl-zygote --probe`, which tries things out in a process that may fail.
+    private func probe(_ notes: inout [String]) async throws(SupervisionError) -> [String: Bool] {
+        let path = self.configuration.zygotePath
+        let arguments = ["--probe"] + (self.cgroups.map { [$0.path] } ?? [])
+        let output: ChildProcess.Output
+        do {
+            output = try await ChildProcess.run(.init(executable: path, arguments: arguments), timeout: .seconds(10))
+        } catch { throw SupervisionError("cannot run \(path): \(error)") }
         guard output.status.isSuccess else {
             let words = output.stderr.withUnsafeBytes { String(repairing: $0) }
-            throw SupervisionError("\(self.configuration.zygotePath) --probe: \(output.status) \(words)")
+            throw SupervisionError("\(path) --probe: \(output.status) \(words)")
         }
         let text = output.stdout.withUnsafeBytes { String(repairing: $0) }
         let value: JSONValue
         do { value = try JSONValue(parsing: text) } catch {
-            throw SupervisionError("\(self.configuration.zygotePath) --probe printed no JSON: \(error)")
+            throw SupervisionError("\(path) --probe printed no JSON: \(error)")
         }
-        guard case .object(let members) = value else { return ([:], []) }
+        guard case .object(let members) = value else { throw SupervisionError("\(path) --probe printed no object") }
         var features: [String: Bool] = [:]
-        var notes: [String] = []
         for member in members {
-            switch member.value {
-            case .boolean(let isThere): features[member.key] = isThere
-            case .array(let elements) where member.key == "notes": notes += elements.compactMap(\.text)
-            default: break
-            }
+            if case .boolean(let isThere) = member.value { features[member.key] = isThere }
         }
-        return (features, notes)
+        if case .object(let reasons)? = value["why"] {
+            // Without a cgroup directory there was nothing to try out.
+            let moot = self.cgroups == nil ? ["cgroup_writable", "into_cgroup", "cgroup_kill"] : []
+            notes += reasons.filter { !moot.contains($0.key) }.map { "\($0.key): \($0.value.text ?? "")" }
+        }
+        return features
     }
 
     /// Kills what hosts of this instance before us left, and waits until it is gone.

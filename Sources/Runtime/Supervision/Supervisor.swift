@@ -43,7 +43,6 @@ package final class Supervisor {
     private var ticks = 0
     private var lastSerial: UInt64 = 0
     private var lastSlot: UInt32 = 0
-    private var freeSlots: [UInt32] = []
     /// Who waits until nothing runs.
     private var idleWaiters: [CheckedContinuation<Void, Never>] = []
     private var readinessSet: ReadinessSet?
@@ -70,7 +69,10 @@ package final class Supervisor {
             self.readinessSet = try ReadinessSet { [weak self] token, events in self?.ready(token, events) }
         } catch { throw SupervisionError(error.description) }
         self.scratchRoot = "\(self.configuration.dataDirectory)/scratch"
-        try await self.prepareMachine()
+        do { try await self.prepareMachine() } catch {
+            self.cgroups?.remove()
+            throw error
+        }
         self.phase = .running
         self.slowTimer.start(after: .seconds(1), repeating: .seconds(1)) { [weak self] in self?.slowTick() }
     }
@@ -232,14 +234,11 @@ package final class Supervisor {
         return self.lastSerial
     }
 
-    /// Small numbers, used again when the zygote has let go of them.
+    /// Never used again within 2^32 attempts: a zygote may know a number a moment longer than its attempt lives.
     func takeSlot() -> UInt32 {
-        if let slot = self.freeSlots.popLast() { return slot }
-        self.lastSlot += 1
+        self.lastSlot = self.lastSlot == .max ? 1 : self.lastSlot + 1
         return self.lastSlot
     }
-
-    func giveBackSlot(_ slot: UInt32) { self.freeSlots.append(slot) }
 
     func watch(_ attempt: Attempt) { self.watched[attempt.serial] = attempt }
     func unwatch(_ attempt: Attempt) { self.watched[attempt.serial] = nil }

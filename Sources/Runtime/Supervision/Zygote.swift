@@ -24,8 +24,6 @@ final class Zygote {
     private var manifestText: [UInt8] = []
     private var notes: [String] = []
     private var refusal: PluginRefusal?
-    /// The plugin does not bear forking: every child loads it afresh.
-    private var isSpawnMode = false
     private var waiters: [CheckedContinuation<Result<PluginManifest, PluginRefusal>, Never>] = []
     /// Attempts whose child this process keeps, by slot.
     private var kept: [UInt32: Attempt] = [:]
@@ -87,9 +85,9 @@ final class Zygote {
 
     func send(_ message: [UInt8]) { self.channel?.send(message) }
 
-    /// The number is free again: the leader is reaped, or was never there.
+    /// The leader is reaped, or was never there.
     func release(_ slot: UInt32) {
-        if self.kept.removeValue(forKey: slot) != nil { self.supervisor.giveBackSlot(slot) }
+        self.kept[slot] = nil
     }
 
     /// An attempt that waited is not to be started any more.
@@ -186,9 +184,7 @@ final class Zygote {
             throw error
         }
         channel.send(
-            ControlOrder.hello(
-                self.image, hostPID: getpid(), profile: self.supervisor.capabilities.profile,
-                spawnMode: self.isSpawnMode))
+            ControlOrder.hello(self.image, hostPID: getpid(), profile: self.supervisor.capabilities.profile))
     }
 
     private func processSpec(control: Int32, _ generation: Int) -> ChildProcess.Spec {
@@ -298,25 +294,9 @@ final class Zygote {
             self.manifest = try PluginManifest(zygote: self.manifestText, body, notes: self.notes)
             self.manifestText = []
         }
-        if body.fork_mode == PAWL_FORK_SPAWN && !self.isSpawnMode { return self.restartInSpawnMode() }
+        // A plugin that does not bear forking has been looked at now; the process goes on afresh without it, and its
+        // children load it.
         self.perform(self.machine.becameReady())
-    }
-
-    /// What it says of itself is known now; attempts need a process that has not loaded the plugin.
-    private func restartInSpawnMode() {
-        self.isSpawnMode = true
-        self.channel?.send(ControlOrder.plain(PAWL_C_RETIRE))
-        // The old one goes by itself; its exit belongs to an earlier generation.
-        let old = self.channel
-        loopTask {
-            // Until it has read the order.
-            do { try await LoopClock.sleep(for: .seconds(1)) } catch {}
-            old?.close()
-        }
-        do { try self.startProcess() } catch {
-            self.refusal = PluginRefusal(reason: .unavailable, message: "the zygote cannot be started: \(error)")
-            self.perform(self.machine.died(at: self.now))
-        }
     }
 
     private func exited(_ status: ChildProcess.ExitStatus, _ generation: Int) {
@@ -341,7 +321,7 @@ final class Zygote {
                 }
         }
         let lost = self.kept
-        for slot in lost.keys { self.release(slot) }
+        self.kept = [:]
         if !lost.isEmpty { self.logger.warning("the zygote ended with \(status) under \(lost.count) attempts") }
         for attempt in lost.values.sorted(by: { $0.serial < $1.serial }) { attempt.keeperLost() }
         self.perform(self.machine.died(at: self.now))
