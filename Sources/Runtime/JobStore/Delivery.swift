@@ -143,4 +143,11 @@ package struct HostSignal: Sendable, Hashable {
     package var attempt: Int
     /// Nil: as the run's limits say.
     package var grace: Duration?
+
+    package init(action: Action, runID: RunID, attempt: Int, grace: Duration? = nil) {
+        self.action = action
+        self.runID = runID
+        self.attempt = attempt
+        self.grace = grace
+    }
 }

@@ -97,20 +97,34 @@ extension JobStore {
         }
     }
 
-    /// Whoever is not in the answer is fenced, or was settled before.
+    /// Whoever is not in the answer is fenced, or was settled before, or its row was being changed at that moment (say, by
+    /// `noteStarted`): then once more.
     private func results(
-        _ lease: HostLease, _ batch: [Settlement], _ applied: Set<Int64>
+        _ lease: HostLease, _ batch: [Settlement], _ applied: Set<Int64>, tries: Int = 5
     ) async throws -> [SettleResult] {
         let missing = batch.filter { !applied.contains($0.report.runID.rawValue) }
         var done: Set<Int64> = []
+        var applied = applied
         if !missing.isEmpty {
+            var held: Set<Int64> = []
             let rows = try await delivery.query(
                 .runSettled,
                 [
                     .int64(lease.id.rawValue), .int64(lease.epoch), .int64Array(missing.map(\.report.runID.rawValue)),
                     .int64Array(missing.map { Int64($0.report.attempt) }),
+                    .textArray(missing.map(\.report.outcome.rawValue)),
                 ])
-            for row in rows { done.insert(try row.int64(0)) }
+            for row in rows {
+                let id = try row.int64(0)
+                if try row.bool(1) { done.insert(id) } else { held.insert(id) }
+            }
+            let again = missing.filter { held.contains($0.report.runID.rawValue) }
+            if !again.isEmpty && tries > 0 {
+                for rows in try await delivery.transaction(SettleSteps(lease, again).steps) {
+                    try noteSettled(rows, &applied)
+                }
+                return try await results(lease, batch, applied, tries: tries - 1)
+            }
         }
         return batch.map { item in
             let id = item.report.runID.rawValue

@@ -91,6 +91,7 @@ enum SessionSettings {
     static let delivery = common.merging([
         "plan_cache_mode": "force_generic_plan", "enable_seqscan": "off", "enable_sort": "off",
         "enable_hashjoin": "off", "enable_mergejoin": "off", "enable_bitmapscan": "off", "enable_material": "off",
+        "enable_memoize": "off",
     ]) { $1 }
 }
 

@@ -6,8 +6,8 @@ WITH lane AS (
     WHERE NOT EXISTS (SELECT FROM pawl.queue q WHERE q.name = l.queue AND q.paused_at IS NOT NULL)
 ), next AS (
     -- Rows are pulled lane by lane and locked as they are pulled: the outer limit locks none too many.
-    SELECT head.id FROM lane l CROSS JOIN LATERAL (
-        SELECT r.id FROM pawl.run_live r
+    SELECT head.place FROM lane l CROSS JOIN LATERAL (
+        SELECT r.ctid AS place FROM pawl.run_live r
         WHERE r.queue = l.queue AND r.rank = l.rank AND r.state = 'queued' AND r.pos > l.after
             AND ($7::text[] IS NULL OR r.job = ANY ($7))
         ORDER BY r.pos LIMIT $6 FOR UPDATE SKIP LOCKED) head
@@ -15,7 +15,8 @@ WITH lane AS (
 ), claimed AS (
     UPDATE pawl.run_live r
     SET state = 'running', host_id = $1, host_epoch = $2, attempt = attempt + 1, claimed_at = now()
-    FROM next WHERE r.id = next.id
+    -- By place, not by id: there is only one plan for that, whatever the statistics say.
+    FROM next WHERE r.ctid = next.place AND r.state = 'queued'
     RETURNING r.id, r.job, r.args, r.queue, r.rank, r.pos, r.attempt, r.attempts_used, r.max_attempts, r.lost_count, r.backoff,
         r.timeout_ms, r.created_at, r.run_at, r.traceparent, r.owner, r.title
 ), counted AS (

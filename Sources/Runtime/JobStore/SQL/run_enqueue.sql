@@ -15,23 +15,27 @@ WITH input AS (
         WHERE k.expires_at <= now()
     RETURNING k.key, k.run_id
 ), known AS (
-    SELECT coalesce(k.run_id, nextval('pawl.run_id')) AS id, i.n, i.job, i.args, coalesce(i.queue, j.queue) AS queue,
-        -coalesce(i.priority, j.priority)::integer AS rank, due.at AS run_at,
-        CASE WHEN due.at <= now() THEN nextval('pawl.run_pos') END AS pos,
-        coalesce(i.attempts, j.attempts, j.handler_attempts, 3)::integer AS max_attempts, j.retention, i.backoff, i.timeout_ms,
-        i.title, i.description, i.labels::jsonb AS labels, i.owner, i.organization, i.retry_of, i.schedule_id, i.planned_at,
-        i.trigger, i.traceparent
-    FROM input i
-    JOIN pawl.job j ON j.name = i.job
-    LEFT JOIN keyed k ON k.key = i.key
-    CROSS JOIN LATERAL (SELECT coalesce(i.run_at, now() + i.delay_ms * interval '1 millisecond', now()) AS at) due
-    WHERE i.key IS NULL OR k.run_id IS NOT NULL
+    -- Numbers are drawn in the order of the requests.
+    SELECT coalesce(s.key_run, nextval('pawl.run_id')) AS id, CASE WHEN s.run_at <= now() THEN nextval('pawl.run_pos') END AS pos, s.*
+    FROM (
+        SELECT k.run_id AS key_run, i.n, i.job, i.args, coalesce(i.queue, j.queue) AS queue,
+            -coalesce(i.priority, j.priority)::integer AS rank,
+            coalesce(i.run_at, now() + i.delay_ms * interval '1 millisecond', now()) AS run_at,
+            coalesce(i.attempts, j.attempts, j.handler_attempts, 3)::integer AS max_attempts, j.retention, i.backoff,
+            i.timeout_ms, i.title, i.description, i.labels::jsonb AS labels, i.owner, i.organization, i.retry_of,
+            i.schedule_id, i.planned_at, i.trigger, i.traceparent
+        FROM input i
+        JOIN pawl.job j ON j.name = i.job
+        LEFT JOIN keyed k ON k.key = i.key
+        WHERE i.key IS NULL OR k.run_id IS NOT NULL
+        ORDER BY i.n
+    ) s
 ), live AS (
     INSERT INTO pawl.run_live (id, queue, rank, pos, run_at, job, args, max_attempts, created_at, retention, trigger, backoff,
         timeout_ms, title, description, labels, owner, organization, retry_of, schedule_id, planned_at, traceparent)
     SELECT id, queue, rank, pos, run_at, job, args, max_attempts, now(), retention, trigger, backoff, timeout_ms, title,
         description, labels, owner, organization, retry_of, schedule_id, planned_at, traceparent
-    FROM known WHERE pos IS NOT NULL
+    FROM known WHERE pos IS NOT NULL ORDER BY n
 ), waiting AS (
     INSERT INTO pawl.run_waiting (id, queue, rank, state, run_at, job, args, max_attempts, created_at, retention, trigger,
         backoff, timeout_ms, title, description, labels, owner, organization, retry_of, schedule_id, planned_at, traceparent)

@@ -11,9 +11,15 @@ WITH input AS (
         error_code, error_message, error_details, user_cpu_us, system_cpu_us, max_rss_bytes, minor_faults, major_faults,
         blocks_in, blocks_out, voluntary_switches, involuntary_switches, processed, total, stage, summary, detail, sentence,
         result, result_bytes, result_media_type)
+), found AS (
+    -- One plan, whatever the statistics say: for each element a look into the primary key, then to the row's place.
+    SELECT i.*, place.at AS place FROM input i CROSS JOIN LATERAL (
+        SELECT l.ctid AS at FROM pawl.run_live l
+        WHERE l.id = i.id AND l.attempt = i.attempt AND l.host_id = $1 AND l.host_epoch = $2 LIMIT 1) place
 ), gone AS (
-    DELETE FROM pawl.run_live l USING input i
-    WHERE l.id = i.id AND l.attempt = i.attempt AND l.state = 'running' AND l.host_id = $1 AND l.host_epoch = $2
+    -- The guard stands here again: somebody may change the row between the look and the deed.
+    DELETE FROM pawl.run_live l USING found i
+    WHERE l.ctid = i.place AND l.id + 0 = i.id AND l.attempt = i.attempt AND l.host_id = $1 AND l.host_epoch = $2
     RETURNING l.id, l.queue, l.rank, l.run_at, l.job, l.args, l.max_attempts, l.created_at, l.retention, l.trigger, l.backoff,
         l.timeout_ms, l.title, l.description, l.labels, l.owner, l.organization, l.retry_of, l.schedule_id, l.planned_at,
         l.traceparent, l.attempt, l.attempts_used + i.counts::integer AS attempts_used, l.lost_count, l.claimed_at,

@@ -5,16 +5,19 @@ WITH input AS (
         $10::text[], $11::json[], $12::text[])
     AS i (id, attempt, outcome, reason, started_at, ended_at, pid, version, detail, sentence)
 ), mine AS (
-    SELECT l.id, l.claimed_at, l.started_at FROM pawl.run_live l JOIN input i ON l.id = i.id
-    WHERE l.attempt = i.attempt AND l.state = 'running' AND l.host_id = $1 AND l.host_epoch = $2
-    FOR UPDATE OF l
+    SELECT i.id, i.attempt, i.outcome, i.reason, coalesce(i.started_at, place.started_at) AS started_at, i.ended_at, i.pid,
+        i.version, i.detail, i.sentence, place.at AS place, place.claimed_at
+    FROM input i CROSS JOIN LATERAL (
+        SELECT l.ctid AS at, l.claimed_at, l.started_at FROM pawl.run_live l
+        WHERE l.id = i.id AND l.attempt = i.attempt AND l.host_id = $1 AND l.host_epoch = $2 LIMIT 1) place
 ), back AS (
     UPDATE pawl.run_live l
     SET state = 'queued', pos = nextval('pawl.run_pos'), host_id = NULL, host_epoch = NULL, claimed_at = NULL,
-        started_at = NULL, pid = NULL, lost_count = lost_count + 1, outcome = i.outcome, reason = i.reason
-    FROM mine m JOIN input i USING (id) WHERE l.id = m.id
-    RETURNING l.id, l.queue, l.rank, l.pos, l.job, l.retention, l.attempt, m.claimed_at, i.outcome, i.reason,
-        coalesce(i.started_at, m.started_at) AS started_at, i.ended_at, i.pid, i.version, i.detail, i.sentence
+        started_at = NULL, pid = NULL, lost_count = lost_count + 1, outcome = m.outcome, reason = m.reason
+    FROM mine m
+    WHERE l.ctid = m.place AND l.id + 0 = m.id AND l.attempt = m.attempt AND l.host_id = $1 AND l.host_epoch = $2
+    RETURNING l.id, l.queue, l.rank, l.pos, l.job, l.retention, l.attempt, m.claimed_at, m.outcome, m.reason,
+        m.started_at, m.ended_at, m.pid, m.version, m.detail, m.sentence
 ), attempts AS (
     INSERT INTO pawl.attempt (run_id, attempt, retention, ended_at, job, outcome, reason, host_id, host_epoch, pid, version,
         claimed_at, started_at, detail, sentence)

@@ -1,0 +1,79 @@
+import JobCore
+import JobStore
+import Postgres
+import Testing
+import UVLoop
+
+@Suite struct HostTests {
+    @Test func aRestartTakesTheAttemptsOfItsEarlierLife() async throws {
+        try await withBench { bench in
+            let store = bench.store
+            let ids = try await bench.enqueue(5)
+            let runs = try await bench.claim(3)
+            _ = try await store.requestCancel(ids[1], reason: nil)
+            let again = try await store.registerHost(Bench.registration("directory-1"))
+            #expect(again.lease.id == bench.lease.id && again.lease.epoch == bench.lease.epoch + 1)
+            #expect(again.requeued == 2 && again.ended == 1)
+            #expect(try await store.run(ids[1])?.state == .cancelled)
+            let lost = try #require(try await store.attempts(ids[0]).first)
+            #expect(lost.outcome == .lost && lost.reason == .host && lost.hostEpoch == bench.lease.epoch)
+            // The earlier life is fenced in all it does.
+            #expect(try await store.settle(bench.lease, [runs[0].settlement(.finish(.succeeded))]) == [.fenced])
+            #expect(try await store.heartbeat(bench.lease) == false)
+            #expect(try await store.heartbeat(again.lease))
+            let next = try await store.claim(again.lease, ClaimRequest(limit: 10))
+            #expect(Set(next.map(\.id)) == [ids[0], ids[2], ids[3], ids[4]])
+            let first = try #require(next.first { $0.id == ids[0] })
+            #expect(first.attempt == 2 && first.lostCount == 1 && first.attemptsUsed == 0)
+        }
+    }
+
+    @Test func aRunThatIsLostTooOftenFails() async throws {
+        try await withBench { bench in
+            let store = bench.store
+            let id = try await bench.enqueue(1)[0]
+            var lease = bench.lease
+            for life in 1...3 {
+                #expect(try await store.claim(lease, ClaimRequest(limit: 1)).count == 1)
+                let again = try await store.registerHost(Bench.registration("directory-1"))
+                #expect((again.requeued, again.ended) == (life < 3 ? (1, 0) : (0, 1)))
+                lease = again.lease
+            }
+            let run = try #require(try await store.run(id))
+            #expect(run.state == .failed && run.reason == .lost && run.attemptsUsed == 0 && run.lostCount == 3)
+            #expect(try await store.attempts(id).map(\.outcome) == [.lost, .lost, .lost])
+        }
+    }
+
+    @Test func silenceIsJudgedOnlyByTheUnbroken() async throws {
+        try await withBench { bench in
+            let store = bench.store
+            let other = bench.anotherStore()
+            let second = try await other.registerHost(Bench.registration("directory-2")).lease
+            let ids = try await bench.enqueue(2)
+            #expect(try await other.claim(second, ClaimRequest(limit: 2)).count == 2)
+            try await bench.side.execute(
+                "UPDATE pawl.host SET heartbeat_at = now() - interval '31 seconds' WHERE id = \(second.id.rawValue)")
+            // This host has not been there for 30 s itself.
+            #expect(try await store.heartbeat(bench.lease))
+            let early = try await store.sweepSilentHosts(bench.lease)
+            #expect(!early.isEntitled && early.silent.isEmpty)
+            #expect(try await store.run(ids[0])?.state == .running)
+            await other.shutdown()
+        }
+    }
+
+    @Test func theLastWordGivesBackWhatIsLeft() async throws {
+        try await withBench { bench in
+            let store = bench.store
+            let ids = try await bench.enqueue(2)
+            _ = try await bench.claim(2)
+            try await store.hostStopping(bench.lease)
+            #expect(try await store.liveRuns(bench.lease).map(\.id) == ids)
+            try await store.hostStopped(bench.lease)
+            #expect(try await store.hosts().map(\.state) == [.stopped])
+            #expect(try await store.run(ids[0])?.state == .queued)
+            #expect(try await store.heartbeat(bench.lease) == false)
+        }
+    }
+}
