@@ -50,7 +50,10 @@ package enum TestDatabase {
     /// The server's own database, for administration.
     package static func server() async throws -> PostgresConfiguration {
         LoopActor.bindForTesting()
-        return try await shared.value.configuration
+        var configuration = try await shared.value.configuration
+        // A machine that runs many tests at once is slow.
+        configuration.connectTimeout = .seconds(60)
+        return configuration
     }
 
     /// Says nothing but the worst, or what `PAWL_TEST_LOG_LEVEL` asks for.

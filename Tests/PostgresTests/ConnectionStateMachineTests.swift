@@ -91,6 +91,20 @@ import Testing
         #expect(failures.values.allSatisfy { $0.sqlState == .adminShutdown && !$0.mayHaveCommitted })
     }
 
+    @Test func whatASessionEndedWhileIdleWasSentDidNotRun() {
+        var machine = ConnectionStateMachine<Int>()
+        machine.bidFarewell(
+            PostgresError(kind: .connection, sqlState: .adminShutdown, severity: "FATAL", message: "terminated"))
+        _ = machine.submitted(1, .statements([Model.step("s")]), underLease: nil, commits: true)
+        let actions = machine.lost(PostgresError(kind: .connection, message: "gone"))
+        guard case .fail(1, let error)? = actions.first else {
+            Issue.record("\(actions)")
+            return
+        }
+        #expect(error.sqlState == .adminShutdown)
+        #expect(!error.mayHaveCommitted)
+    }
+
     @Test func anUnexplainedLossLeavesEverythingSentOpen() {
         var machine = ConnectionStateMachine<Int>()
         _ = machine.submitted(1, .statements([Model.step("s")]), underLease: nil, commits: true)

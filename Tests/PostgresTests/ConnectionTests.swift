@@ -82,7 +82,7 @@ struct ConnectionTests {
             // Others wait until it is over, and do not see half of it.
             let started = Signal<Void>()
             let other = loopTask { () async throws -> Int64 in
-                await started.next()
+                try await started.next()
                 return try await connection.query(count)[0].int64(0)
             }
             let inside = try await connection.withTransaction { transaction async throws in
@@ -235,11 +235,13 @@ struct ConnectionTests {
                 CREATE TRIGGER wait BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION wait();
                 """)
             _ = try await other.query(PGStatement("SELECT pg_advisory_lock(7)"))
-            let data = [UInt8](repeating: UInt8(ascii: "x"), count: 100) + [10]
+            var data = [UInt8](repeating: UInt8(ascii: "x"), count: 10_000_000)
+            for end in stride(from: 99, to: data.count, by: 100) { data[end] = 10 }
+            let lines = data
             let copying = loopTask {
                 try await postgresError {
                     try await connection.copyIn(
-                        "COPY t FROM STDIN", Array(repeatElement(data, count: 100_000).joined()))
+                        "COPY t FROM STDIN", lines)
                 }
             }
             try await other.waitUntilActive(connection.backendPID)
@@ -262,7 +264,7 @@ struct ConnectionTests {
             let notify = PGStatement("SELECT pg_notify($1, $2)")
             for n in 1...3 { _ = try await sender.query(notify, [.text(channel), .text("n\(n)")]) }
             for n in 1...3 {
-                let notification = await heard.next()
+                let notification = try await heard.next()
                 #expect(
                     notification == PGNotification(channel: channel, payload: "n\(n)", backendPID: sender.backendPID))
             }
@@ -289,7 +291,7 @@ struct ConnectionTests {
             #expect(first.isTransient)
             #expect(!first.mayHaveCommitted)  // The server said that it was killed before its end.
             #expect(try await !behind.value.mayHaveCommitted)
-            #expect(await closed.next().sqlState == .adminShutdown)
+            #expect(try await closed.next().sqlState == .adminShutdown)
             #expect(!victim.isOpen)
             let late = try await postgresError { try await victim.query(PGStatement("SELECT 1")) }
             #expect(late.kind == .connection)
@@ -305,7 +307,7 @@ struct ConnectionTests {
             let closed = Signal<PostgresError>()
             victim.onClose = { closed.send($0) }
             _ = try await admin.query(PGStatement("SELECT pg_terminate_backend($1)"), [.int32(victim.backendPID)])
-            let reason = await closed.next()
+            let reason = try await closed.next()
             #expect(reason.sqlState == .adminShutdown)
             admin.close()
         }
@@ -367,7 +369,7 @@ struct ConnectionTests {
                     }
                 }
             }
-            await inside.next()
+            try await inside.next()
             try await other.waitUntilActive(connection.backendPID)
             task.cancel()
             // ROLLBACK stands behind the sleep, which the cancellation does not end.
@@ -468,7 +470,7 @@ struct ConnectTests {
             var configuration = PostgresConfiguration(
                 connectionString:
                     "host=127.0.0.1,\(directory) port=\(listener.port),5432 user=\(try row.text(1)) dbname=postgres")
-            configuration.connectTimeout = .milliseconds(200)
+            configuration.connectTimeout = .seconds(1)
             let connection = try await PostgresConnection.connect(configuration, logger: TestDatabase.logger)
             #expect(connection.isOpen)
             connection.close()
@@ -522,4 +524,7 @@ final class SilentListener: Sendable {
     }
 
     deinit { close(fd) }
+
+    /// A port that was free a moment ago.
+    static func freePort() throws -> Int { try SilentListener().port }
 }

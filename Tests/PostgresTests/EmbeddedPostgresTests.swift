@@ -100,7 +100,7 @@ struct EmbeddedPostgresTests {
             second.onUnexpectedExit = { died.send($0) }
             let pid = try #require(second.serverPID)
             kill(pid, SIGQUIT)
-            _ = await died.next()
+            _ = try await died.next()
             let link = PostgresLink(
                 PostgresConfiguration(connectionString: connectionString), name: "test", logger: Self.logger)
             link.start()
@@ -136,8 +136,10 @@ struct EmbeddedPostgresTests {
                         try #require(error.isTransient)
                     }
                 }
+                // A server process may outlive its postmaster for a moment, and have answered.
+                while embedded.serverPID == nil { try await LoopClock.sleep(for: .milliseconds(5)) }
                 kill(try #require(embedded.serverPID), signal)
-                #expect(await died.next().contains("ended unexpectedly"))
+                #expect(try await died.next().contains("ended unexpectedly"))
             }
             #expect(try await pool.query(PGStatement("SELECT count(*) FROM t"))[0].int64(0) == 3)
             await pool.shutdown()
@@ -262,7 +264,7 @@ struct EmbeddedPostgresTests {
     }
 
     @LoopActor @discardableResult
-    private static func run(_ program: String, _ arguments: [String]) async throws -> ChildProcess.Output {
+    static func run(_ program: String, _ arguments: [String]) async throws -> ChildProcess.Output {
         let output = try await ChildProcess.run(
             ChildProcess.Spec(executable: program, arguments: arguments, environment: ["PATH": "/usr/bin:/bin"]),
             timeout: .seconds(60))
@@ -288,5 +290,59 @@ struct EmbeddedPostgresTests {
 extension PostgresConnection {
     static func connect(_ connectionString: String) async throws -> PostgresConnection {
         try await connect(PostgresConfiguration(connectionString: connectionString), logger: TestDatabase.logger)
+    }
+}
+
+/// TCP, TLS and passwords, on a server that has them.
+@Suite(.timeLimit(.minutes(2)))
+struct NetworkTests {
+    @Test(.enabled(if: access("/usr/bin/openssl", X_OK) == 0)) func tlsAndPasswordsWork() async throws {
+        try await LoopActor.test {
+            let scratch = try ScratchDirectory()
+            let files = scratch.path + "/files"
+            // A certificate of its own, and rules that ask for a password.
+            let owner = geteuid() == 0 ? "chown -R postgres \(files);" : ""
+            try await EmbeddedPostgresTests.run(
+                "/bin/sh",
+                [
+                    "-c",
+                    """
+                    mkdir \(files) && cd \(files) && openssl req -x509 -newkey rsa:2048 -nodes -keyout key -out cert -days 2 -subj /CN=localhost &&
+                    printf 'local all all trust\\nhostssl all all 127.0.0.1/32 scram-sha-256\\n' > rules && chmod 600 key; \(owner)
+                    """,
+                ])
+            let port = try SilentListener.freePort()
+            let embedded = EmbeddedPostgres(
+                dataDirectory: scratch.path + "/data", logger: TestDatabase.logger,
+                settings: [
+                    "listen_addresses": "127.0.0.1", "port": "\(port)", "ssl": "on", "ssl_key_file": files + "/key",
+                    "ssl_cert_file": files + "/cert", "hba_file": files + "/rules",
+                ])
+            let socket = try await embedded.start().replacing("port=5432", with: "port=\(port)")
+            let admin = try await PostgresConnection.connect(socket)
+            try await admin.execute("CREATE ROLE app LOGIN PASSWORD 'right'")
+            let place =
+                "host=localhost port=\(port) user=app dbname=postgres sslmode=verify-full sslrootcert=\(files)/cert"
+            let connection = try await PostgresConnection.connect(place + " password=right")
+            // Answers of every size around those of TLS records.
+            let big = PGStatement("SELECT repeat('x', $1::int4)")
+            for size in stride(from: 1, to: 70_000, by: 997) {
+                #expect(try await connection.query(big, [.int32(Int32(size))])[0].text(0).utf8.count == size)
+            }
+            let tasks = (0..<200).map { n in
+                loopTask { try await connection.query(big, [.int32(Int32(n * 500))])[0].text(0).utf8.count }
+            }
+            for (n, task) in tasks.enumerated() { #expect(try await task.value == n * 500) }
+            #expect(
+                try await connection.query(PGStatement("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"))[0]
+                    .bool(0))
+            let wrong = try await postgresError { try await PostgresConnection.connect(place + " password=wrong") }
+            #expect(wrong.sqlState == .invalidPassword)
+            #expect(!wrong.isTransient)
+            #expect(!wrong.description.contains("wrong"))
+            connection.close()
+            admin.close()
+            await embedded.stop()
+        }
     }
 }

@@ -10,20 +10,20 @@ struct PoolTests {
 
     @Test func sharesItsConnections() async throws {
         try await TestDatabase.with { configuration async throws in
-            let pool = PostgresPool(configuration, size: 3, logger: TestDatabase.logger)
+            let pool = PostgresPool(configuration, size: 3, logger: TestDatabase.logger, patience: .seconds(60))
             let changes = Signal<Bool>()
             pool.onStateChange = { changes.send($0.isConnected) }
             pool.start()
             let pid = PGStatement("SELECT pg_backend_pid()::int8")
             #expect(try await pool.query(pid).count == 1)
-            #expect(await changes.next())
+            #expect(try await changes.next())
             while pool.connectedCount < 3 { try await LoopClock.sleep(for: .milliseconds(2)) }
             // A transaction that takes its time does not hold up the others.
             let release = Signal<Void>()
             let slow = loopTask {
                 try await pool.withTransaction { transaction in
                     let mine = try await transaction.query(pid)[0].int64(0)
-                    await release.next()
+                    try await release.next()
                     return mine
                 }
             }
@@ -59,20 +59,20 @@ struct PoolTests {
 
     @Test func comesBackAfterItsBackendsWereTerminated() async throws {
         try await TestDatabase.with { configuration async throws in
-            let pool = PostgresPool(configuration, size: 2, logger: TestDatabase.logger)
+            let pool = PostgresPool(configuration, size: 2, logger: TestDatabase.logger, patience: .seconds(60))
             let changes = Signal<Bool>()
             pool.onStateChange = { changes.send($0.isConnected) }
             pool.start()
-            #expect(await changes.next())
+            #expect(try await changes.next())
             while pool.connectedCount < 2 { try await LoopClock.sleep(for: .milliseconds(2)) }
             let admin = try await PostgresConnection.connect(configuration, logger: TestDatabase.logger)
             let kill = PGStatement(
                 "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
             _ = try await admin.query(kill)
-            #expect(await changes.next() == false)
+            #expect(try await changes.next() == false)
             #expect(try await pool.query(one)[0].int64(0) == 1)
-            #expect(await changes.next())
+            #expect(try await changes.next())
             admin.close()
             await pool.shutdown()
         }
@@ -80,7 +80,7 @@ struct PoolTests {
 
     @Test func stopsARunningStatement() async throws {
         try await TestDatabase.with { configuration async throws in
-            let pool = PostgresPool(configuration, size: 2, logger: TestDatabase.logger)
+            let pool = PostgresPool(configuration, size: 2, logger: TestDatabase.logger, patience: .seconds(60))
             pool.start()
             let pids = Signal<Int32>()
             let sleeping = loopTask {
@@ -91,7 +91,7 @@ struct PoolTests {
                     }
                 }
             }
-            let pid = await pids.next()
+            let pid = try await pids.next()
             let other = try await PostgresConnection.connect(configuration, logger: TestDatabase.logger)
             try await other.waitUntilActive(pid)
             #expect(try await pool.cancelBackend(pid: pid))
@@ -104,7 +104,7 @@ struct PoolTests {
 
     @Test func shutdownWaitsForWhatIsUnderWay() async throws {
         try await TestDatabase.with { configuration async throws in
-            let pool = PostgresPool(configuration, size: 1, logger: TestDatabase.logger)
+            let pool = PostgresPool(configuration, size: 1, logger: TestDatabase.logger, patience: .seconds(60))
             pool.start()
             _ = try await pool.query(one)
             let last = loopTask { try await pool.query(PGStatement("SELECT 7::int8 FROM pg_sleep(0.05)"))[0].int64(0) }
@@ -124,13 +124,13 @@ struct PoolTests {
             link.start()
             let sender = try await PostgresConnection.connect(configuration, logger: TestDatabase.logger)
             let notify = PGStatement("SELECT pg_notify('channel', $1)")
-            let pid = try await link.use { $0.backendPID }
+            let pid = try await link.use(waitAtMost: .seconds(60)) { $0.backendPID }
             _ = try await sender.query(notify, [.text("first")])
-            #expect(await heard.next() == "first")
+            #expect(try await heard.next() == "first")
             _ = try await sender.query(PGStatement("SELECT pg_terminate_backend($1)"), [.int32(pid)])
-            await reconnected.next()
+            try await reconnected.next()
             _ = try await sender.query(notify, [.text("second")])
-            #expect(await heard.next() == "second")
+            #expect(try await heard.next() == "second")
             sender.close()
             await link.shutdown()
         }
@@ -145,7 +145,7 @@ struct PoolTests {
             let link = PostgresLink(configuration, name: "writer", logger: TestDatabase.logger)
             link.start()
             let insert = PGStatement("INSERT INTO t VALUES (1)")
-            let refused = try await postgresError { try await link.query(insert) }
+            let refused = try await postgresError { try await link.query(insert, waitAtMost: .seconds(60)) }
             #expect(refused.sqlState == .readOnlyTransaction)
             #expect(refused.isTransient)
             // As after a failover: the next connection is one to a server that takes writes.
@@ -153,7 +153,7 @@ struct PoolTests {
             var inserted = 0
             while inserted == 0 {
                 do {
-                    inserted = try await link.query(insert).affectedRows
+                    inserted = try await link.query(insert, waitAtMost: .seconds(60)).affectedRows
                 } catch let error as PostgresError {
                     #expect(error.isTransient)
                 }

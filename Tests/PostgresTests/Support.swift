@@ -40,7 +40,7 @@ func postgresError<T>(
 @LoopActor
 final class Signal<Value: Sendable> {
     private var values: [Value] = []
-    private var waiter: CheckedContinuation<Value, Never>?
+    private var waiter: CheckedContinuation<Value?, Never>?
 
     func send(_ value: Value) {
         guard let waiter else { return values.append(value) }
@@ -48,9 +48,18 @@ final class Signal<Value: Sendable> {
         waiter.resume(returning: value)
     }
 
-    /// The next value. One caller at a time.
-    func next() async -> Value {
+    /// The next value. One caller at a time. Throws when the test runs into its time limit.
+    func next() async throws -> Value {
         if !values.isEmpty { return values.removeFirst() }
-        return await withCheckedContinuation { waiter = $0 }
+        let value = await withTaskCancellationHandler {
+            await withCheckedContinuation { waiter = $0 }
+        } onCancel: {
+            loopTask {
+                self.waiter?.resume(returning: nil)
+                self.waiter = nil
+            }
+        }
+        guard let value else { throw CancellationError() }
+        return value
     }
 }

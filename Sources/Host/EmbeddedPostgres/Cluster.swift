@@ -64,8 +64,7 @@ struct Cluster {
             ], timeout: .seconds(300))
         guard output.status.isSuccess else {
             let said = output.stderrText + output.stdoutText
-            throw said.contains(String(cString: strerror(ENOSPC))) || said.contains("No space left on device")
-                ? .diskFull(path: layout.base) : .initFailed(oneLine(said))
+            throw meansDiskFull(said) ? .diskFull(path: layout.base) : .initFailed(oneLine(said))
         }
         try Files.rename(place, to: layout.data)
         try Files.syncDirectory(layout.base)
@@ -99,7 +98,8 @@ struct Cluster {
         try Files.write("", to: layout.userMap, mode: 0o644)
         let postmaster = try spawn()
         guard try await becomesReady(postmaster, isWanted) else {
-            throw EmbeddedPostgresError.startFailed(lastWords())
+            let said = lastWords()
+            throw meansDiskFull(said) ? EmbeddedPostgresError.diskFull(path: layout.base) : .startFailed(said)
         }
         return (postmaster, false)
     }
@@ -177,6 +177,9 @@ struct Cluster {
             return "Its log cannot be read: \(error)"
         }
     }
+
+    /// The programs run with LC_ALL=C.UTF-8, so the words are these.
+    private func meansDiskFull(_ text: String) -> Bool { text.contains("No space left on device") }
 
     private func oneLine(_ text: String) -> String {
         text.split(whereSeparator: \.isNewline).suffix(12).joined(separator: " | ")

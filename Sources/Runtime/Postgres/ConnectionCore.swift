@@ -30,6 +30,8 @@ final class ConnectionCore {
     /// nil once finished.
     private var raw: OpaquePointer?
     private var machine = ConnectionStateMachine<PGRows>()
+    private let usesTLS: Bool
+    private let tlsTimer = LoopTimer()
     private var watcher: FDWatcher
     private var watched: FDWatcher.Events = []
     private var pending: [OperationID: Pending] = [:]
@@ -45,6 +47,7 @@ final class ConnectionCore {
         self.raw = raw
         self.logger = logger
         backendPID = PQbackendPID(raw)
+        usesTLS = PQsslInUse(raw) == 1
         do {
             watcher = try FDWatcher(fd: PQsocket(raw))
         } catch {
@@ -84,6 +87,7 @@ final class ConnectionCore {
         guard cancellable else {
             return await withCheckedContinuation { begin(id, request, lease, commits, $0) }
         }
+        if Task.isCancelled { return .failure(.cancelledByCaller) }
         return await withTaskCancellationHandler {
             await withCheckedContinuation { begin(id, request, lease, commits, $0) }
         } onCancel: {
@@ -207,6 +211,7 @@ final class ConnectionCore {
         }
         guard left >= 0 else { return lose(lastError(raw)) }
         watch(alsoWritable: left == 1)
+        lookAgainIfNeeded()
     }
 
     /// How much COPY data libpq is given before the socket has to take it.
@@ -246,7 +251,7 @@ final class ConnectionCore {
 
     private func ready(_ events: FDWatcher.Events) {
         if events.contains(.readable), let raw {
-            let isAlive = PQconsumeInput(raw) == 1
+            let isAlive = consume(raw)
             receive()
             deliverNotifications()
             // What came before the end has been dealt with by now.
@@ -254,6 +259,23 @@ final class ConnectionCore {
             if !isAlive, self.raw != nil { lose(lastError(raw)) }
         }
         flush()
+    }
+
+    /// Reads what the socket has. False if the connection has ended.
+    private func consume(_ raw: OpaquePointer) -> Bool {
+        guard usesTLS else { return PQconsumeInput(raw) == 1 }
+        // A TLS record has up to 16 KiB, and libpq makes room for at least 8 KiB: what it leaves inside of OpenSSL does not
+        // make the socket readable.
+        for _ in 1...3 where PQconsumeInput(raw) != 1 { return false }
+        return true
+    }
+
+    /// With TLS something may still be left in there if a record came between those calls: look again soon.
+    private func lookAgainIfNeeded() {
+        guard usesTLS, machine.expectsAnswer, !tlsTimer.isActive else { return }
+        tlsTimer.start(after: .milliseconds(100)) { [weak self] in
+            self?.ready(.readable)
+        }
     }
 
     private func receive() {
@@ -308,6 +330,7 @@ final class ConnectionCore {
         guard let raw else { return }
         self.raw = nil
         copy = nil
+        tlsTimer.stop()
         watcher.close()  // Before the descriptor, which PQfinish closes.
         PQfinish(raw)
         let actions = machine.lost(error)

@@ -98,7 +98,10 @@ struct Connector {
         guard let raw = startConnecting(parameters) else {
             throw PostgresError(kind: .connection, message: "out of memory")
         }
-        PQsetErrorVerbosity(raw, PQERRORS_VERBOSE)  // For the SQLSTATE; see `connectError`.
+        PQsetErrorVerbosity(raw, PQERRORS_VERBOSE)  // For the SQLSTATE; see `init(connectMessage:)`.
+        // libpq would print notices of this phase (a collation's version has changed) to our standard error.
+        let notices = NoticeLog(logger)
+        PQsetNoticeReceiver(raw, logNotice, Unmanaged.passUnretained(notices).toOpaque())
         var isTaken = false
         defer { if !isTaken { PQfinish(raw) } }
         let deadline = LoopInstant.now.advanced(by: configuration.connectTimeout)
@@ -119,6 +122,7 @@ struct Connector {
             }
         }
         isTaken = true
+        defer { withExtendedLifetime(notices) {} }  // Until the connection has got another receiver.
         return try ConnectionCore(taking: raw, logger: logger)
     }
 
@@ -163,6 +167,20 @@ extension PostgresError {
     }
 }
 
+/// Logs what the server remarks while a connection is made.
+private final class NoticeLog: Sendable {
+    let logger: Logger
+
+    init(_ logger: Logger) { self.logger = logger }
+}
+
+private func logNotice(_ context: UnsafeMutableRawPointer?, _ notice: OpaquePointer?) {
+    guard let context, let notice else { return }
+    let error = PostgresError(result: notice)
+    Unmanaged<NoticeLog>.fromOpaque(context).takeUnretainedValue().logger.notice(
+        "postgres notice", metadata: ["message": "\(error.message)", "sqlstate": "\(error.sqlState?.code ?? "")"])
+}
+
 /// The distinct addresses in the output of `getent ahosts`, in its order (RFC 6724's). Each line begins with one.
 func hostAddresses(inGetentOutput text: String) -> [String] {
     var addresses: [String] = []
@@ -202,11 +220,19 @@ private func descriptorIsReady(
             wait.begin(continuation)
             // A socket in error is ready too: PQconnectPoll finds out.
             watcher.start(events) { _ in wait.end(.ready) }
-            wait.timer.start(after: deadline - .now) { wait.end(.timedOut) }
+            wait.timer.start(after: deadline - .now) {
+                // Timers come before descriptors: after a long turn of the loop both are due, and the peer is not to blame.
+                wait.end(isReadyNow(fd, events) ? .ready : .timedOut)
+            }
         }
     } onCancel: {
         LoopActor.loop.execute { LoopActor.assumeIsolated { wait.end(.cancelled) } }
     }
+}
+
+private func isReadyNow(_ fd: Int32, _ events: FDWatcher.Events) -> Bool {
+    var entry = pollfd(fd: fd, events: Int16(events == .readable ? POLLIN : POLLOUT), revents: 0)
+    return poll(&entry, 1, 0) > 0
 }
 
 /// One continuation that several events race for; the first wins.

@@ -38,7 +38,7 @@ package enum PGParameter: Sendable, Equatable {
 package struct PGStatement: Sendable, Hashable {
     /// Shown in errors and logs; at most 55 bytes, because the server's own names end at 63 and a suffix may follow.
     package let name: String
-    /// One SQL command with `$1`, `$2`, … for its arguments.
+    /// One SQL command with `$1`, `$2`, … for its arguments, of which there are at most 65,535.
     package let sql: String
 
     /// - Parameters:

@@ -37,7 +37,7 @@ package final class PostgresConnection {
     package func query(
         _ statement: PGStatement, _ parameters: [PGParameter] = []
     ) async throws(PostgresError) -> PGRows {
-        try await run(.statements([(statement, parameters)]))[0]
+        try await transaction([(statement, parameters)])[0]
     }
 
     /// Runs the statements in one transaction, one round trip and one commit; any failure undoes all of them.
@@ -49,6 +49,7 @@ package final class PostgresConnection {
         _ steps: [(PGStatement, [PGParameter])]
     ) async throws(PostgresError) -> [PGRows] {
         if steps.isEmpty { return [] }
+        precondition(steps.allSatisfy { $0.1.count <= 65_535 }, "more arguments than the protocol can count")
         return try await run(.statements(steps))
     }
 

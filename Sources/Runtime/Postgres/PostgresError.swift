@@ -11,7 +11,8 @@ package struct PostgresError: Error, Sendable, Equatable {
         case unavailable
         /// The waiting task was cancelled.
         case cancelled
-        /// A limit was reached: `connectTimeout`, or the server's `statement_timeout` or `lock_timeout`.
+        /// A limit was reached: `connectTimeout`, or the server's `statement_timeout` or `lock_timeout`. The server reports
+        /// `pg_cancel_backend` in the same way.
         case timedOut
     }
 

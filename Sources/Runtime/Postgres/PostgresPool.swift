@@ -7,6 +7,8 @@ package import UVLoop
 /// have happened, because its connection ended before the server came to it, is sent again on another.
 @LoopActor
 package final class PostgresPool {
+    private let configuration: PostgresConfiguration
+    private let logger: Logger
     private let links: [PostgresLink]
     private let waiters = ConnectionWaiters()
     private let patience: Duration
@@ -37,6 +39,8 @@ package final class PostgresPool {
         backoff: ReconnectBackoff = ReconnectBackoff()
     ) {
         precondition(size > 0, "a pool without connections")
+        self.configuration = configuration
+        self.logger = logger
         links = (1...size).map { PostgresLink(configuration, name: "pool-\($0)", logger: logger, backoff: backoff) }
         self.patience = patience
         outageSince = .now
@@ -96,11 +100,14 @@ package final class PostgresPool {
         }
     }
 
-    /// Asks the server to stop what a backend is doing; that operation then fails with SQLSTATE 57014.
+    /// Asks the server to stop what a backend is doing; that operation then fails with SQLSTATE 57014. Makes a connection for
+    /// it, because those of the pool may all be waiting for just that backend.
     /// - Parameter pid: `PostgresConnection.backendPID` of a connection to the same server.
     /// - Returns: whether there was such a backend.
     package func cancelBackend(pid: Int32) async throws(PostgresError) -> Bool {
-        let rows = try await query(.cancelBackend, [.int32(pid)])
+        let connection = try await PostgresConnection.connect(configuration, logger: logger)
+        defer { connection.close() }
+        let rows = try await connection.query(.cancelBackend, [.int32(pid)])
         do {
             return try rows[0].bool(0)
         } catch {
