@@ -67,6 +67,6 @@ $(foreach plugin,$(C_PLUGINS),$(eval $(call NATIVE_PLUGIN,$(plugin))))
 # One file each; built like anybody's plugin.
 $(OUT)/fixtures/%.so: Tests/Fixtures/plugins/%.c mk/native.mk | $(OUT)/native/.made
 	@echo cc $@
-	@$(CC) $(NATIVE_CFLAGS) -MF $(OUT)/native/fixtures/$*.d -fPIC -fvisibility=hidden -shared $(NATIVE_LDFLAGS) -o $@.new $< && mv -f $@.new $@
+	@$(CC) $(NATIVE_CFLAGS) -MT $@ -MF $(OUT)/native/fixtures/$*.d -fPIC -fvisibility=hidden -shared $(NATIVE_LDFLAGS) -o $@.new $< && mv -f $@.new $@
 
 -include $(ZYGOTE_OBJECTS:.o=.d) $(ZYGOTE_FAULT_OBJECTS:.o=.d) $(wildcard $(C_PLUGINS:%=$(OUT)/native/%/*.d)) $(wildcard $(OUT)/native/fixtures/*.d)
