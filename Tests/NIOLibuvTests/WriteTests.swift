@@ -119,12 +119,36 @@ import UVLoop
             let halfClosed = blocked.eventLoop.makePromise(of: Void.self)
             blocked.writeAndFlush(ByteBuffer(repeating: 1, count: 64 << 20), promise: flushed)
             blocked.close(mode: .output, promise: halfClosed)
+            // The first waits for what was flushed, the second does not.
+            blocked.close(promise: nil)
             try await blocked.close().get()
             await #expect(throws: (any Error).self) { try await flushed.futureResult.get() }
             await #expect(throws: (any Error).self) { try await halfClosed.futureResult.get() }
             try await blocked.closeFuture.get()
             second.close()
             peer.close()
+        }
+    }
+
+    /// What a codec does that answers and closes in one breath, with a client that reads slowly.
+    @Test func closingSendsWhatWasFlushedBefore() async throws {
+        try await LoopActor.test {
+            let journal = Journal<String>()
+            let server = try TestServer { try $0.pipeline.syncOperations.addHandler(RecordingHandler(journal)) }
+            let peer = try server.connect()
+            let channel = await server.channel()
+            let size = 6 << 20
+            let closed = channel.eventLoop.makePromise(of: Void.self)
+            let late = channel.eventLoop.makePromise(of: Void.self)
+            channel.writeAndFlush(ByteBuffer(repeating: 7, count: size), promise: nil)
+            channel.close(promise: closed)
+            channel.writeAndFlush(ByteBuffer(string: "late"), promise: late)
+            await #expect(throws: ChannelError.outputClosed) { try await late.futureResult.get() }
+            #expect(!journal.entries.contains("inactive"))
+            #expect(try await peer.receiveToEnd().count == size)
+            try await closed.futureResult.get()
+            try await channel.closeFuture.get()
+            #expect(journal.entries.suffix(3) == ["inactive", "unregistered", "handlerRemoved"])
         }
     }
 

@@ -71,7 +71,7 @@ package final class ConnectionServer<Value: Sendable> {
         timer.start(after: grace) { [weak self] in
             for connection in self?.connections.values ?? [:].values {
                 connection.task?.cancel()
-                connection.channel.close(promise: nil)
+                (connection.channel as? LibuvStreamChannel)?.closeNow()
             }
         }
         if !connections.isEmpty { await withCheckedContinuation { waiters.append($0) } }

@@ -4,16 +4,43 @@ internal import Synchronization
 internal import UVLoop
 
 extension LibuvStreamChannel {
+    /// How long a closed channel tries to get rid of what was flushed before.
+    static let lingerLimit: Duration = .seconds(5)
+
     package func close0(error: any Error, mode: CloseMode, promise: EventLoopPromise<Void>?) {
         guard state != .closed else {
             promise?.fail(ChannelError.alreadyClosed)
             return
         }
         switch mode {
-        case .all: closeAll(error, promise)
+        case .all:
+            // What the pipeline passes for somebody's close(); a broken connection has nothing to wait for.
+            if error as? ChannelError == .ioOnClosedChannel, pending.hasFlushed, !isLingering {
+                linger(promise)
+            } else {
+                closeAll(error, promise)
+            }
         case .input: closeInput(error, promise)
         case .output: closeOutput(error, promise)
         }
+    }
+
+    /// Ends the connection without regard to what still waits. On the loop.
+    func closeNow() {
+        guard state != .closed else { return }
+        closeAll(ChannelError.ioOnClosedChannel, nil)
+    }
+
+    /// NIO's own channels drop what the socket has not taken yet. Then the end of an answer is lost whenever its client
+    /// reads slowly, for the codecs above flush and close in one breath. So the flushed writes go out first, for a
+    /// limited time; nothing more is read or accepted; a second close does not wait.
+    private func linger(_ promise: EventLoopPromise<Void>?) {
+        isLingering = true
+        isClosingOutput = true
+        lingerPromise = promise
+        stopReading()
+        readIsPending = false
+        lingerTimer = loop.schedule(at: .now.advanced(by: Self.lingerLimit)) { self.closeNow() }
     }
 
     private func closeInput(_ error: any Error, _ promise: EventLoopPromise<Void>?) {
@@ -52,7 +79,12 @@ extension LibuvStreamChannel {
 
     /// The second half of `close(mode: .output)`. With the input closed too, nothing is left to do on this connection.
     func finishOutputIfDrained() {
-        guard isClosingOutput, !outputIsClosed, pending.isEmpty, state != .closed else { return }
+        guard isClosingOutput, !outputIsClosed, state != .closed else { return }
+        if isLingering {
+            if !pending.hasFlushed { closeNow() }
+            return
+        }
+        guard pending.isEmpty else { return }
         let promise = outputClosePromise
         outputClosePromise = nil
         guard !inputIsClosed else {
@@ -83,9 +115,14 @@ extension LibuvStreamChannel {
         let writes = pending.removeAll()
         let outputPromise = outputClosePromise
         outputClosePromise = nil
+        let lingerPromise = self.lingerPromise
+        self.lingerPromise = nil
+        if let lingerTimer { loop.cancel(lingerTimer) }
+        lingerTimer = nil
 
         for write in writes { write.fail(error) }
         outputPromise?.fail(error)
+        lingerPromise?.succeed()
         promise?.succeed()
         if previous == .active { pipeline.syncOperations.fireChannelInactive() }
         if previous != .fresh { pipeline.syncOperations.fireChannelUnregistered() }

@@ -4,7 +4,7 @@ internal import UVLoop
 
 extension LibuvStreamChannel {
     package func read0() {
-        guard state != .closed, !inputIsClosed else { return }
+        guard state != .closed, !inputIsClosed, !isLingering else { return }
         readIsPending = true
         startReadingIfPending()
     }
@@ -12,7 +12,7 @@ extension LibuvStreamChannel {
     /// After a batch, and when the channel becomes active: the automatic read goes through the pipeline, where a
     /// handler may hold it back.
     func readIfWanted() {
-        guard state == .active, !inputIsClosed else { return }
+        guard state == .active, !inputIsClosed, !isLingering else { return }
         if autoRead && !readIsPending { pipeline.syncOperations.read() }
         startReadingIfPending()
     }

@@ -12,7 +12,7 @@ internal import UVLoop
 /// Reads: one read(2), up to 64 KiB, is one batch (`channelRead`, `channelReadComplete`) unless `maxMessagesPerRead`
 /// says more; nothing is read, and no end of file seen, until somebody asks. Writes: what is flushed goes out in one
 /// writev(2) if the socket takes it; the rest waits in libuv. `close(mode: .output)` waits for what has been written
-/// before, `close(mode: .all)` does not and fails it, as everywhere in NIO.
+/// before, `close(mode: .all)` for what has been flushed, for 5 s, and fails the rest.
 // Sendable by hand: `loop`, `scratch`, the promise and the addresses never change, the two atomics synchronize
 // themselves, `_pipeline` is set once in `init`, and all other state is touched on the loop's thread only (the methods
 // ending in 0 are called there by the pipeline, the `did` ones by libuv).
@@ -56,6 +56,10 @@ package final class LibuvStreamChannel: Channel, ChannelCore, @unchecked Sendabl
     /// `close(mode: .output)` was called; it happens when everything written before is out.
     var isClosingOutput = false
     var outputClosePromise: EventLoopPromise<Void>?
+    /// `close()` was called and waits, until a limit, for what was flushed before.
+    var isLingering = false
+    var lingerPromise: EventLoopPromise<Void>?
+    var lingerTimer: TimerEntry?
 
     init(
         handle: StreamHandle, loop: UVLoop, scratch: ReadScratch, local: SocketAddress?, onRelease: @escaping () -> Void
