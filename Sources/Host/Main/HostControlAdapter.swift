@@ -5,6 +5,7 @@ import JobRunner
 import JobStore
 import Logging
 import Plugins
+import Postgres
 import Supervision
 import UVLoop
 

@@ -56,7 +56,7 @@ struct Serve: ParsableCommand {
 enum ProcessEnvironment {
     static var current: [String: String] {
         var found: [String: String] = [:]
-        guard var entry = environ else { return found }
+        var entry: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?> = environ
         while let text = entry.pointee {
             let pair = String(cString: text)
             if let equals = pair.firstIndex(of: "=") {

@@ -67,7 +67,7 @@ final class ServeHost {
             runner: runner, store: store, supervisor: supervisor, catalog: catalog, lag: self.lag,
             slots: self.configuration.slots)
         let plane = ControlPlane(
-            configuration: try self.controlPlane(), store: store, host: control, logger: self.logger)
+            try self.controlPlane(), store: store, host: control, logger: self.logger)
         var addresses: [ListenAddress] = []
         do {
             addresses = try plane.start()

@@ -58,7 +58,7 @@ struct RunReport {
         self.line("pid", attempt["pid"]?.integer.map(String.init))
         self.line("version", attempt["version"]?.text.map { String($0.prefix(12)) })
         self.line("exit", self.exit(attempt))
-        self.line("sentence", attempt["sentence"]?.text)
+        self.line("in words", attempt["sentence"]?.text)
         self.line("error", RunRecord(json: attempt).errorLine, .red)
         self.line("resources", self.resources(attempt["resources"]))
         self.crash(attempt["crash"]?.present)
