@@ -72,7 +72,7 @@ extension SupervisionSuite {
                 #expect(pids.count == 3 && !pids.contains(where: isAlive))
                 #expect(report.sentence.contains("3 processes"))
                 let after = try await host.run("noop")
-                #expect(after.outcome == .succeeded)
+                #expect(after.outcome == .succeeded, "\(after)")
             }
         }
 

@@ -29,7 +29,7 @@ extension SupervisionSuite {
                 #expect(!pids.contains(where: isAlive))
                 // Waits for the next zygote, which comes after a second.
                 let after = try await host.run("noop")
-                #expect(after.outcome == .succeeded)
+                #expect(after.outcome == .succeeded, "\(after)")
             }
         }
 
@@ -47,7 +47,7 @@ extension SupervisionSuite {
                 #expect(!isAlive(pid))
                 if profile == .none { kill(try #require(TestHost.children().first), SIGCONT) }
                 let after = try await host.run("noop")
-                #expect(after.outcome == .succeeded)
+                #expect(after.outcome == .succeeded, "\(after)")
             }
         }
 
@@ -87,7 +87,7 @@ extension SupervisionSuite {
                     }
                 }
                 let after = try await host.run("noop")
-                #expect(after.outcome == .succeeded)
+                #expect(after.outcome == .succeeded, "\(after)")
             }
         }
 

@@ -76,14 +76,19 @@ extension Attempt {
             self.tellKeeper(ControlOrder.plain(PAWL_C_REAP, slot: self.slot))
             return
         }
-        if !self.child.isKeeperLost { self.tellKeeper(ControlOrder.plain(PAWL_C_REAP, slot: self.slot)) }
-        guard let leaf = self.leaf, leaf.isPopulated else {
+        // Before the order to reap: the zygote would kill survivors then, and the leaf would look clean.
+        let isPopulated = self.leaf?.isPopulated ?? false
+        if !isPopulated && !self.child.isKeeperLost {
+            self.tellKeeper(ControlOrder.plain(PAWL_C_REAP, slot: self.slot))
+        }
+        guard let leaf = self.leaf, isPopulated else {
             _ = self.ladder.leaderExited(.empty, at: self.now)
             return self.treeIsEmpty()
         }
         // With a lost keeper the leader itself may be among them.
         self.survivorsKilled += leaf.processes.count { $0 != self.pid || self.child.exit != nil }
         self.perform(self.ladder.leaderExited(.populated, at: self.now))
+        if !self.child.isKeeperLost { self.tellKeeper(ControlOrder.plain(PAWL_C_REAP, slot: self.slot)) }
         self.lookAtTree()
     }
 

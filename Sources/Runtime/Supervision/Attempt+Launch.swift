@@ -131,14 +131,7 @@ extension Attempt {
         guard let leaf = self.leaf else { return }
         self.leaf = nil
         leaf.stopWatching()
-        if isEmpty && self.survivorsKilled == 0 {
-            self.supervisor.cgroups?.giveBack(leaf)
-        } else if isEmpty {
-            // Something lived in it that the handler left: it may have made cgroups of its own there.
-            leaf.remove()
-        } else {
-            self.supervisor.quarantine(leaf)
-        }
+        if isEmpty { self.supervisor.cgroups?.giveBack(leaf) } else { self.supervisor.quarantine(leaf) }
     }
 
     func closeAll() {

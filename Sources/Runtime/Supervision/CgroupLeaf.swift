@@ -12,6 +12,9 @@ final class CgroupLeaf {
     private let events: Int32
     private var watcher: FDWatcher?
     private var isOpen = true
+    /// It has been killed once, and is not used again: Linux 6.12 to 6.18 (tried) compares the kill count of the parent's
+    /// cgroup with that of the child's in clone3, and so kills every child born into a cgroup that was ever killed.
+    private(set) var wasKilled = false
 
     /// Makes the leaf. One that is there already is taken, as long as nothing is in it.
     init(path: String) throws(SupervisionError) {
@@ -47,7 +50,10 @@ final class CgroupLeaf {
 
     /// Ends every process in it and below, at once, however they fork. Returns 0 or the errno.
     @discardableResult
-    func kill() -> Int32 { SmallFiles.write("1", to: "cgroup.kill", at: self.directory) }
+    func kill() -> Int32 {
+        self.wasKilled = true
+        return SmallFiles.write("1", to: "cgroup.kill", at: self.directory)
+    }
 
     /// Calls `handler` when `populated` may have changed, until `stopWatching`. The kernel coalesces changes within
     /// 10 ms, so this is for the slow path only.

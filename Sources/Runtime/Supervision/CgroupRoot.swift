@@ -83,8 +83,10 @@ final class CgroupRoot {
         return leaf
     }
 
-    /// Back from an attempt that left nothing behind.
-    func giveBack(_ leaf: CgroupLeaf) { self.free.append(leaf) }
+    /// Back from an attempt, with nothing in it. One that had to be killed is not used again.
+    func giveBack(_ leaf: CgroupLeaf) {
+        if leaf.wasKilled { leaf.remove() } else { self.free.append(leaf) }
+    }
 
     /// Leaves of a predecessor.
     func strayLeaves() -> [String] {
@@ -95,7 +97,7 @@ final class CgroupRoot {
     func remove() {
         for leaf in self.free { leaf.remove() }
         self.free = []
-        rmdir(self.path)
+        CgroupLeaf.removeTree(self.path)
     }
 }
 
