@@ -63,3 +63,21 @@ final class Signal<Value: Sendable> {
         return value
     }
 }
+
+extension PostgresConnection {
+    /// Returns when a backend is in the middle of a statement.
+    func waitUntilActive(_ pid: Int32) async throws {
+        try await wait(
+            for: PGStatement(
+                "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1 AND state = 'active' AND wait_event IS NOT NULL)"
+            ),
+            [.int32(pid)])
+    }
+
+    /// Asks until the answer is true.
+    func wait(for condition: PGStatement, _ parameters: [PGParameter]) async throws {
+        while try await !query(condition, parameters)[0].bool(0) {
+            try await LoopClock.sleep(for: .milliseconds(5))
+        }
+    }
+}

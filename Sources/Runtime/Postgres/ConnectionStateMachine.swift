@@ -376,31 +376,3 @@ extension ConnectionStateMachine {
         return [flight.error.map { .fail(id, $0) } ?? .succeed(id, flight.rows)] + pump()
     }
 }
-
-extension PostgresError {
-    static var cancelledByCaller: PostgresError {
-        PostgresError(kind: .cancelled, message: "the caller was cancelled")
-    }
-
-    static func unexpectedAnswer(_ what: String) -> PostgresError {
-        PostgresError(kind: .protocol, message: "the server sent \(what)")
-    }
-
-    /// FATAL and PANIC end the session.
-    var isFatal: Bool { severity == "FATAL" || severity == "PANIC" }
-
-    /// This error as the fate of an operation that was never sent.
-    var notSent: PostgresError {
-        var copy = self
-        copy.mayHaveCommitted = false
-        copy.statementName = nil
-        return copy
-    }
-
-    /// This error as the reason why a session ended.
-    var forSession: PostgresError {
-        var copy = notSent
-        copy.kind = .connection
-        return copy
-    }
-}

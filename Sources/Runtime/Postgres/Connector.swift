@@ -147,26 +147,6 @@ struct Connector {
     }
 }
 
-extension PostgresError {
-    /// libpq gives connection errors as text only. With `PQERRORS_VERBOSE` the server's part of it reads
-    /// `FATAL:  3D000: database "x" does not exist` and a line with the place in the server's source.
-    init(connectMessage text: String) {
-        var state: SQLState?
-        var lines: [Substring] = []
-        for line in text.split(whereSeparator: \.isNewline) where !line.hasPrefix("LOCATION:") {
-            guard state == nil, let code = line.firstMatch(of: #/:  (?<code>[0-9A-Z]{5}): /#) else {
-                lines.append(line)
-                continue
-            }
-            state = SQLState(String(code.output.code))
-            lines.append(line[..<code.range.lowerBound] + ": " + line[code.range.upperBound...])
-        }
-        self.init(
-            kind: .connection, sqlState: state, severity: state == nil ? nil : "FATAL",
-            message: lines.joined(separator: "\n").trimmedLines)
-    }
-}
-
 /// Logs what the server remarks while a connection is made.
 private final class NoticeLog: Sendable {
     let logger: Logger
@@ -198,54 +178,4 @@ func isNumericAddress(_ text: String) -> Bool {
     var buffer = in6_addr()
     let withoutZone = String(text.prefix { $0 != "%" })
     return inet_pton(AF_INET, text, &buffer) == 1 || inet_pton(AF_INET6, withoutZone, &buffer) == 1
-}
-
-enum Readiness: Sendable { case ready, timedOut, cancelled }
-
-/// Waits once for a descriptor with a watcher of its own, which is closed when this returns.
-@LoopActor
-private func descriptorIsReady(
-    _ fd: Int32, _ events: FDWatcher.Events, by deadline: LoopInstant
-) async throws(PostgresError) -> Readiness {
-    let watcher: FDWatcher
-    do {
-        watcher = try FDWatcher(fd: fd)
-    } catch {
-        throw PostgresError(kind: .connection, message: error.description)
-    }
-    defer { watcher.close() }
-    let wait = ReadinessWait()
-    return await withTaskCancellationHandler {
-        await withCheckedContinuation { continuation in
-            wait.begin(continuation)
-            // A socket in error is ready too: PQconnectPoll finds out.
-            watcher.start(events) { _ in wait.end(.ready) }
-            wait.timer.start(after: deadline - .now) {
-                // Timers come before descriptors: after a long turn of the loop both are due, and the peer is not to blame.
-                wait.end(isReadyNow(fd, events) ? .ready : .timedOut)
-            }
-        }
-    } onCancel: {
-        LoopActor.loop.execute { LoopActor.assumeIsolated { wait.end(.cancelled) } }
-    }
-}
-
-private func isReadyNow(_ fd: Int32, _ events: FDWatcher.Events) -> Bool {
-    var entry = pollfd(fd: fd, events: Int16(events == .readable ? POLLIN : POLLOUT), revents: 0)
-    return poll(&entry, 1, 0) > 0
-}
-
-/// One continuation that several events race for; the first wins.
-@LoopActor
-private final class ReadinessWait {
-    let timer = LoopTimer()
-    private var continuation: CheckedContinuation<Readiness, Never>?
-
-    func begin(_ continuation: CheckedContinuation<Readiness, Never>) { self.continuation = continuation }
-
-    func end(_ readiness: Readiness) {
-        timer.stop()
-        continuation?.resume(returning: readiness)
-        continuation = nil
-    }
 }
