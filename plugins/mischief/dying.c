@@ -19,7 +19,7 @@ __attribute__((noinline)) static int write_to_nowhere(void) {
 int32_t mischief_segv(void *user, pawl_attempt *attempt, pawl_bytes json) {
     (void)user, (void)json;
     attempt->host->log(attempt, PAWL_LOG_WARNING, PAWL_STR("about to write to address 42"), PAWL_NO_STR);
-    return write_to_nowhere();
+    return write_to_nowhere() + PAWL_E_INTERNAL; /* no tail call: the stack shows this function too */
 }
 
 int32_t mischief_abort(void *user, pawl_attempt *attempt, pawl_bytes json) {

@@ -1,5 +1,5 @@
 /* crash.c - the handler of fatal signals. Async-signal-safe: system calls, memory of its own, and backtrace(), whose first
- * call (which allocates) was made in the zygote. If unwinding faults in turn, the nested call sends what there is. */
+ * call (which allocates) was made in the zygote. If unwinding faults in turn, the nested call follows frame pointers. */
 #include "crash.h"
 
 #include <execinfo.h>
@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -50,6 +51,17 @@ static uint64_t stack_pointer(const ucontext_t *context) {
 #endif
 }
 
+static uint64_t frame_register(const ucontext_t *context) {
+#if defined(__x86_64__)
+    return (uint64_t)context->uc_mcontext.gregs[REG_RBP];
+#elif defined(__aarch64__)
+    return context->uc_mcontext.regs[29];
+#else
+    (void)context;
+    return 0;
+#endif
+}
+
 /* VmSize in bytes: the first number of /proc/self/statm, in pages. */
 static uint64_t address_space(void) {
     char bytes[64];
@@ -62,25 +74,51 @@ static uint64_t address_space(void) {
     return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
+/* Reads memory of this process that may not be there: the kernel answers EFAULT instead of a fault. */
+static bool peek(uint64_t address, uint64_t *value, size_t size) {
+    struct iovec local = {value, size}, remote = {(void *)(uintptr_t)address, size};
+    *value = 0;
+    return process_vm_readv(getpid(), &local, 1, &remote, 1, 0) == (ssize_t)size;
+}
+
+static void add_frame(uint64_t pc) {
+    if (record.frame_count < PAWL_CRASH_FRAMES) record.frames[record.frame_count++] = pc;
+    else record.overflow |= DEEPER;
+}
+
+/* The chain of frame pointers, for where the unwinder does not get through. */
+static void walk_frame_pointers(uint64_t frame) {
+    uint64_t next, address;
+    while (record.frame_count < PAWL_CRASH_FRAMES && frame % sizeof frame == 0 && peek(frame, &next, sizeof next) &&
+           peek(frame + sizeof next, &address, sizeof address) && address != 0) {
+        add_frame(address);
+        if (next <= frame) return; /* stacks grow down: callers are above */
+        frame = next;
+    }
+}
+
+static uint64_t frame_pointer; /* at the crash */
+
 static void unwind(void) {
     void *frames[PAWL_CRASH_FRAMES + OWN_FRAMES];
-    int count = backtrace(frames, PAWL_CRASH_FRAMES + OWN_FRAMES);
-    int first = 0;
-    while (first < count && (uint64_t)(uintptr_t)frames[first] != record.pc) first++;
-    record.frames[record.frame_count++] = record.pc;
-    if (first == count) {
-        /* Not found: a call through a bad pointer has no frame of its own. Its return address is on top of the stack. */
+    uint64_t code, caller;
+    add_frame(record.pc);
+    if (!peek(record.pc, &code, 1)) {
+        /* A call through a bad pointer: no frame yet, the caller's address is on top of the stack (where calls put it
+         * there), and the unwinder would read code that is not there. */
 #if defined(__x86_64__)
-        record.frames[record.frame_count] = *(const uint64_t *)(uintptr_t)record.sp;
-        record.frame_count++;
+        if (peek(record.sp, &caller, sizeof caller)) add_frame(caller);
+#else
+        (void)caller;
 #endif
+        walk_frame_pointers(frame_pointer);
         return;
     }
-    for (int i = first + 1; i < count; i++) {
-        if (record.frame_count == PAWL_CRASH_FRAMES) break;
-        record.frames[record.frame_count++] = (uint64_t)(uintptr_t)frames[i];
-    }
-    if (count == PAWL_CRASH_FRAMES + OWN_FRAMES) record.overflow |= DEEPER;
+    int count = backtrace(frames, PAWL_CRASH_FRAMES + OWN_FRAMES), first = 0;
+    while (first < count && (uint64_t)(uintptr_t)frames[first] != record.pc) first++;
+    for (int i = first + 1; i < count; i++) add_frame((uint64_t)(uintptr_t)frames[i]);
+    if (first == count) walk_frame_pointers(frame_pointer); /* it did not get past the signal's own frame */
+    else if (count == PAWL_CRASH_FRAMES + OWN_FRAMES) record.overflow |= DEEPER;
 }
 
 /* The signal's default action, now, so that the wait status tells the truth. */
@@ -102,6 +140,8 @@ static void on_fatal(int signal, siginfo_t *info, void *context) {
         for (;;) pause();
     if (nobody == self) { /* nested: the unwinder faulted */
         record.overflow |= UNWINDING_FAULTED;
+        record.frame_count = 1;
+        walk_frame_pointers(frame_pointer);
     } else {
         record.magic = PAWL_CRASH_MAGIC;
         record.version = 1;
@@ -111,6 +151,7 @@ static void on_fatal(int signal, siginfo_t *info, void *context) {
         record.address = (uint64_t)(uintptr_t)info->si_addr;
         record.pc = program_counter(context);
         record.sp = stack_pointer(context);
+        frame_pointer = frame_register(context);
         prctl(PR_GET_NAME, record.thread_name, 0, 0, 0);
         record.address_space_bytes = address_space();
         unwind();
