@@ -131,7 +131,7 @@ extension Attempt {
         guard let leaf = self.leaf else { return }
         self.leaf = nil
         leaf.stopWatching()
-        if isEmpty { self.supervisor.cgroups?.giveBack(leaf) } else { self.supervisor.quarantine(leaf) }
+        if isEmpty { self.zygote.park(leaf, slot: self.slot) } else { self.supervisor.quarantine(leaf) }
     }
 
     func closeAll() {

@@ -27,6 +27,9 @@ final class Zygote {
     private var waiters: [CheckedContinuation<Result<PluginManifest, PluginRefusal>, Never>] = []
     /// Attempts whose child this process keeps, by slot.
     private var kept: [UInt32: Attempt] = [:]
+    /// Leaves of ended attempts whose leader this process has not reaped yet: it looks into the leaf then, and kills what
+    /// it finds there.
+    private var parked: [UInt32: CgroupLeaf] = [:]
     /// Accepted attempts that wait for the process to be ready.
     private var queued: [Attempt] = []
     private var pingSent: LoopInstant?
@@ -88,6 +91,12 @@ final class Zygote {
     /// The leader is reaped, or was never there.
     func release(_ slot: UInt32) {
         self.kept[slot] = nil
+        if let leaf = self.parked.removeValue(forKey: slot) { self.supervisor.cgroups?.giveBack(leaf) }
+    }
+
+    /// The attempt's leaf is empty; it can be used again when this process has let go of it.
+    func park(_ leaf: CgroupLeaf, slot: UInt32) {
+        if self.kept[slot] == nil { self.supervisor.cgroups?.giveBack(leaf) } else { self.parked[slot] = leaf }
     }
 
     /// An attempt that waited is not to be started any more.
@@ -321,7 +330,7 @@ final class Zygote {
                 }
         }
         let lost = self.kept
-        self.kept = [:]
+        for slot in lost.keys { self.release(slot) }
         if !lost.isEmpty { self.logger.warning("the zygote ended with \(status) under \(lost.count) attempts") }
         for attempt in lost.values.sorted(by: { $0.serial < $1.serial }) { attempt.keeperLost() }
         self.perform(self.machine.died(at: self.now))
