@@ -21,6 +21,7 @@ final class Exchange {
 
     /// The client waits for `100 Continue` before it sends the body, and we did not say so: it has sent nothing.
     var isHoldingBack = false
+    private var isBroken = false
     /// Ends the connection when the client is too slow.
     private let clock = LoopTimer()
     private var bodyLimit = Duration.zero
@@ -96,7 +97,7 @@ final class Exchange {
     /// Reads on what nobody wanted, so that the client, still sending, gets its answer instead of a reset connection.
     /// - Returns: false if it sends more than `bound` bytes.
     func drain(bound: Int) async throws -> Bool {
-        if isHoldingBack { return false }
+        if isHoldingBack || isBroken { return false }
         var left = bound
         while let piece = try await next() {
             left -= piece.readableBytes
@@ -108,7 +109,15 @@ final class Exchange {
     private func next() async throws -> ByteBuffer? {
         guard case .stream(let held) = source, var iterator = held else { return nil }
         source = .stream(nil)
-        let piece = try await iterator.next(isolation: LoopActor.shared)
+        let piece: ByteBuffer?
+        do {
+            piece = try await iterator.next(isolation: LoopActor.shared)
+        } catch {
+            // No chunk, or no end: where the next request begins nobody knows.
+            source = .done
+            isBroken = true
+            throw Problem(.badRequest, "malformed_body", "The body is not framed as HTTP wants it.")
+        }
         source = piece == nil ? .done : .stream(iterator)
         return piece
     }

@@ -177,11 +177,12 @@ struct ObjectReader {
         }
         var result: [String: String] = [:]
         for pair in pairs {
-            guard let text = pair.value.text else {
+            guard let text = pair.value.text, !text.unicodeScalars.contains("\0"), !pair.key.unicodeScalars.contains("\0")
+            else {
                 faults.append(
                     FieldFault(
                         pointer: pointer(name) + "/" + pair.key, code: "wrong_type",
-                        detail: "\(name).\(pair.key) must be a string"))
+                        detail: "\(name).\(pair.key) must be a string without U+0000"))
                 continue
             }
             result[pair.key] = text

@@ -55,9 +55,10 @@ struct Query: Sendable {
         return time
     }
 
-    /// Reads percent-escapes; nil if one is broken or the bytes are no UTF-8.
+    /// Reads percent-escapes; nil if one is broken, the bytes are no UTF-8, or one of them is zero, which no text of ours
+    /// can hold.
     static func decode(_ text: some StringProtocol, plus: Bool = false) -> String? {
-        guard text.utf8.contains(where: { $0 == 0x25 || (plus && $0 == 0x2B) }) else { return String(text) }
+        guard text.utf8.contains(where: { $0 == 0x25 || $0 == 0 || (plus && $0 == 0x2B) }) else { return String(text) }
         var bytes: [UInt8] = []
         var iterator = text.utf8.makeIterator()
         while let byte = iterator.next() {
@@ -71,7 +72,7 @@ struct Query: Sendable {
             default: bytes.append(byte)
             }
         }
-        return String(validating: bytes, as: UTF8.self)
+        return bytes.contains(0) ? nil : String(validating: bytes, as: UTF8.self)
     }
 
     private static func digit(_ byte: UInt8) -> UInt8? {

@@ -47,7 +47,9 @@ struct Route: Sendable {
     /// Refuses names in the query that the route does not know: a misspelt filter must not show everything.
     func check(_ query: Query) throws(Problem) {
         for (name, _) in query.items {
-            if self.query.contains(where: { $0 == name || ($0.hasSuffix(".") && name.hasPrefix($0) && name != $0) }) {
+            if self.query.contains(where: { known in
+                known.hasSuffix(".") ? name.hasPrefix(known) && name != known : name == known
+            }) {
                 continue
             }
             if ["token", "access_token", "api_key"].contains(name) {
