@@ -88,7 +88,6 @@ import UVLoop
             let peer = try server.connect()
             let channel = await server.channel()
             try await peer.send("one")
-            peer.endSending()
             // Nothing to wait for when nothing must happen: a few turns of the loop.
             try await LoopClock.sleep(for: .milliseconds(20))
             #expect(journal.entries == ["registered", "active"])
@@ -96,9 +95,48 @@ import UVLoop
             await journal.wait(forEntry: "readComplete")
             try await LoopClock.sleep(for: .milliseconds(20))
             #expect(journal.entries == ["registered", "active", "read one", "readComplete"])
+            peer.endSending()
             channel.read()
             try await channel.closeFuture.get()
             #expect(journal.entries.contains("inactive"))
+        }
+    }
+
+    /// libuv tells only those who read; without more, such a connection would stay for ever.
+    @Test(arguments: [false, true])
+    func aPeerThatLeavesIsNoticedEvenIfNobodyReads(aborts: Bool) async throws {
+        try await LoopActor.test {
+            let journal = Journal<String>()
+            let server = try TestServer { channel in
+                try channel.syncOptions?.setOption(.autoRead, value: false)
+                try channel.pipeline.syncOperations.addHandler(RecordingHandler(journal))
+            }
+            let peer = try server.connect()
+            let channel = await server.channel()
+            try await peer.send("last words")
+            if aborts { peer.abort() } else { peer.close() }
+            try await channel.closeFuture.get()
+            // After a reset the kernel may give the data, the error, both or none.
+            #expect(aborts || journal.entries.contains("read last words"))
+            #expect(journal.entries.contains("inactive"))
+        }
+    }
+
+    /// A peer that has ended its side and is then gone altogether is noticed before the next write.
+    @Test func aResetAfterTheEndIsNoticed() async throws {
+        try await LoopActor.test {
+            let journal = Journal<String>()
+            let server = try TestServer { channel in
+                try channel.syncOptions?.setOption(.allowRemoteHalfClosure, value: true)
+                try channel.pipeline.syncOperations.addHandler(RecordingHandler(journal))
+            }
+            let peer = try server.connect()
+            let channel = await server.channel()
+            peer.endSending()
+            await journal.wait(forEntry: "inputClosed")
+            peer.abort()
+            try await channel.closeFuture.get()
+            #expect(journal.entries.contains("error \(ECONNRESET)"))
         }
     }
 

@@ -33,6 +33,7 @@ package final class LibuvListener: @unchecked Sendable {
     private let stream: UnsafeMutablePointer<uv_stream_t>
     private let maxConnections: Int
     private let scratch = ReadScratch()
+    private let sweep: HangUpSweep
     private var onAccept: ((any Channel) -> Void)?
     /// A connection waits in libuv because there are `maxConnections`; libuv accepts no other meanwhile.
     private var isHeldBack = false
@@ -92,6 +93,7 @@ package final class LibuvListener: @unchecked Sendable {
         self.stream = stream
         self.maxConnections = maxConnections
         self.onAccept = onAccept
+        sweep = HangUpSweep(loop: loop)
         localAddress = Self.effective(address, stream)
     }
 
@@ -120,7 +122,9 @@ package final class LibuvListener: @unchecked Sendable {
         // It fails only when the peer or the system has taken the connection away again.
         guard let handle = try? StreamHandle(accepting: stream, kind: kind, loop: loop) else { return }
         connectionCount += 1
-        let channel = LibuvStreamChannel(handle: handle, loop: loop, scratch: scratch, local: unixAddress) { [self] in
+        let channel = LibuvStreamChannel(
+            handle: handle, loop: loop, scratch: scratch, sweep: sweep, local: unixAddress
+        ) { [self] in
             connectionCount -= 1
             if isHeldBack {
                 isHeldBack = false

@@ -111,6 +111,7 @@ extension LibuvStreamChannel {
         active.store(false, ordering: .relaxed)
         readIsPending = false
         isReading = false
+        sweep.remove(self)
         handle.close()
         let writes = pending.removeAll()
         let outputPromise = outputClosePromise

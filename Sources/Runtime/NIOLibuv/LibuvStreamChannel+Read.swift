@@ -1,4 +1,5 @@
 internal import CLibuv
+internal import Glibc
 internal import NIOCore
 internal import UVLoop
 
@@ -15,22 +16,39 @@ extension LibuvStreamChannel {
         guard state == .active, !inputIsClosed, !isLingering else { return }
         if autoRead && !readIsPending { pipeline.syncOperations.read() }
         startReadingIfPending()
+        if !isReading && state == .active { sweep.add(self) }
     }
 
     func stopReading() {
         guard isReading else { return }
         isReading = false
         handle.stopReading()
+        sweep.add(self)
+    }
+
+    /// Found by the sweep, while nobody reads: the peer has ended its side or, when `isBroken`, the connection is
+    /// reset.
+    func peerHungUp(isBroken: Bool) {
+        guard state == .active else { return }
+        if inputIsClosed {
+            // The end was read long ago; what can be new is that nobody listens any more either.
+            if isBroken { fail(IOError(errnoCode: ECONNRESET, reason: "connection reset")) }
+        } else if !isLingering {
+            // There is nothing to hold back any more: the rest fits in the socket's buffer, and its end closes us.
+            readsToEnd = true
+            startReadingIfPending()
+        }
     }
 
     private func startReadingIfPending() {
-        guard readIsPending, !isReading, state == .active else { return }
+        guard readIsPending || readsToEnd, !isReading, state == .active else { return }
         let result = handle.startReading()
         guard result == 0 else {
             fail(IOError(errnoCode: -result, reason: "read"))
             return
         }
         isReading = true
+        sweep.remove(self)
     }
 
     /// libuv's read callback: the number of bytes in the scratch buffer, 0 for "nothing now", or a negated errno.
@@ -54,7 +72,7 @@ extension LibuvStreamChannel {
         let mayContinue = bytes.count == scratch.memory.count && batch < maxMessagesPerRead && isReading
         guard !mayContinue else { return }
         completeBatch()
-        guard isReading, !readIsPending else { return }
+        guard isReading, !readIsPending, !readsToEnd else { return }
         if bytes.count == scratch.memory.count {
             stopReading()
         } else {
@@ -74,7 +92,7 @@ extension LibuvStreamChannel {
     /// calls per request. What arrives meanwhile, if anything, is one batch more than was asked for.
     private func stopReadingSoon() {
         loop.execute {
-            if self.isReading && !self.readIsPending { self.stopReading() }
+            if self.isReading && !self.readIsPending && !self.readsToEnd { self.stopReading() }
         }
     }
 
@@ -89,6 +107,7 @@ extension LibuvStreamChannel {
         readIsPending = false
         guard state == .active else { return }
         close0(error: ChannelError.eof, mode: allowsRemoteHalfClosure ? .input : .all, promise: nil)
+        if state == .active { sweep.add(self) }
     }
 
     /// The connection is broken.

@@ -13,7 +13,7 @@ internal import UVLoop
 /// says more; nothing is read, and no end of file seen, until somebody asks. Writes: what is flushed goes out in one
 /// writev(2) if the socket takes it; the rest waits in libuv. `close(mode: .output)` waits for what has been written
 /// before, `close(mode: .all)` for what has been flushed, for 5 s, and fails the rest.
-// Sendable by hand: `loop`, `scratch`, the promise and the addresses never change, the two atomics synchronize
+// Sendable by hand: `loop`, `scratch`, `sweep`, the promise and the addresses never change, the two atomics synchronize
 // themselves, `_pipeline` is set once in `init`, and all other state is touched on the loop's thread only (the methods
 // ending in 0 are called there by the pipeline, the `did` ones by libuv).
 package final class LibuvStreamChannel: Channel, ChannelCore, @unchecked Sendable {
@@ -21,6 +21,7 @@ package final class LibuvStreamChannel: Channel, ChannelCore, @unchecked Sendabl
 
     let loop: UVLoop
     let scratch: ReadScratch
+    let sweep: HangUpSweep
     let handle: StreamHandle
     let closePromise: EventLoopPromise<Void>
     let active = Atomic<Bool>(false)
@@ -46,6 +47,8 @@ package final class LibuvStreamChannel: Channel, ChannelCore, @unchecked Sendabl
     var readIsPending = false
     /// libuv reads.
     var isReading = false
+    /// The peer is gone: what it has sent is read without being asked for, up to its end.
+    var readsToEnd = false
     /// Reads since the last `channelReadComplete`.
     var batch = 0
 
@@ -62,10 +65,12 @@ package final class LibuvStreamChannel: Channel, ChannelCore, @unchecked Sendabl
     var lingerTimer: TimerEntry?
 
     init(
-        handle: StreamHandle, loop: UVLoop, scratch: ReadScratch, local: SocketAddress?, onRelease: @escaping () -> Void
+        handle: StreamHandle, loop: UVLoop, scratch: ReadScratch, sweep: HangUpSweep, local: SocketAddress?,
+        onRelease: @escaping () -> Void
     ) {
         self.loop = loop
         self.scratch = scratch
+        self.sweep = sweep
         self.handle = handle
         self.onRelease = onRelease
         closePromise = loop.makePromise()

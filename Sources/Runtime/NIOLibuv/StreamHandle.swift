@@ -68,10 +68,13 @@ struct StreamHandle {
 
     /// shutdown(2) of one direction, at once: 0 or a negated errno. Not uv_shutdown, whose merit is to wait for writes.
     func shutdown(_ direction: Int) -> Int32 {
+        Glibc.shutdown(descriptor, Int32(direction)) == 0 ? 0 : -errno
+    }
+
+    /// The socket; -1 once it is closed.
+    var descriptor: Int32 {
         var fd: Int32 = -1
-        let result = uv_fileno(handle, &fd)
-        guard result == 0 else { return result }
-        return Glibc.shutdown(fd, Int32(direction)) == 0 ? 0 : -errno
+        return uv_fileno(handle, &fd) == 0 ? fd : -1
     }
 
     /// Closes the descriptor before it returns; the channel's `didWrite`, if one is due, and `didClose` follow.
