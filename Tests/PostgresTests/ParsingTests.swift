@@ -24,6 +24,14 @@ import Testing
         #expect(!endpoints[0].needsLookup)
     }
 
+    @Test func theEnvironmentsAddressIsForTheEnvironmentsHost() throws {
+        let defaults = ["hostaddr": "192.0.2.9", "port": "5432"]
+        let named = try ConnectionOptions(explicit: ["host": "/run/x"], defaults: defaults).endpoints()
+        #expect(named == [.init(host: "/run/x", address: nil, port: "5432")])
+        let unnamed = try ConnectionOptions(explicit: [:], defaults: defaults).endpoints()
+        #expect(unnamed == [.init(host: nil, address: "192.0.2.9", port: "5432")])
+    }
+
     @Test(arguments: ["host=a,b port=1,2,3", "host=a,b hostaddr=192.0.2.1"])
     func countsMustAgree(text: String) throws {
         let options = try ConnectionOptions(parsing: text)

@@ -102,7 +102,10 @@ final class ConnectionCore {
         return id
     }
 
-    func release(_ lease: OperationID) { perform(machine.released(lease)) }
+    func release(_ lease: OperationID) {
+        perform(machine.released(lease))
+        flush()
+    }
 
     /// Ends the connection; whatever is not answered fails with `error`. Idempotent.
     func close(_ error: PostgresError) { lose(error) }
@@ -199,6 +202,7 @@ final class ConnectionCore {
     private func flush() {
         guard let raw else { return }
         var left = PQflush(raw)
+        var pieces = 0
         while left == 0, let (id, sent) = copy, case .copy(_, let data)? = pending[id]?.request {
             guard sendCopyPiece(raw, id, data, from: sent) else { return lose(lastError(raw)) }
             if copy == nil {
@@ -208,6 +212,9 @@ final class ConnectionCore {
                 if self.raw == nil { return }
             }
             left = PQflush(raw)
+            pieces += 1
+            // A server that keeps up must not hold the loop until the last byte.
+            if pieces == Self.copyPiecesPerTurn, copy != nil, left == 0 { left = 1 }
         }
         guard left >= 0 else { return lose(lastError(raw)) }
         watch(alsoWritable: left == 1)
@@ -216,6 +223,7 @@ final class ConnectionCore {
 
     /// How much COPY data libpq is given before the socket has to take it.
     private static var copyPiece: Int { 256 * 1024 }
+    private static var copyPiecesPerTurn: Int { 4 }
 
     private func sendCopyPiece(_ raw: OpaquePointer, _ id: OperationID, _ data: [UInt8], from start: Int) -> Bool {
         let count = min(Self.copyPiece, data.count - start)

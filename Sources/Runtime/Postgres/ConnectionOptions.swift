@@ -35,7 +35,8 @@ struct ConnectionOptions: Equatable {
     func endpoints() throws(PostgresError) -> [Endpoint] {
         if explicit["service"] != nil, explicit["host"] == nil, explicit["hostaddr"] == nil { return [] }
         let hosts = list("host")
-        let addresses = list("hostaddr")
+        // An address from the environment belongs to the environment's host, not to one that the string names.
+        let addresses = explicit["host"] != nil && explicit["hostaddr"] == nil ? [] : list("hostaddr")
         let ports = list("port")
         let count = max(hosts.count, addresses.count, 1)
         guard hosts.isEmpty || addresses.isEmpty || hosts.count == addresses.count else {
