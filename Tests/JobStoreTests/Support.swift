@@ -66,8 +66,41 @@ final class Bench {
     }
 }
 
+/// Keeps the number of databases, and of connections, at once below what the server takes.
+@LoopActor
+private final class Gate {
+    static let shared = Gate()
+    private var free = 6
+    private var waiting: [CheckedContinuation<Void, Never>] = []
+
+    func enter() async {
+        if free > 0 {
+            free -= 1
+        } else {
+            await withCheckedContinuation { waiting.append($0) }
+        }
+    }
+
+    func leave() {
+        if waiting.isEmpty { free += 1 } else { waiting.removeFirst().resume() }
+    }
+}
+
 /// Runs `body` with a bench on a database of its own.
 func withBench(_ body: @escaping @LoopActor @Sendable (Bench) async throws -> Void) async throws {
+    LoopActor.bindForTesting()
+    await Gate.shared.enter()
+    let result: Result<Void, any Error>
+    do {
+        result = .success(try await withDatabase(body))
+    } catch {
+        result = .failure(error)
+    }
+    await Gate.shared.leave()
+    try result.get()
+}
+
+private func withDatabase(_ body: @escaping @LoopActor @Sendable (Bench) async throws -> Void) async throws {
     try await TestDatabase.with { configuration in
         let bench = try await Bench(configuration)
         do {
