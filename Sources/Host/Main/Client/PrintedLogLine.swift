@@ -23,7 +23,7 @@ struct PrintedLogLine {
         if let stage = self.json["stage"]?.text, !stage.isEmpty { line += " \(Table.printable(stage)):" }
         line += " " + Table.printable(self.json["message"]?.text ?? "")
         if let fields = self.json["fields"]?.object {
-            for field in fields {
+            for field in fields where field.value != .null {
                 let value = field.value.text ?? field.value.json
                 line += " " + stream.paint("\(Table.printable(field.key))=\(Table.printable(value))", .dim)
             }
