@@ -11,7 +11,7 @@ package struct HeartbeatRecord: Sendable {
 
     /// A heartbeat was written. Time is monotonic, in nanoseconds.
     package mutating func succeeded(at now: UInt64) {
-        if let last, now - last < Self.probation, unbrokenSince != nil {
+        if let last, now < last + Self.probation, unbrokenSince != nil {
             self.last = now
             return
         }
@@ -26,7 +26,7 @@ package struct HeartbeatRecord: Sendable {
     }
 
     package func isEntitled(now: UInt64) -> Bool {
-        guard let unbrokenSince, let last, now - last < Self.probation else { return false }
-        return now - unbrokenSince >= Self.probation
+        guard let unbrokenSince, let last, now < last + Self.probation else { return false }
+        return now >= unbrokenSince + Self.probation
     }
 }

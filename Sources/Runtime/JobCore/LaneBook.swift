@@ -18,9 +18,14 @@ package struct Lane: Hashable, Sendable {
 /// the watermark steps back for those that this host hears of, and a slow *sweep* forgets all watermarks for the others.
 package struct LaneBook: Sendable {
     /// A lane and the position to read on from.
-    package struct Reading: Equatable, Sendable {
+    package struct Reading: Hashable, Sendable {
         package let lane: Lane
         package let after: Int64
+
+        package init(lane: Lane, after: Int64) {
+            self.lane = lane
+            self.after = after
+        }
     }
 
     /// Shortest time between two sweeps.
@@ -80,8 +85,8 @@ package struct LaneBook: Sendable {
         let known = Set(lanes).union(heardDuringSweep ?? [])
         watermarks = Dictionary(uniqueKeysWithValues: known.map { ($0, 0) })
         heardDuringSweep = nil
-        nextSweep =
-            now + max(Self.sweepInterval, duration.multipliedReportingOverflow(by: Self.sweepShare).partialValue)
+        // No sweep takes a fortnight; the bound keeps the product from overflowing.
+        nextSweep = now + max(Self.sweepInterval, min(duration, 1 << 50) * Self.sweepShare)
     }
 
     /// The lanes to claim from, highest priority first.

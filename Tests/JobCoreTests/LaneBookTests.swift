@@ -1,0 +1,87 @@
+import JobCore
+import Testing
+
+@Suite struct LaneBookTests {
+    private let a = Lane(queue: "a", rank: 0)
+    private let b = Lane(queue: "b", rank: 0)
+    private let urgent = Lane(queue: "a", rank: -5)
+
+    private func book(_ lanes: [Lane]) -> LaneBook {
+        var book = LaneBook()
+        book.sweepStarted()
+        book.swept(lanes, duration: 0, now: 0)
+        return book
+    }
+
+    @Test func highestPriorityFirstAndQueuesTakeTurns() {
+        var book = book([a, b, urgent])
+        let first = book.readings(queues: nil).map(\.lane)
+        let second = book.readings(queues: nil).map(\.lane)
+        #expect(first[0] == urgent && second[0] == urgent && Set(first) == [a, b, urgent])
+        #expect(first[1] != second[1])
+        #expect(book.readings(queues: ["b"]).map(\.lane) == [b])
+    }
+
+    @Test func readsOnBehindWhatItTook() {
+        var book = book([a])
+        book.claimStarted()
+        book.claimEnded(taken: [(a, 7), (a, 9)])
+        #expect(book.readings(queues: nil) == [.init(lane: a, after: 9)])
+        book.entered(a, at: 8)  // Drawn early, committed late.
+        #expect(book.readings(queues: nil)[0].after == 7)
+        book.entered(a, at: 12)
+        #expect(book.readings(queues: nil)[0].after == 7)
+    }
+
+    @Test func whatEntersDuringAClaimIsNotHidden() {
+        var book = book([a])
+        book.claimStarted()
+        book.entered(a, at: 5)  // The claim's snapshot may be older.
+        book.claimEnded(taken: [(a, 10)])
+        #expect(book.readings(queues: nil)[0].after == 4)
+    }
+
+    @Test func aSweepForgetsWatermarksAndEmptyLanes() {
+        var book = book([a, b])
+        book.claimStarted()
+        book.claimEnded(taken: [(a, 10), (b, 3)])
+        #expect(!book.isSweepDue(isBusy: false, now: .max))
+        #expect(book.isSweepDue(isBusy: true, now: LaneBook.sweepInterval))
+        book.sweepStarted()
+        book.entered(urgent, at: 4)  // Too late for the sweep's answer.
+        book.swept([a], duration: 1_000_000_000, now: 100)
+        #expect(Set(book.readings(queues: nil)) == [.init(lane: a, after: 0), .init(lane: urgent, after: 0)])
+        #expect(!book.isSweepDue(isBusy: true, now: 15_000_000_000))  // A slow sweep makes itself rare.
+        #expect(book.isSweepDue(isBusy: true, now: 20_000_000_100))
+    }
+
+    @Test func aWakeUpAndAFailureForceASweep() {
+        var book = book([a])
+        book.woken(queue: "c")
+        #expect(book.isSweepDue(isBusy: false, now: 0))
+        book.sweepStarted()
+        book.sweepFailed()
+        #expect(book.isSweepDue(isBusy: false, now: 0))
+        book.sweepStarted()
+        book.swept([a], duration: 0, now: 0)
+        book.claimStarted()
+        book.claimFailed()
+        #expect(book.isSweepDue(isBusy: false, now: 0))
+    }
+
+    @Test func heartbeatsEntitleAfterThirtyUnbrokenSeconds() {
+        let second: UInt64 = 1_000_000_000
+        var record = HeartbeatRecord()
+        #expect(!record.isEntitled(now: 100 * second))
+        for beat in stride(from: UInt64(100), through: 130, by: 10) { record.succeeded(at: beat * second) }
+        #expect(!record.isEntitled(now: 129 * second) && record.isEntitled(now: 131 * second))
+        // An outage: silence, then a beat. It starts from nothing.
+        #expect(!record.isEntitled(now: 165 * second))
+        record.succeeded(at: 165 * second)
+        #expect(!record.isEntitled(now: 166 * second))
+        for beat in stride(from: UInt64(175), through: 195, by: 10) { record.succeeded(at: beat * second) }
+        #expect(record.isEntitled(now: 196 * second))
+        record.reset()
+        #expect(!record.isEntitled(now: 196 * second))
+    }
+}
