@@ -3,6 +3,7 @@
 import gc
 import json
 import os
+import random
 import signal
 import struct
 import tempfile
@@ -57,8 +58,6 @@ def test_results(profile):
 def test_large_args(profile):
     with Zygote(MISCHIEF, profile) as z:
         args = {"text": "y" * 3_000_000}
-        attempt = z.spawn("mischief.echo", b"", prepared=False)
-        attempt.close()
         # More than the socket holds: sent while the child reads.
         payload = json.dumps(args).encode()
         attempt = z.spawn("mischief.echo", payload, prepared=False).spawned()
@@ -86,8 +85,10 @@ def test_facts(profile):
 def test_process_of_an_attempt(profile):
     with Zygote(MISCHIEF, profile) as z:
         attempt = z.spawn("mischief.sleep", {"ms": 60000}, limits={"cpu_ms": 1500, "memory_bytes": 1 << 30, "file_bytes": 5000,
-                          "open_files": 77, "nice": 5}).spawned()
+                          "open_files": 77, "nice": 5}, environment={"B": "2", "PAWL_CHILD": "host.7"}).spawned()
         attempt.wait(STARTED)
+        for pid in [attempt.pid] + ([attempt.monitor_pid] if attempt.monitor_pid else []):
+            assert b"PAWL_CHILD=host.7" in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"), "found by its marker"
         limits = {line[:26].strip(): line[26:].split()[:2] for line in Path(f"/proc/{attempt.pid}/limits").read_text().splitlines()}
         assert limits["Max core file size"] == ["0", "0"] and limits["Max cpu time"] == ["2", "3"]
         assert limits["Max address space"] == [str(1 << 30)] * 2 and limits["Max open files"] == ["77", "77"]
@@ -220,6 +221,55 @@ def test_a_host_that_does_not_read_still_gets_answers(profile):
         attempt.send(CANCEL, struct.pack("<II", 1, 0))
         time.sleep(0.05)
         assert attempt.finish()[0] == ("result", "x" * 3_000_000)
+
+
+def test_results_are_valid_json_or_refused():
+    """Against Python's reader, on whole, cut and changed texts: echo hands the text to result_json as it is."""
+    seed = int(os.environ.get("PAWL_SEED", random.randrange(1 << 30)))
+    chooser = random.Random(seed)
+
+    def value(depth):
+        kinds = [None, True, False, 0, -1.5e-7, 12345678901234567890, "", "t\"\\\u0001é😀/"]
+        if depth > 3 or chooser.random() < 0.4:
+            return chooser.choice(kinds)
+        if chooser.random() < 0.5:
+            return [value(depth + 1) for _ in range(chooser.randrange(4))]
+        return {chooser.choice(["a", "b c", "é", "\n"]) + str(i): value(depth + 1) for i in range(chooser.randrange(4))}
+
+    def refuse(word):
+        raise ValueError(word)
+
+    def is_valid(content):
+        try:
+            json.loads(content.decode("utf-8", "surrogateescape"), parse_constant=refuse)
+            return True
+        except ValueError:
+            return False
+    texts = [b"", b" ", b"nul", b"01", b"1.", b"-", b".5", b"1e", b"1e+", b"+1", b"1 2", b"[1,]", b"[,1]", b"{,}", b'{"a"}', b'{"a":}', b"{1:2}",
+             b'"\\x"', b'"\\u12"', b'"a\nb"', b"\xef\xbb\xbf1", b"[" * 512 + b"]" * 512, b" \t\n\r1 ", b'"\\ud800"', b"NaN", b"'a'", b"{}}", b"[]]"]
+    for _ in range(400):
+        content = bytearray(json.dumps(value(0), ensure_ascii=chooser.random() < 0.5, indent=chooser.choice((None, 1))).encode())
+        for _ in range(chooser.randrange(3)):
+            at = chooser.randrange(len(content) + 1)
+            content[at:at + chooser.randrange(2)] = bytes(chooser.choices(b'{}[]",:\\ute0-1.\x1f\xff ', k=chooser.randrange(2)))
+        texts.append(bytes(content))
+    with Zygote(MISCHIEF) as z:
+        for content in texts:
+            kind, result = z.run("mischief.echo", content)[0]
+            assert (kind == "result") == is_valid(content), (seed, content, kind)
+            assert kind == "result" or result["status"] == 5
+        deep = z.run("mischief.echo", b"[" * 513 + b"]" * 513)[0]
+        assert deep[0] == "failure" and deep[1]["status"] == 5, "nesting is bounded"
+
+
+def test_a_child_whose_host_goes_before_the_run_came(profile):
+    with Zygote(MISCHIEF, profile) as z:
+        attempt = z.spawn("mischief.echo", b"{}", prepared=False).spawned()
+        attempt.wait(UP)
+        attempt.data.close()
+        exited = attempt.exited()
+        assert (exited["code"], exited["status"]) == (1, 70)
+        attempt.reap(), attempt.close()
 
 
 def test_endings_at_their_limits(profile):

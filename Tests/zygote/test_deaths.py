@@ -3,6 +3,7 @@
 import functools
 import multiprocessing
 import os
+import random
 import signal
 import socket
 import struct
@@ -122,7 +123,9 @@ def test_core_signal_from_outside(profile):
             attempt = z.spawn("mischief.sleep", {"ms": 60000}).spawned()
             attempt.wait(STARTED)
             signal.pidfd_send_signal(attempt.pidfd, number)
-            assert end_of(attempt)[1] == number and attempt.crash()["signal"] == number
+            assert end_of(attempt)[1] == number
+            crash = attempt.crash()
+            assert crash["signal"] == number and crash["code"] <= 0 and crash["address"] == 0
             done(attempt)
 
 
@@ -491,3 +494,31 @@ def test_faults_at_each_step(profile):
             attempt = z.spawn("mischief.noop")
             z.control.wait(EMPTY, attempt.slot)
             attempt.close()
+
+
+def test_deaths_at_random_moments(profile):
+    """Children, monitors and trees killed at any point of their life: each ends with EXITED and EMPTY, nothing is left."""
+    seed = int(os.environ.get("PAWL_SEED", random.randrange(1 << 30)))
+    chooser = random.Random(seed)
+    with Zygote(MISCHIEF, profile) as z:
+        for i in range(200):
+            handler, args = chooser.choice([("mischief.noop", {}), ("mischief.leave", {"children": 2}), ("mischief.log", {"lines": 50}),
+                                            ("mischief.escape", {"children": 2}), ("mischief.sleep", {"ms": 1})])
+            attempt = z.spawn(handler, args).spawned()
+            delay, how = chooser.random() * 0.006, chooser.choice(["child", "tree", "group"])
+            end = time.perf_counter() + delay
+            while time.perf_counter() < end:
+                pass
+            if how == "child":
+                try:
+                    signal.pidfd_send_signal(attempt.pidfd, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            elif how == "group":
+                attempt.signal(signal.SIGKILL)
+            attempt.kill()
+            exited = attempt.exited()
+            assert (exited["code"], exited["status"]) in ((1, 0), (2, signal.SIGKILL)), (seed, i, exited)
+            assert attempt.reap()["survivors"] == 0, (seed, i)
+            attempt.close()
+        until(lambda: not Path(f"/proc/{z.pid}/task/{z.pid}/children").read_text(), what="no child of the zygote")

@@ -1,6 +1,8 @@
 /* child_setup.c - one step after the other, system calls only. */
 #include "child_setup.h"
 
+#include "marker.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -95,6 +97,7 @@ void child_setup(const spawn_request *r, pid_t keeper) {
     place_descriptors(r);
     set_limits(&r->limits);
     set_environment(r->environment, r->limits.environment_length);
+    marker_write(r->environment, r->limits.environment_length);
     umask(022);
     if (r->directory[0] != 0 ? chdir(r->directory) != 0 : chdir("/") != 0) give_up(r->directory[0] != 0 ? r->directory : "/");
 }

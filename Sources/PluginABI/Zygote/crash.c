@@ -148,7 +148,8 @@ static void on_fatal(int signal, siginfo_t *info, void *context) {
         record.signal = signal;
         record.code = info->si_code;
         record.thread = self;
-        record.address = (uint64_t)(uintptr_t)info->si_addr;
+        /* Only the kernel's own signals have one: where another process sent it, its pid stands there. */
+        record.address = info->si_code > 0 ? (uint64_t)(uintptr_t)info->si_addr : 0;
         record.pc = program_counter(context);
         record.sp = stack_pointer(context);
         frame_pointer = frame_register(context);

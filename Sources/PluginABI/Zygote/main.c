@@ -1,9 +1,11 @@
 /* main.c - which of its faces pawl-zygote shows. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "caps.h"
+#include "marker.h"
 #include "resume.h"
 #include "serve.h"
 
@@ -12,8 +14,10 @@
 #endif
 
 int main(int argc, char **argv) {
+    bool resumes = argc == 2 && strcmp(argv[1], RESUME_ARGUMENT) == 0;
+    if (argc == 1 || resumes) marker_reserve(argv);
     if (argc == 1) zygote_serve();
-    if (argc == 2 && strcmp(argv[1], RESUME_ARGUMENT) == 0) zygote_resume(STDIN_FILENO);
+    if (resumes) zygote_resume(STDIN_FILENO);
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         printf("pawl-zygote %s (ABI %u.%u, wire %u)\n", PAWL_VERSION, PAWL_ABI_MAJOR, PAWL_ABI_MINOR, PAWL_WIRE_VERSION);
         return 0;

@@ -16,6 +16,7 @@
 #include "control.h"
 #include "fault.h"
 #include "keeper.h"
+#include "marker.h"
 #include "sweep.h"
 
 #define SWEEP_LIMIT_NS UINT64_C(5000000000) /* after that EMPTY tells how many survive */
@@ -155,6 +156,7 @@ _Noreturn void monitor_main(const spawn_request *request, const child_image *ima
     signals_to_default();
     setsid();
     prctl(PR_SET_NAME, "pawl-monitor", 0, 0, 0);
+    marker_write(request->environment, request->limits.environment_length);
     /* The zygote's connection must end with the zygote. Nothing of it is needed here. */
     close(PAWL_ZYGOTE_FD_CONTROL);
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);

@@ -372,6 +372,7 @@ static _Noreturn void loop(void) {
         struct signalfd_siginfo signals[16];
         if ((polled[1].revents & POLLIN) != 0 && read(z.sigchld, signals, sizeof signals) < 0 && errno != EAGAIN) _exit(EXIT_SETUP);
         if ((polled[0].revents & POLLOUT) != 0) control_flush(&z.host);
+        if ((polled[0].revents & (POLLHUP | POLLERR)) != 0 && z.host.pending >= PENDING_MAX) end_everything();
         if ((polled[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) hear_host();
         wait = step();
         if (z.retiring && z.runs.count == 0 && z.orphaned_count == 0 && z.host.first == NULL) _exit(0);
