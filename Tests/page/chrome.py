@@ -66,7 +66,7 @@ class Browser:
         os.close(self.read_end)
         shutil.rmtree(self.profile, ignore_errors=True)
 
-    def call(self, method, params=None, session="page", timeout=20):
+    def call(self, method, params=None, session="page", timeout=60):
         self.number += 1
         number = self.number
         message = {"id": number, "method": method, "params": params or {}}
@@ -106,7 +106,7 @@ class Browser:
             raise AssertionError(result["exceptionDetails"].get("exception", {}).get("description") or result["exceptionDetails"]["text"])
         return result["result"].get("value")
 
-    def until(self, expression, timeout=10):
+    def until(self, expression, timeout=30):
         """Waits until the expression is true, and returns its value."""
         limit = time.monotonic() + timeout
         while True:

@@ -279,7 +279,11 @@ function whatHappened(run) {
   const error = errorText(run.error);
   const how = [run.outcome, run.reason && run.reason !== run.outcome ? `(${run.reason})` : null].filter(Boolean).join(" ").replaceAll("_", " ");
   if (run.state === "retrying") return `attempt ${run.attempt} of ${run.max_attempts ?? "?"}: ${error || how}`;
-  if (run.state === "failed" || run.state === "cancelled") return [how, error].filter(Boolean).join(": ");
+  if (run.state === "cancelled") {
+    // That it was cancelled stands in the column before; by force and why is the news.
+    return [run.outcome === "cancelled" ? "" : how, run.cancel_reason].filter(Boolean).join(": ");
+  }
+  if (run.state === "failed") return [how, error].filter(Boolean).join(": ");
   return run.progress?.line || "";
 }
 
@@ -334,6 +338,8 @@ function scheduleText(s) {
   return `${spec.expression ?? s.expression ?? s.kind ?? ""}${zone}`;
 }
 
+const handlerLimit = 8;
+
 function pluginRow() {
   const name = el("strong");
   const label = el("span", { class: "muted" });
@@ -353,8 +359,18 @@ function pluginRow() {
     const names = (p.handlers ?? []).map((h) => h.name).join(" ");
     if (names !== shownHandlers) {
       shownHandlers = names;
-      handlers.replaceChildren(...(p.handlers ?? []).map((h) =>
-        el("button", { type: "button", class: "chip", title: h.description || null, "aria-label": `Run ${h.name}`, onclick: () => runDialog.open(h.name) }, h.name)));
+      const chips = (p.handlers ?? []).map((h) =>
+        el("button", { type: "button", class: "chip", title: h.description || null, "aria-label": `Run ${h.name}`, onclick: () => runDialog.open(h.name) }, h.name));
+      const first = chips.length > handlerLimit + 1 ? chips.slice(0, handlerLimit) : chips;
+      handlers.replaceChildren(...first);
+      if (first.length < chips.length) {
+        handlers.append(el("button", {
+          type: "button", class: "chip more", onclick: () => {
+            handlers.replaceChildren(...chips);
+            chips[handlerLimit].focus();
+          },
+        }, `${chips.length - first.length} more`));
+      }
     }
     setText(error, p.error ?? "");
     show(error, Boolean(p.error));
