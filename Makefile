@@ -14,8 +14,8 @@ VERSION := $(shell cat VERSION)
 include mk/native.mk
 include mk/swift-plugins.mk
 
-.PHONY: help bootstrap build host plugins demo serve test test-unit test-abi test-zygote test-system test-cli \
-        test-seeds test-docs seeds bench format format-check install clean
+.PHONY: help bootstrap build host plugins demo serve test test-unit test-abi test-zygote test-plugins test-system test-cli \
+        test-page test-seeds test-docs seeds bench format format-check install clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -36,7 +36,7 @@ demo: build ## the main job on real input, with a crash, a kill, a reload and a 
 serve: build ## a host on 127.0.0.1:7070 with an embedded PostgreSQL
 	@$(OUT)/pawl serve --plugins $(OUT)/plugins
 
-test: build fixtures test-abi test-zygote test-unit test-system test-cli test-seeds test-docs ## all tests
+test: build fixtures test-abi test-zygote test-plugins test-unit test-system test-cli test-page test-seeds test-docs ## all tests
 	@echo "all tests passed"
 
 test-abi: bootstrap zygote c-plugins
@@ -75,7 +75,7 @@ format: ## format the Swift sources
 format-check:
 	swift format lint --strict --parallel --recursive Sources Tests plugins examples bench Package.swift
 
-install: build ## binaries, header and plugins under PREFIX (/usr/local)
+install: build install-pluginkit ## binaries, header and plugins under PREFIX (/usr/local)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/pawl $(DESTDIR)$(PREFIX)/include \
 	    $(DESTDIR)$(PREFIX)/lib/pawl/plugins
 	install -m 755 $(OUT)/pawl $(DESTDIR)$(PREFIX)/bin/pawl

@@ -4,6 +4,7 @@ Every process that a test starts is ended by its id. Nothing here waits for time
 polls a condition and fails with its last value when its bound is over.
 """
 
+import contextlib
 import http.client
 import json
 import os
@@ -198,13 +199,30 @@ class Host:
         self.process.wait()
 
 
-@pytest.fixture
-def scratch():
+@contextlib.contextmanager
+def scratch_directory():
     """A private directory that the embedded PostgreSQL's user can reach too."""
     path = Path(tempfile.mkdtemp(prefix="pawl-test-"))
     path.chmod(0o755)
-    yield path
-    shutil.rmtree(path, ignore_errors=True)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def scratch():
+    with scratch_directory() as path:
+        yield path
+
+
+def end(host):
+    if host.process and host.process.poll() is None:
+        try:
+            host.stop(30)
+        except AssertionError:
+            pass
+    end_embedded_postgres(host.data)
 
 
 @pytest.fixture
@@ -218,17 +236,18 @@ def host_factory(scratch):
 
     yield make
     for host in hosts:
-        if host.process and host.process.poll() is None:
-            try:
-                host.stop(30)
-            except AssertionError:
-                pass
-        end_embedded_postgres(host.data)
+        end(host)
 
 
-@pytest.fixture
-def host(host_factory):
-    return host_factory().start()
+@pytest.fixture(scope="session")
+def host():
+    """One host with an embedded PostgreSQL for all tests that do it no harm."""
+    with scratch_directory() as path:
+        host = Host(path / "host")
+        try:
+            yield host.start()
+        finally:
+            end(host)
 
 
 def end_embedded_postgres(data):

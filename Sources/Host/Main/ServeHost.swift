@@ -197,12 +197,13 @@ final class ServeHost {
     /// Tells the command line on this machine where to go.
     private func publish(_ addresses: [ListenAddress]) throws(Unusable) {
         let url = addresses.first.map(Self.url) ?? ""
-        let facts = JSONText.object([
-            "pid": "\(getpid())", "url": JSONText.quoted(url), "version": JSONText.quoted(ClientVersion.current),
-            "started_at": JSONText.quoted(WallTime.current.rfc3339),
+        let facts = JSONValue.object([
+            JSONMember("pid", .number("\(getpid())")), JSONMember("url", .string(url)),
+            JSONMember("version", .string(ClientVersion.current)),
+            JSONMember("started_at", .string(WallTime.current.rfc3339)),
         ])
         do {
-            try self.directory.replace("host.json", facts + "\n")
+            try self.directory.replace("host.json", facts.json + "\n")
         } catch {
             throw Unusable(description: "\(error)")
         }
