@@ -242,7 +242,7 @@ class Attempt:
         assert len(value) == total, (len(value), total)
         if not has_result:
             return "none", None
-        return ("result", json.loads(value)) if is_json else ("bytes", (value, media_type))
+        return ("result", json.loads(value.decode(errors="replace"))) if is_json else ("bytes", (value, media_type))
 
     def rest(self):
         """Reads to the end of the data."""
@@ -370,7 +370,7 @@ class Zygote:
             os.dup2(its_number, 3)
         self.process = subprocess.Popen([str(binary or BIN / "pawl-zygote")], stdin=subprocess.DEVNULL, stdout=self.log,
                                         stderr=self.log, pass_fds=(3,), preexec_fn=place, start_new_session=True,
-                                        env={"SWIFT_BACKTRACE": "enable=no", **(environment or {})})
+                                        env={"SWIFT_BACKTRACE": "enable=no", **{k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}, **(environment or {})})
         its.close()
         self.control = Control(mine)
         path, text = str(plugin).encode(), config.encode()
