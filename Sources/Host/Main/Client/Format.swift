@@ -26,6 +26,12 @@ enum Format {
         return "\(seconds / 86_400)d \(seconds % 86_400 / 3_600)h"
     }
 
+    /// A span on a line that is redrawn: tenths below a minute, so that it ticks evenly: "0.7s".
+    static func ticking(milliseconds: Int64) -> String {
+        guard milliseconds < 1_000 else { return self.span(milliseconds: milliseconds) }
+        return "0.\(max(0, milliseconds) / 100)s"
+    }
+
     /// "512 B", "1.9 MiB".
     static func bytes(_ value: Int64) -> String {
         if value < 1_024 { return "\(value) B" }

@@ -12,13 +12,15 @@ enum ProblemDetails {
         }
         let detail = problem["detail"]?.text ?? ""
         let title = problem["title"]?.text ?? ""
-        failure.message = Self.sentence(detail.isEmpty ? (title.isEmpty ? "HTTP \(status)" : title) : detail)
+        failure.message = Self.sentence(
+            detail.isEmpty ? (title.isEmpty ? "HTTP \(status)" : title) : Self.withField(detail))
         failure.code = problem["code"]?.text
 
         for error in problem["errors"]?.elements ?? [] {
             let pointer = error["pointer"]?.text ?? error["parameter"]?.text ?? error["header"]?.text ?? ""
             let text = error["detail"]?.text ?? error["code"]?.text ?? ""
-            if text == detail && pointer.isEmpty { continue }
+            // Of a single fault the sentence above says it all.
+            if detail.contains(text) && (pointer.isEmpty || detail.hasPrefix(pointer)) { continue }
             failure.details.append(pointer.isEmpty ? text : "\(Self.field(pointer)): \(text)")
         }
         if let state = problem["current_state"]?.text { failure.details.append("current state: \(state)") }
@@ -42,6 +44,12 @@ enum ProblemDetails {
     private static func field(_ pointer: String) -> String {
         guard pointer.hasPrefix("/") else { return pointer }
         return pointer.dropFirst().split(separator: "/").joined(separator: ".")
+    }
+
+    /// A sentence that begins with a pointer begins with the field instead.
+    private static func withField(_ detail: String) -> String {
+        guard detail.hasPrefix("/"), let colon = detail.firstIndex(of: ":") else { return detail }
+        return Self.field(String(detail[..<colon])) + detail[colon...]
     }
 
     private static func sentence(_ text: String) -> String {

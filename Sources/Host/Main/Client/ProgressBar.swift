@@ -28,14 +28,18 @@ struct ProgressBar {
             parts.append(self.bar(progress, cells: width < 100 ? 10 : 20, unicode: unicode, frame: frame))
             if let percent = progress?.percent { parts.append("\(Int(percent.rounded(.down)))%") }
             if let counts = self.counts(progress) { parts.append(counts) }
-            if let rate = self.rate, rate > 0 { parts.append(Format.rate(rate)) }
-            if let left = self.timeLeft(progress) { parts.append("ETA \(Format.span(milliseconds: left))") }
-            for counter in progress?.counters ?? [] where counter.count != 0 {
+            if let rate = self.rate, rate > 0 { parts.append(progress?.unit == "bytes" ? Format.bytes(Int64(rate)) + "/s" : Format.rate(rate)) }
+            if let left = self.timeLeft(progress) {
+                parts.append(
+                    "ETA \(Format.span(milliseconds: (left + 999) / 1_000 * 1_000).replacing(".0s", with: "s"))")
+            }
+            for counter in progress?.counters ?? []
+            where counter.count != 0 && !(counter.kind == progress?.unit && counter.count == progress?.current) {
                 parts.append("\(counter.kind) \(Format.count(counter.count))")
             }
         }
         if run.attempt > 1 { parts.append("attempt \(run.attempt)") }
-        if let elapsedMilliseconds { parts.append(Format.span(milliseconds: elapsedMilliseconds)) }
+        if let elapsedMilliseconds { parts.append(Format.ticking(milliseconds: elapsedMilliseconds)) }
         if let message = progress?.message, !message.isEmpty { parts.append(message) }
         let text = Table.printable(parts.joined(separator: "  "))
         return Table.shortened(text, to: max(1, width - 1), unicode: unicode)

@@ -35,7 +35,10 @@ struct RunRecord {
         }
         if let text = error.text { return text }
         let message = error["message"]?.text ?? error["sentence"]?.text ?? ""
-        guard let code = error["code"]?.text, !code.isEmpty, code != message else { return message }
+        // The outcome stands beside it already; other codes are the handler's own.
+        guard let code = error["code"]?.text, !code.isEmpty, ![message, self.outcome, self.reason].contains(code) else {
+            return message
+        }
         return message.isEmpty ? code : "\(message) (\(code))"
     }
 }

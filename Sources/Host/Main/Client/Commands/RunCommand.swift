@@ -11,7 +11,7 @@ struct RunCommand: ClientCommand {
             outcome: 0 succeeded, 1 failed, 3 cancelled or terminated, 124 not finished in time.
 
             EXAMPLES
-              pawl run csv.to_jsonl --arg path=in.csv --arg output=out.jsonl --wait
+              pawl run csv.to_jsonl --arg input=/data/in.csv --arg output=/data/out --wait
               pawl run text.stats --args @arguments.json --priority 10 --label customer=42
               pawl run mail.send --arg retries:=3 --run-at 2027-01-01T08:00:00Z
             """)

@@ -74,7 +74,7 @@ struct SchedulesCommand: ParsableCommand {
                 EXAMPLES
                   pawl schedules create nightly --job text.stats --cron '30 2 * * *'
                   pawl schedules create pulse --job mischief.noop --every 30s
-                  pawl schedules create once --job text.stats --at 2027-01-01T08:00:00Z --arg path=in.txt
+                  pawl schedules create once --job text.stats --at 2027-01-01T08:00:00Z --arg path=/data/in.txt
                 """)
         @OptionGroup var connection: ConnectionOptions
         @Argument(help: "A name for the schedule.") var name: String

@@ -101,7 +101,7 @@ struct RetryCommand: ClientCommand {
 
             EXAMPLES
               pawl retry @last-failed
-              pawl retry csv.to_jsonl#1234 --set-arg path=fixed.csv --wait
+              pawl retry csv.to_jsonl#1234 --set-arg input=/data/fixed.csv --wait
               pawl retry csv.to_jsonl#1234 --priority 10 --attempts 1
             """)
 
