@@ -28,7 +28,9 @@ struct ProgressBar {
             parts.append(self.bar(progress, cells: width < 100 ? 10 : 20, unicode: unicode, frame: frame))
             if let percent = progress?.percent { parts.append("\(Int(percent.rounded(.down)))%") }
             if let counts = self.counts(progress) { parts.append(counts) }
-            if let rate = self.rate, rate > 0 { parts.append(progress?.unit == "bytes" ? Format.bytes(Int64(rate)) + "/s" : Format.rate(rate)) }
+            if let rate = self.rate, rate > 0 {
+                parts.append(progress?.unit == "bytes" ? Format.bytes(Int64(rate)) + "/s" : Format.rate(rate))
+            }
             if let left = self.timeLeft(progress) {
                 parts.append(
                     "ETA \(Format.span(milliseconds: (left + 999) / 1_000 * 1_000).replacing(".0s", with: "s"))")
