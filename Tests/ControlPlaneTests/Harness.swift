@@ -1,4 +1,3 @@
-@testable import ControlPlane
 import HTTPTypes
 import Hummingbird
 import JobCore
@@ -10,6 +9,8 @@ import Postgres
 import PostgresTestSupport
 import Testing
 import UVLoop
+
+@testable import ControlPlane
 
 /// A control plane over a database of its own and a host without processes. Requests go to the responder without a socket.
 @LoopActor
@@ -82,7 +83,8 @@ final class Harness {
             if name == .host { request.authority = value } else { request.headerFields[name] = value }
         }
         let exchange = Exchange(
-            id: RequestID.make(), visitor: .init(address: "test", isOnLoopback: isOnLoopback), hangUp: hangUp, body: sent)
+            id: RequestID.make(), visitor: .init(address: "test", isOnLoopback: isOnLoopback), hangUp: hangUp,
+            body: sent)
         let response = try await plane.responder.respond(to: request, exchange: exchange)
         let collected = Collected()
         try await response.body.write(collected)

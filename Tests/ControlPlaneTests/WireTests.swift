@@ -1,4 +1,3 @@
-@testable import ControlPlane
 import Glibc
 import HTTPTypes
 import JobCore
@@ -7,11 +6,15 @@ import NIOLibuv
 import Testing
 import UVLoop
 
+@testable import ControlPlane
+
 /// The whole way from a socket: what clients do on purpose, and what they do by accident.
 @Suite struct WireTests {
     private static let authorization = "Authorization: Bearer \(Harness.token)\r\n"
 
-    private static func request(_ method: String, _ path: String, _ body: String? = nil, _ headers: String = "") -> String {
+    private static func request(_ method: String, _ path: String, _ body: String? = nil, _ headers: String = "")
+        -> String
+    {
         var text = "\(method) \(path) HTTP/1.1\r\nHost: localhost\r\n\(authorization)\(headers)"
         if let body { text += "Content-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\n" }
         return text + "\r\n" + (body ?? "")
@@ -166,8 +169,8 @@ import UVLoop
 
     @Test func aWaitEndsWithItsClient() async throws {
         try await withServer { harness, address in
-            let client = try RawClient(address)
-            client.send(Self.request("POST", "/api/v1/runs", "{\"job\":\"test.echo\"}", "Prefer: wait=60\r\n"))
+            var client: RawClient? = try RawClient(address)
+            client?.send(Self.request("POST", "/api/v1/runs", "{\"job\":\"test.echo\"}", "Prefer: wait=60\r\n"))
             var id: RunID?
             try await until {
                 id = try await harness.get("/api/v1/runs").items.first?["id"]?.text.flatMap { RunID(parsing: $0) }
@@ -175,7 +178,7 @@ import UVLoop
             }
             let run = try #require(id)
             try await until { await harness.host.followers(of: run) == 1 }
-            client.reset()
+            client = nil
             try await until { await harness.host.followers(of: run) == 0 }
         }
     }
@@ -203,7 +206,10 @@ import UVLoop
     }
 
     @Test func tricklersAreCutOff() async throws {
-        try await withServer({ $0.idleTimeout = .milliseconds(300); $0.bodyTimeout = .milliseconds(300) }) { _, address in
+        try await withServer({
+            $0.idleTimeout = .milliseconds(300)
+            $0.bodyTimeout = .milliseconds(300)
+        }) { _, address in
             let head = try RawClient(address)
             head.send("GET /livez HTTP/1.1\r\nHost: local")
             #expect(try head.answer() == nil)
@@ -283,7 +289,9 @@ import UVLoop
                 client.send(bytes)
                 client.finishSending()
                 while let answer = try client.answer() {
-                    #expect((200..<500).contains(answer.status) || answer.status == 501, "seed \(seed) round \(round): \(answer.text) to \(String(decoding: bytes, as: UTF8.self))")
+                    #expect(
+                        (200..<500).contains(answer.status) || answer.status == 501,
+                        "seed \(seed) round \(round): \(answer.text) to \(String(decoding: bytes, as: UTF8.self))")
                 }
             }
             let client = try RawClient(address)
@@ -313,10 +321,10 @@ import UVLoop
     }
 
     /// Waits for something that comes by itself; the bound is a safety net.
-    private func until(_ condition: () async throws -> Bool) async throws {
+    private func until(_ line: Int = #line, _ condition: () async throws -> Bool) async throws {
         let deadline = LoopInstant.now.advanced(by: .seconds(20))
         while try await !condition() {
-            try #require(LoopInstant.now < deadline, "it never came")
+            try #require(LoopInstant.now < deadline, "what line \(line) waits for never came")
             try await LoopClock.sleep(for: .milliseconds(5))
         }
     }

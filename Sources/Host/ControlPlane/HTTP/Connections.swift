@@ -30,6 +30,9 @@ final class Connections {
         let isLoopback = Self.isLoopback(address)
         let logger = self.logger
         var http = HTTP1Channel.Configuration(
+            additionalChannelHandlers: [
+                EndOfInput { [weak self] channel in self?.hangUps[ObjectIdentifier(channel)]?.happen() }
+            ],
             idleTimeout: .nanoseconds(configuration.idleTimeout.clampedNanoseconds))
         http.httpDecoder = .init(maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 64 << 10, maxHeaderFieldCount: 100)
         let channel = HTTP1Channel(
@@ -94,6 +97,24 @@ final class Connections {
     private static func isLoopback(_ address: ListenAddress) -> Bool {
         guard case .ip(let host, _) = address else { return false }
         return host.hasPrefix("127.") || host == "::1"
+    }
+}
+
+/// Tells when the client has closed its side. It may still read what is on its way, as `nc` does, but a closed connection looks
+/// the same: nobody is waited for any longer.
+private final class EndOfInput: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = Any
+
+    private let tell: @LoopActor @Sendable (any Channel) -> Void
+
+    init(_ tell: @escaping @LoopActor @Sendable (any Channel) -> Void) { self.tell = tell }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event as? ChannelEvent == .inputClosed {
+            let (channel, tell) = (context.channel, self.tell)
+            LoopActor.assumeIsolated { tell(channel) }
+        }
+        context.fireUserInboundEventTriggered(event)
     }
 }
 

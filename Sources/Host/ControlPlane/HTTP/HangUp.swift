@@ -1,6 +1,7 @@
 import UVLoop
 
-/// Tells a waiting handler that nobody waits for its answer any more.
+/// Tells a handler that waits that its client has closed its side of the connection, or that the host wants to end: no news is
+/// worth waiting for. What can be said now is still answered.
 @LoopActor
 final class HangUp {
     private(set) var happened = false

@@ -177,7 +177,8 @@ struct ObjectReader {
         }
         var result: [String: String] = [:]
         for pair in pairs {
-            guard let text = pair.value.text, !text.unicodeScalars.contains("\0"), !pair.key.unicodeScalars.contains("\0")
+            guard let text = pair.value.text, !text.unicodeScalars.contains("\0"),
+                !pair.key.unicodeScalars.contains("\0")
             else {
                 faults.append(
                     FieldFault(

@@ -124,7 +124,6 @@ final class Responder {
                 answer.headers.append(HTTPField(name: .link, value: "<\(successor)>; rel=\"successor-version\""))
             }
         } catch {
-            if exchange.hangUp.happened { throw error }
             answer = problem(error, exchange).answer(requestID: exchange.id, instance: instance)
         }
         if request.method == .head, case .bytes(let bytes) = answer.body {

@@ -149,7 +149,7 @@ final class LogFollower {
 
     func next() async throws -> [UInt8]? {
         if pump == nil { begin() }
-        while !isOver, !hangUp.happened {
+        while !isOver {
             // In this order: once the state is seen to be final, all lines are there to be read.
             let isFinal: Bool
             if query.isTail {
@@ -173,7 +173,7 @@ final class LogFollower {
                 return Array(rows.map(format.line).joined().utf8)
             }
             if wasTail || isFull { continue }
-            if isFinal { break }
+            if isFinal || hangUp.happened { break }
             if LoopInstant.now - lastPiece >= Self.heartbeat {
                 lastPiece = .now
                 return [0x0A]
