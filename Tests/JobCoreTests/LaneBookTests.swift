@@ -9,7 +9,7 @@ import Testing
     private func book(_ lanes: [Lane]) -> LaneBook {
         var book = LaneBook()
         book.sweepStarted()
-        book.swept(lanes, duration: 0, now: 0)
+        book.swept(lanes, position: 0, duration: 0, now: 0)
         return book
     }
 
@@ -25,7 +25,7 @@ import Testing
     @Test func readsOnBehindWhatItTook() {
         var book = book([a])
         book.claimStarted()
-        book.claimEnded(taken: [(a, 7), (a, 9)])
+        book.claimEnded(taken: [(a, 7), (a, 9)], exhausted: [])
         #expect(book.readings(queues: nil) == [.init(lane: a, after: 9)])
         book.entered(a, at: 8)  // Drawn early, committed late.
         #expect(book.readings(queues: nil)[0].after == 7)
@@ -37,20 +37,32 @@ import Testing
         var book = book([a])
         book.claimStarted()
         book.entered(a, at: 5)  // The claim's snapshot may be older.
-        book.claimEnded(taken: [(a, 10)])
+        book.claimEnded(taken: [(a, 10)], exhausted: [])
         #expect(book.readings(queues: nil)[0].after == 4)
+    }
+
+    @Test func whatThisHostCannotTakeIsWalkedOverOnce() {
+        var book = LaneBook()
+        book.sweepStarted()
+        book.swept([a, b], position: 50, duration: 0, now: 0)
+        book.claimStarted()
+        book.entered(b, at: 40)  // Committed late, while the claim looked.
+        book.claimEnded(taken: [(a, 7)], exhausted: [a, b])
+        let readings = book.readings(queues: nil)
+        #expect(Set(readings) == [.init(lane: a, after: 50), .init(lane: b, after: 39)])
     }
 
     @Test func aSweepForgetsWatermarksAndEmptyLanes() {
         var book = book([a, b])
         book.claimStarted()
-        book.claimEnded(taken: [(a, 10), (b, 3)])
+        book.claimEnded(taken: [(a, 10), (b, 3)], exhausted: [])
         #expect(!book.isSweepDue(isBusy: false, now: .max))
         #expect(book.isSweepDue(isBusy: true, now: LaneBook.sweepInterval))
         book.sweepStarted()
         book.entered(urgent, at: 4)  // Too late for the sweep's answer.
-        book.swept([a], duration: 1_000_000_000, now: 100)
-        #expect(Set(book.readings(queues: nil)) == [.init(lane: a, after: 0), .init(lane: urgent, after: 0)])
+        book.swept([a], position: 0, duration: 1_000_000_000, now: 100)
+        let readings = book.readings(queues: nil)
+        #expect(Set(readings) == [.init(lane: a, after: 0), .init(lane: urgent, after: 0)])
         #expect(!book.isSweepDue(isBusy: true, now: 15_000_000_000))  // A slow sweep makes itself rare.
         #expect(book.isSweepDue(isBusy: true, now: 20_000_000_100))
     }
@@ -63,7 +75,7 @@ import Testing
         book.sweepFailed()
         #expect(book.isSweepDue(isBusy: false, now: 0))
         book.sweepStarted()
-        book.swept([a], duration: 0, now: 0)
+        book.swept([a], position: 0, duration: 0, now: 0)
         book.claimStarted()
         book.claimFailed()
         #expect(book.isSweepDue(isBusy: false, now: 0))

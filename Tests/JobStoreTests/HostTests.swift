@@ -1,8 +1,9 @@
 import JobCore
-import JobStore
 import Postgres
 import Testing
 import UVLoop
+
+@testable import JobStore
 
 @Suite struct HostTests {
     @Test func aRestartTakesTheAttemptsOfItsEarlierLife() async throws {
@@ -59,6 +60,20 @@ import UVLoop
             let early = try await store.sweepSilentHosts(bench.lease)
             #expect(!early.isEntitled && early.silent.isEmpty)
             #expect(try await store.run(ids[0])?.state == .running)
+
+            // Half a minute of its own heartbeats later.
+            let now = LoopInstant.now.nanoseconds
+            store.heartbeats.reset()
+            for beat in stride(from: UInt64(40), through: 0, by: -10) {
+                store.heartbeats.succeeded(at: now - beat * 1_000_000_000)
+            }
+            let sweep = try await store.sweepSilentHosts(bench.lease)
+            #expect(sweep.isEntitled && sweep.silent == [second.id] && sweep.requeued == 2 && sweep.ended == 0)
+            #expect(try await store.hosts().first { $0.id == second.id }?.state == .silent)
+            #expect(try await store.sweepSilentHosts(bench.lease).silent.isEmpty)
+            #expect(try await bench.claim(5).map(\.id) == ids)
+            // The silent one comes back and finds itself fenced.
+            #expect(try await other.heartbeat(second) == false)
             await other.shutdown()
         }
     }

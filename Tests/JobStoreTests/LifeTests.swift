@@ -1,6 +1,7 @@
 import JobCore
 import JobStore
 import Postgres
+import PostgresTestSupport
 import Testing
 import UVLoop
 
@@ -132,6 +133,39 @@ import UVLoop
             #expect(try await store.run(other.id)?.state == .running)
             let stranger = HostLease(id: HostID(999), epoch: 1)
             #expect(try await store.settle(stranger, [other.settlement(.finish(.failed))]) == [.fenced])
+        }
+    }
+
+    /// The row is being changed by another session when the settle comes to it.
+    @Test(arguments: [true, false]) func aSettleThatMeetsAChange(_ isHarmless: Bool) async throws {
+        try await withBench { bench in
+            let store = bench.store
+            let id = try await bench.enqueue(1)[0]
+            let run = try await bench.claim(1)[0]
+            let change =
+                isHarmless
+                ? "UPDATE pawl.run_live SET pid = 5"
+                : "UPDATE pawl.run_live SET state = 'queued', host_id = NULL, host_epoch = NULL, pos = nextval('pawl.run_pos')"
+            try await bench.side.execute("BEGIN; \(change)")
+            let settling = loopTask { () -> [SettleResult]? in
+                do {
+                    return try await store.settle(bench.lease, [run.settlement(.finish(.succeeded))])
+                } catch {
+                    Issue.record(error)
+                    return nil
+                }
+            }
+            let watcher = try await PostgresConnection.connect(bench.configuration, logger: TestDatabase.logger)
+            let waiting = PGStatement(
+                name: "t_waiting",
+                sql:
+                    "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            )
+            try await eventually { try await watcher.query(waiting)[0].int64(0) == 1 }
+            watcher.close()
+            try await bench.side.execute("COMMIT")
+            #expect(await settling.value == [isHarmless ? .applied : .fenced])
+            #expect(try await store.run(id)?.state == (isHarmless ? .succeeded : .queued))
         }
     }
 

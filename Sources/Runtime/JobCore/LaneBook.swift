@@ -41,6 +41,8 @@ package struct LaneBook: Sendable {
     private var heardDuringSweep: Set<Lane>?
     private var nextSweep: UInt64 = 0
     private var isSweepForced = true
+    /// Up to here the first claim after a sweep has seen everything that was committed.
+    private var sweepPosition: Int64 = 0
     /// Rotates queues of the same rank, so that none starves the others.
     private var turn = 0
 
@@ -80,8 +82,10 @@ package struct LaneBook: Sendable {
 
     /// - Parameters:
     ///   - lanes: all that have queued runs.
+    ///   - position: the last one drawn by anybody before it looked.
     ///   - duration: how long it took, nanoseconds.
-    package mutating func swept(_ lanes: [Lane], duration: UInt64, now: UInt64) {
+    package mutating func swept(_ lanes: [Lane], position: Int64, duration: UInt64, now: UInt64) {
+        sweepPosition = position
         let known = Set(lanes).union(heardDuringSweep ?? [])
         watermarks = Dictionary(uniqueKeysWithValues: known.map { ($0, 0) })
         heardDuringSweep = nil
@@ -113,11 +117,15 @@ package struct LaneBook: Sendable {
         claimsUnderWay += 1
     }
 
-    /// The claim answered, or failed and took nothing that we know of.
-    /// - Parameter taken: lanes and positions of the claimed runs.
-    package mutating func claimEnded(taken: [(lane: Lane, position: Int64)]) {
+    /// The claim answered.
+    /// - Parameters:
+    ///   - taken: lanes and positions of the claimed runs.
+    ///   - exhausted: lanes in which it left nothing but runs that this host cannot take (their jobs or queue forbid it), so
+    ///     that the next claim need not walk over those again.
+    package mutating func claimEnded(taken: [(lane: Lane, position: Int64)], exhausted: [Lane]) {
         claimsUnderWay -= 1
         var last: [Lane: Int64] = [:]
+        for lane in exhausted { last[lane] = sweepPosition }
         for (lane, position) in taken { last[lane] = max(last[lane] ?? 0, position) }
         for (lane, position) in last {
             let limit = heardMeanwhile[lane].map { $0 - 1 } ?? .max

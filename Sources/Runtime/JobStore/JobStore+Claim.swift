@@ -64,11 +64,11 @@ extension JobStore {
         lanes.sweepStarted()
         let start = LoopInstant.now.nanoseconds
         do {
-            let found = try await delivery.query(.runLanes).map {
-                Lane(queue: try $0.text(0), rank: try $0.int32(1))
-            }
+            let rows = try await delivery.query(.runLanes)
+            let found = try rows.map { Lane(queue: try $0.text(0), rank: try $0.int32(1)) }
+            let position = try rows.map { try $0.int64(2) }.min() ?? 0
             let now = LoopInstant.now.nanoseconds
-            lanes.swept(found, duration: now - start, now: now)
+            lanes.swept(found, position: position, duration: now - start, now: now)
         } catch {
             lanes.sweepFailed()
             throw Self.postgresError(error)
@@ -79,11 +79,11 @@ extension JobStore {
         error as? PostgresError ?? PostgresError(kind: .protocol, message: "\(error)")
     }
 
-    /// The claim's statement; nil if no lane is known.
-    func claimStep(_ lease: HostLease, _ request: ClaimRequest) -> (PGStatement, [PGParameter])? {
-        let readings = lanes.readings(queues: request.queues)
-        guard !readings.isEmpty else { return nil }
-        return (
+    /// The claim's statement.
+    func claimStep(
+        _ lease: HostLease, _ request: ClaimRequest, _ readings: [LaneBook.Reading]
+    ) -> (PGStatement, [PGParameter]) {
+        (
             .runClaim,
             [
                 .int64(lease.id.rawValue), .int64(lease.epoch), .textArray(readings.map(\.lane.queue)),
@@ -94,7 +94,8 @@ extension JobStore {
     }
 
     /// Reads the claim's answer and moves the watermarks.
-    func claimed(_ rows: PGRows) throws(PGDecodingError) -> [ClaimedRun] {
+    /// - Parameter exhausted: the lanes it looked at, if it took less than it might.
+    func claimed(_ rows: PGRows, exhausted: [Lane]) throws(PGDecodingError) -> [ClaimedRun] {
         var runs: [ClaimedRun] = []
         var taken: [(lane: Lane, position: Int64)] = []
         runs.reserveCapacity(rows.count)
@@ -126,7 +127,7 @@ extension JobStore {
                     limits: limits, createdAt: createdAt, runAt: runAt, traceparent: traceparent, owner: owner,
                     title: title))
         }
-        lanes.claimEnded(taken: taken)
+        lanes.claimEnded(taken: taken, exhausted: exhausted)
         return runs
     }
 }

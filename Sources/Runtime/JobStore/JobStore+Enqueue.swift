@@ -73,15 +73,21 @@ extension JobStore {
                 throw .invalid(FieldFault(pointer: "/data_overrides", code: "invalid_json", detail: error.description))
             }
         }
-        let enqueued = try await enqueue(
-            NewRun(
-                job: original.job, args: args, queue: changes.queue ?? original.queue,
-                priority: changes.priority ?? original.priority, runAt: changes.runAt,
-                attempts: changes.attempts ?? original.maxAttempts, backoff: changes.backoff ?? original.backoff,
-                timeout: original.timeout, title: original.title, description: original.description,
-                labels: original.labels, owner: original.owner, organization: original.organization, retryOf: id,
-                trigger: changes.trigger))
-        if changes.removeOriginal { _ = try await query(.runRemove, [.int64(id.rawValue)]) }
+        let run = NewRun(
+            job: original.job, args: args, queue: changes.queue ?? original.queue,
+            priority: changes.priority ?? original.priority, runAt: changes.runAt,
+            attempts: changes.attempts ?? original.maxAttempts, backoff: changes.backoff ?? original.backoff,
+            timeout: original.timeout, title: original.title, description: original.description,
+            labels: original.labels, owner: original.owner, organization: original.organization, retryOf: id,
+            trigger: changes.trigger)
+        try Self.check(run)
+        let taken = try await decoding { () throws -> [Enqueued?] in
+            var steps: [(PGStatement, [PGParameter])] = [(.runEnqueue, Self.parameters([run]))]
+            if changes.removeOriginal { steps.append((.runRemove, [.int64(id.rawValue)])) }
+            return try self.noteEnqueued(try await self.pool.transaction(steps)[0], count: 1)
+        }
+        // Jobs are not deleted, and runs refer to them by name.
+        guard let enqueued = taken[0] else { throw await unknownJob(run.job) }
         return enqueued
     }
 

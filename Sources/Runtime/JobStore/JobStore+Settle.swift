@@ -49,40 +49,44 @@ extension JobStore {
     ) async throws(PostgresError) -> (settled: [SettleResult], claimed: [ClaimedRun]) {
         let wantsRuns = request.limit > 0
         if wantsRuns { try await sweepLanes(isBusy: isBusy) }
+        let readings = wantsRuns ? lanes.readings(queues: request.queues) : []
         var steps = SettleSteps(lease, batch).steps
         let settleCount = steps.count
         let tallies = logTallies.take(batch.map(\.report))
         if !tallies.isEmpty { steps.append((.logIndexAdd, LogTallies.parameters(tallies))) }
-        let claimStep = wantsRuns ? claimStep(lease, request) : nil
-        if let claimStep { steps.append(claimStep) }
-        guard !steps.isEmpty else { return ([], []) }
+        if !readings.isEmpty { steps.append(claimStep(lease, request, readings)) }
 
-        if claimStep != nil { lanes.claimStarted() }
-        let answers: [PGRows]
-        do throws(PostgresError) {
-            answers = try await delivery.transaction(steps)
-        } catch {
-            if claimStep != nil { lanes.claimFailed() }
-            logTallies.putBack(tallies)
-            throw error
-        }
-        lastExchange = .now
-        do {
-            let claimed = try claimStep == nil ? [] : self.claimed(answers[answers.count - 1])
-            var applied: Set<Int64> = []
-            for rows in answers.prefix(settleCount) { try noteSettled(rows, &applied) }
-            let settled = try await results(lease, batch, applied)
-            // An idle host looks properly once before it says that there is nothing.
-            if wantsRuns && claimed.isEmpty && batch.isEmpty
-                && lanes.isSweepDue(isBusy: true, now: LoopInstant.now.nanoseconds)
-            {
-                lanes.forget()
-                return try await exchange(lease, [], request)
+        var settled: [SettleResult] = []
+        var claimed: [ClaimedRun] = []
+        if !steps.isEmpty {
+            if !readings.isEmpty { lanes.claimStarted() }
+            let answers: [PGRows]
+            do throws(PostgresError) {
+                answers = try await delivery.transaction(steps)
+            } catch {
+                if !readings.isEmpty { lanes.claimFailed() }
+                logTallies.putBack(tallies)
+                throw error
             }
-            return (settled, claimed)
-        } catch {
-            throw Self.postgresError(error)
+            lastExchange = .now
+            do {
+                if !readings.isEmpty {
+                    let rows = answers[answers.count - 1]
+                    claimed = try self.claimed(rows, exhausted: rows.count < request.limit ? readings.map(\.lane) : [])
+                }
+                var applied: Set<Int64> = []
+                for rows in answers.prefix(settleCount) { try noteSettled(rows, &applied) }
+                settled = try await results(lease, batch, applied)
+            } catch {
+                throw Self.postgresError(error)
+            }
         }
+        // A host that finds nothing looks properly once before it says so.
+        if wantsRuns && claimed.isEmpty && lanes.isSweepDue(isBusy: true, now: LoopInstant.now.nanoseconds) {
+            lanes.forget()
+            claimed = try await exchange(lease, [], request).claimed
+        }
+        return (settled, claimed)
     }
 
     /// Claims follow closely on each other.
