@@ -347,6 +347,16 @@ typedef struct pawl_ext_main_queue {
     void (*pump)(void);
 } pawl_ext_main_queue;
 
+/* Plugin: told once when its attempt is cancelled, so that no thread has to wait for cancel_fd. Looked up in the zygote,
+ * after prefork. Called on a thread of the host's own, not the worker, possibly before run() began or after it returned:
+ * is_cancelled tells the rest. Returns at once. [any] */
+#define PAWL_EXT_CANCEL "pawl.cancel/1"
+typedef struct pawl_ext_cancel {
+    uint32_t struct_size;
+    uint32_t reserved0;
+    void (*cancelled)(pawl_attempt *attempt);
+} pawl_ext_cancel;
+
 /* ---------------------------------------------------------------------------------------------------------------- */
 /* 9  Sugar: macros only, nothing here is part of the ABI                                                           */
 

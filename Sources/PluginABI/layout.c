@@ -96,6 +96,7 @@ OFFSET(pawl_ext_thread_check, which_thread, 8);
 OFFSET(pawl_ext_config, text, 8);
 OFFSET(pawl_ext_main_queue, port, 8);
 OFFSET(pawl_ext_main_queue, pump, 16);
+OFFSET(pawl_ext_cancel, cancelled, 8);
 #endif
 
 /* A translation unit must not be empty. */

@@ -73,7 +73,7 @@ def test_facts(profile):
                           environment={"A": "1", "EMPTY": "", "PGAPPNAME": "run=1"})
         (kind, facts), exited = attempt.finish()
         assert kind == "result" and is_clean(exited)
-        # 0 to 4 are the contract; 5 and 6 are the cancellation's and the progress wake's eventfds.
+        # 0 to 4 are the contract; 5 and 6 are the child's own eventfds, of cancellation and of progress to send.
         assert facts["fds"] == [0, 1, 2, 3, 4, 5, 6], facts["fds"]
         assert facts["environment"] == ["A=1", "EMPTY=", "PGAPPNAME=run=1"]
         assert facts["directory"] == facts["scratch"] == os.path.realpath(scratch)
@@ -128,6 +128,20 @@ def test_cancel_deadline_and_ping_while_it_runs(profile):
         attempt.wait_log("waiting")
         attempt.send(DEADLINE, struct.pack("<q", 123456789))
         assert attempt.finish()[0] == ("result", 123456789)
+
+
+def test_cancellation_by_call(profile):
+    with Zygote(FIXTURES / "cancel_call.so", profile) as z:
+        attempt = z.spawn("fixture.wait").spawned()
+        attempt.wait_log("waiting")
+        attempt.send(CANCEL, struct.pack("<II", 1, 5000))
+        assert attempt.finish()[0] == ("result", "told")
+        # Before child_start made its channel: the call comes at any time.
+        attempt = z.spawn("fixture.wait", b"{}", prepared=False).spawned()
+        attempt.wait(UP)
+        attempt.send(CANCEL, struct.pack("<II", 1, 5000))
+        attempt.kill()
+        attempt.end(), attempt.exited(), attempt.reap(), attempt.close()
 
 
 def test_progress(profile):

@@ -63,6 +63,7 @@ static void on_cancel(attempt *a) {
     if (atomic_exchange(&a->cancelled, 1) != 0) return;
     /* Cannot fail: it is written once. */
     if (a->cancel_fd >= 0 && write(a->cancel_fd, &one, sizeof one) < 0) complain("pawl: cannot signal the cancellation");
+    worker_tell_cancelled(a);
 }
 
 /* Tells of dropped lines when there is room again, once per number. */

@@ -86,6 +86,8 @@ bool load_plugin(const char *path, uint64_t bytes, loaded_plugin *loaded, load_r
         snprintf(what, sizeof what, "prefork failed with status %d", status);
         if (status != PAWL_OK) return refuse_in_its_words(refusal, PAWL_REFUSED_INIT, what);
     }
+    const pawl_ext_cancel *cancel = loaded->plugin.get_extension == NULL ? NULL : loaded->plugin.get_extension(PAWL_EXT_CANCEL);
+    if (cancel != NULL && cancel->struct_size >= sizeof *cancel) loaded->cancelled = cancel->cancelled;
     loaded->load_ns = monotonic_ns() - start;
     return true;
 }

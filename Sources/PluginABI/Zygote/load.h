@@ -18,6 +18,7 @@ typedef struct loaded_plugin {
     void *library;      /* of dlopen; never closed */
     pawl_plugin plugin; /* copy of the descriptor, missing members zero */
     loaded_handler *handlers;
+    void (*cancelled)(pawl_attempt *attempt); /* of extension pawl.cancel/1, or NULL */
     uint64_t load_ns;   /* dlopen + entry + init + prefork */
     text manifest;      /* JSON */
 } loaded_plugin;

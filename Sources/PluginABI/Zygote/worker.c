@@ -136,15 +136,31 @@ static void *work(void *context) {
     _exit(0);
 }
 
-bool worker_start(attempt *a) {
+static bool start_thread(void *(*function)(void *), attempt *a, uint64_t stack) {
     pthread_attr_t attributes;
     pthread_t thread;
-    uint64_t stack = a->stack_bytes == 0 ? STACK_BYTES : a->stack_bytes;
-    if (stack < STACK_BYTES_MIN) stack = STACK_BYTES_MIN;
-    stack &= ~UINT64_C(4095);
     pthread_attr_init(&attributes);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    bool started = pthread_attr_setstacksize(&attributes, (size_t)stack) == 0 && pthread_create(&thread, &attributes, work, a) == 0;
+    bool started = pthread_attr_setstacksize(&attributes, (size_t)stack) == 0 && pthread_create(&thread, &attributes, function, a) == 0;
     pthread_attr_destroy(&attributes);
     return started;
+}
+
+bool worker_start(attempt *a) {
+    uint64_t stack = a->stack_bytes == 0 ? STACK_BYTES : a->stack_bytes;
+    if (stack < STACK_BYTES_MIN) stack = STACK_BYTES_MIN;
+    return start_thread(work, a, stack & ~UINT64_C(4095));
+}
+
+static void *tell_cancelled(void *context) {
+    attempt *a = context;
+    crash_thread_stack();
+    prctl(PR_SET_NAME, "pawl-cancel", 0, 0, 0);
+    a->plugin->cancelled(&a->handle);
+    return NULL;
+}
+
+void worker_tell_cancelled(attempt *a) {
+    /* Not on the main thread: locks of Swift's runtime there may remember the zygote's thread id, like libdispatch's. */
+    if (a->plugin->cancelled != NULL && !start_thread(tell_cancelled, a, STACK_BYTES_MIN)) tell_cancelled(a);
 }

@@ -7,6 +7,9 @@
 /* Starts the worker for the attempt; it ends the process when the handler's end has been sent. False: no thread. */
 bool worker_start(attempt *a);
 
+/* Calls the plugin's pawl.cancel/1, on a thread of its own. */
+void worker_tell_cancelled(attempt *a);
+
 /* Tells the host, before STARTED, why this child cannot run the attempt, and ends the process. */
 _Noreturn void worker_cannot_start(const char *code, const char *message);
 

@@ -35,7 +35,8 @@
 
 /* Descriptors that a zygote is born with. */
 #define PAWL_ZYGOTE_FD_CONTROL 3
-/* Descriptors that a child has: 0 = /dev/null, 1 and 2 = pipes to the host, and: */
+/* Descriptors that a child has: 0 = /dev/null, 1 and 2 = pipes to the host, these, and 5 and 6, eventfds of its own (of the
+ * cancellation, and of progress to send). 3 and up are close-on-exec. */
 #define PAWL_CHILD_FD_DATA 3
 #define PAWL_CHILD_FD_CRASH 4
 
