@@ -97,7 +97,8 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
-            path: "Sources/Host/ControlPlane", swiftSettings: settings),
+            path: "Sources/Host/ControlPlane",
+            resources: [.embedInCode("openapi.json")], swiftSettings: settings),
         .executableTarget(
             name: "pawl",
             dependencies: [
