@@ -12,18 +12,21 @@ final class Peer {
     private var isOpen = true
     private var waiters: [FDWatcher.Events: CheckedContinuation<Void, Never>] = [:]
 
+    /// Close-on-exec, or a process that another test starts would keep the connection open.
+    private static let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
+
     /// Loopback and Unix sockets connect at once, or wait in the backlog as connected.
     init(to address: ListenAddress) throws {
         switch address {
         case .ip(let host, let port):
-            fd = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            fd = socket(AF_INET, Self.type, 0)
             var target = sockaddr_in()
             target.sin_family = sa_family_t(AF_INET)
             target.sin_port = port.bigEndian
             inet_pton(AF_INET, host, &target.sin_addr)
             try Self.connect(fd, &target)
         case .unix(let path, _):
-            fd = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+            fd = socket(AF_UNIX, Self.type, 0)
             var target = sockaddr_un()
             target.sun_family = sa_family_t(AF_UNIX)
             withUnsafeMutableBytes(of: &target.sun_path) { $0.copyBytes(from: path.utf8) }
