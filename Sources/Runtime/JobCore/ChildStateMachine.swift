@@ -111,6 +111,7 @@ package struct ChildStateMachine: Sendable {
     package mutating func up() -> Order { self.advance(to: .up, from: .silent) }
 
     package mutating func started() -> Order {
+        if case .gone = self.life { return .nothing }
         let order = self.advance(to: .started, from: .up)
         return order == .nothing ? .announceStart : order
     }

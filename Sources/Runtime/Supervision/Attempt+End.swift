@@ -224,8 +224,7 @@ extension Attempt {
         let report = self.report(verdict)
         self.hasEnded = true
         self.forgetChild()
-        self.scratch?.remove()
-        self.scratch = nil
+        self.leaveScratch()
         self.supervisor.ended(self, report)
     }
 

@@ -28,6 +28,7 @@ extension Attempt {
             ControlChannel.close(theirs)
             self.closeAll()
             self.leavePlace(isEmpty: true)
+            self.leaveScratch()
             throw .resources("\(error)")
         }
         self.launched = .now
@@ -121,8 +122,7 @@ extension Attempt {
             try supervisor.readiness.add(self.monitor, .readable, token: self.token(.monitor))
         }
         if self.scratch == nil {
-            self.scratch = ScratchDirectory.make(
-                parent: supervisor.scratchRoot, name: "\(self.spec.runName)-\(self.spec.attempt)")
+            self.scratch = supervisor.scratch.take()
         }
     }
 
@@ -132,6 +132,12 @@ extension Attempt {
         self.leaf = nil
         leaf.stopWatching()
         if isEmpty { self.zygote.park(leaf, slot: self.slot) } else { self.supervisor.quarantine(leaf) }
+    }
+
+    func leaveScratch() {
+        guard let scratch = self.scratch else { return }
+        self.scratch = nil
+        self.supervisor.scratch.giveBack(scratch)
     }
 
     func closeAll() {

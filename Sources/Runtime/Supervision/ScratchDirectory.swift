@@ -1,39 +1,116 @@
+internal import CLinux
 internal import Glibc
 internal import UVLoop
 
-/// The private directory of one attempt: made empty, removed afterwards.
+/// The private directories of attempts: empty when an attempt gets one, emptied when it has ended.
+///
+/// Most attempts never touch theirs. Making and removing it would be the largest part of an attempt's cost in the host,
+/// so one that is as it was is used again.
 @LoopActor
-struct ScratchDirectory {
-    let path: String
+final class ScratchPool {
+    let parent: String
+    private var free: [ScratchDirectory] = []
+    private var nextNumber = 1
+    /// More entries than this are removed by a helper process, off the loop.
+    private static let removedHere = 32
 
-    /// Nil where it cannot be made; the attempt runs without one then.
-    static func make(parent: String, name: String) -> ScratchDirectory? {
-        let directory = ScratchDirectory(path: "\(parent)/\(name)")
-        if mkdir(directory.path, 0o700) == 0 { return directory }
-        guard errno == EEXIST else { return nil }
-        // Of an attempt whose host died. Nobody uses it any more: its processes are gone.
-        directory.remove()
-        return mkdir(directory.path, 0o700) == 0 ? directory : nil
+    init(parent: String) { self.parent = parent }
+
+    /// Nil where none can be made; the attempt runs without one then.
+    func take() -> ScratchDirectory? {
+        while let directory = self.free.popLast() { if directory.lend() { return directory } }
+        let path = "\(self.parent)/slot-\(self.nextNumber)"
+        self.nextNumber += 1
+        guard let directory = ScratchDirectory(making: path), directory.lend() else { return nil }
+        return directory
     }
 
-    /// Removes it with everything in it: at once when it is empty or holds a few files, else by a helper process.
-    func remove() {
-        if rmdir(self.path) == 0 || errno == ENOENT { return }
-        let names = SmallFiles.entries(self.path)
-        if names.count <= 32, names.allSatisfy({ unlink("\(self.path)/\($0)") == 0 }), rmdir(self.path) == 0 { return }
-        Self.removeTree(self.path)
+    /// Back from an attempt whose processes are gone.
+    func giveBack(_ directory: ScratchDirectory) {
+        if !directory.isUntouched && !self.empty(directory) {
+            Self.removeTree(directory.path)
+        } else {
+            self.free.append(directory)
+        }
+    }
+
+    /// False when it has to be removed as a whole.
+    private func empty(_ directory: ScratchDirectory) -> Bool {
+        let names = SmallFiles.entries(directory.path)
+        guard names.count <= Self.removedHere, names.allSatisfy({ unlink("\(directory.path)/\($0)") == 0 }) else {
+            return false
+        }
+        return directory.isAccessible
+    }
+
+    /// Removes what is there, at the start (of an earlier host) and at the end.
+    func clear() {
+        self.free = []
+        for name in SmallFiles.entries(self.parent) {
+            let path = "\(self.parent)/\(name)"
+            if rmdir(path) != 0 && errno != ENOENT { Self.removeTree(path) }
+        }
     }
 
     /// By rm(1), off the loop. A failure leaves a directory behind, which the next start finds.
-    static func removeTree(_ path: String) {
-        // Moved out of the way first, so that the name is free at once.
-        let doomed = path + ".removed"
-        let target = rename(path, doomed) == 0 ? doomed : path
+    private static func removeTree(_ path: String) {
         loopTask {
             let rm = ChildProcess.Spec(
-                executable: "/bin/rm", arguments: ["-rf", "--one-file-system", "--", target], stdout: .null,
+                executable: "/bin/rm", arguments: ["-rf", "--one-file-system", "--", path], stdout: .null,
                 stderr: .null)
             do { _ = try await ChildProcess.run(rm, timeout: .seconds(600)) } catch {}
         }
     }
+}
+
+/// One of them.
+@LoopActor
+final class ScratchDirectory {
+    let path: String
+    private let fd: Int32
+    /// Times of the last change when it was lent, and whether they were old enough to tell the next change from.
+    private var before = stat()
+    private var isTelling = false
+
+    /// File systems stamp changes with a clock of up to 10 ms (HZ=100): a change within the same tick does not show.
+    private static let tickNanos: Int64 = 20_000_000
+
+    fileprivate init?(making path: String) {
+        self.path = path
+        guard mkdir(path, 0o700) == 0 else { return nil }
+        self.fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        if self.fd < 0 {
+            rmdir(path)
+            return nil
+        }
+    }
+
+    isolated deinit { close(self.fd) }
+
+    /// False when somebody took it away.
+    fileprivate func lend() -> Bool {
+        guard fstat(self.fd, &self.before) == 0, self.before.st_nlink > 0 else { return false }
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        let changed = max(Self.nanos(self.before.st_mtim), Self.nanos(self.before.st_ctim))
+        self.isTelling = Self.nanos(now) - changed > Self.tickNanos
+        return true
+    }
+
+    /// Nobody made, removed or changed anything in it since it was lent.
+    fileprivate var isUntouched: Bool {
+        var after = stat()
+        return self.isTelling && fstat(self.fd, &after) == 0
+            && Self.nanos(after.st_mtim) == Self.nanos(self.before.st_mtim)
+            && Self.nanos(after.st_ctim) == Self.nanos(self.before.st_ctim)
+    }
+
+    /// Still there under its name, with the rights it was made with.
+    fileprivate var isAccessible: Bool {
+        var (own, named) = (stat(), stat())
+        return fchmod(self.fd, 0o700) == 0 && fstat(self.fd, &own) == 0 && lstat(self.path, &named) == 0
+            && own.st_ino == named.st_ino && own.st_dev == named.st_dev
+    }
+
+    private static func nanos(_ time: timespec) -> Int64 { Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec) }
 }

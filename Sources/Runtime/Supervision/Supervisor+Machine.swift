@@ -7,9 +7,9 @@ internal import UVLoop
 extension Supervisor {
     /// Probes the machine, chooses the profile, and clears what a predecessor left.
     func prepareMachine() async throws(SupervisionError) {
-        let error = SmallFiles.makeDirectories(self.scratchRoot, mode: 0o711)
+        let error = SmallFiles.makeDirectories(self.scratch.parent, mode: 0o711)
         guard error == 0 else {
-            throw SupervisionError("cannot make \(self.scratchRoot): \(String(cString: strerror(error)))")
+            throw SupervisionError("cannot make \(self.scratch.parent): \(String(cString: strerror(error)))")
         }
         var notes: [String] = []
         let subreaper = linux_set_subreaper(true)
@@ -21,7 +21,7 @@ extension Supervisor {
             profile: self.cgroups == nil ? .none : .cgroup, cgroupRoot: self.cgroups?.path,
             controllers: self.cgroups?.controllers ?? [], features: features, notes: notes)
         await self.killLeftovers()
-        self.removeOldScratch()
+        self.scratch.clear()
     }
 
     private func findCgroups(_ notes: inout [String]) throws(SupervisionError) {
@@ -101,12 +101,6 @@ extension Supervisor {
         if killed > 0 { self.logger.warning("killed \(killed) processes that an earlier host left") }
         for leaf in leaves { self.logger.error("\(leaf) cannot be removed: something in it does not die") }
         self.lookForStrays()
-    }
-
-    private func removeOldScratch() {
-        for name in SmallFiles.entries(self.scratchRoot) {
-            ScratchDirectory(path: "\(self.scratchRoot)/\(name)").remove()
-        }
     }
 }
 

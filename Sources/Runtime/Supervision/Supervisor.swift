@@ -38,7 +38,7 @@ package final class Supervisor {
     /// Nil with profile `none`.
     var cgroups: CgroupRoot?
     private var quarantined: [CgroupLeaf] = []
-    private(set) var scratchRoot = ""
+    let scratch: ScratchPool
     private let slowTimer = LoopTimer()
     private var ticks = 0
     private var lastSerial: UInt64 = 0
@@ -55,6 +55,7 @@ package final class Supervisor {
     ) {
         precondition(configuration.slots > 0, "a supervisor without slots runs nothing")
         self.configuration = configuration
+        self.scratch = ScratchPool(parent: "\(configuration.dataDirectory)/scratch")
         self.logger = logger
         self.observer = observer
     }
@@ -68,7 +69,6 @@ package final class Supervisor {
         do {
             self.readinessSet = try ReadinessSet { [weak self] token, events in self?.ready(token, events) }
         } catch { throw SupervisionError(error.description) }
-        self.scratchRoot = "\(self.configuration.dataDirectory)/scratch"
         do { try await self.prepareMachine() } catch {
             self.cgroups?.remove()
             throw error
@@ -183,7 +183,9 @@ package final class Supervisor {
         self.lookForStrays()
         self.slowTimer.stop()
         self.cgroups?.remove()
-        rmdir(self.scratchRoot)
+        self.scratch.clear()
+        rmdir(self.scratch.parent)
+        self.readinessSet = nil
         self.phase = .stopped
     }
 

@@ -1,0 +1,119 @@
+import JobCore
+import Testing
+
+@Suite struct OutcomeClassifierTests {
+    private func verdict(_ change: (inout OutcomeClassifier) -> Void) -> (AttemptOutcome, AttemptReason?) {
+        var classifier = OutcomeClassifier()
+        classifier.hasStarted = true
+        classifier.memoryLimit = 1 << 30
+        change(&classifier)
+        let verdict = classifier.verdict
+        #expect(verdict.sentence.hasSuffix("."))
+        #expect((verdict.code == nil) == [.succeeded, .snoozed].contains(verdict.outcome))
+        return (verdict.outcome, verdict.reason)
+    }
+
+    private let failure = AttemptEnding.failure(AttemptError(code: "x", message: "no."), status: 1)
+
+    @Test func whatTheChildSaidStands() {
+        #expect(
+            self.verdict {
+                $0.ending = .result(.none)
+                $0.exit = .signal(11)
+                $0.cause = .terminate
+                $0.wasForced = true
+            } == (.succeeded, nil))
+        #expect(
+            self.verdict {
+                $0.ending = .snooze(WallTime(micros: 0))
+                $0.exit = .code(0)
+            } == (.snoozed, nil))
+        #expect(
+            self.verdict {
+                $0.ending = self.failure
+                $0.exit = .code(0)
+            } == (.error, nil))
+    }
+
+    /// Who was asked to stop answers by failing: that is no failure of the job's, and is not retried as one.
+    @Test func aFailureAfterARequestIsItsAnswer() {
+        let expected: [(StopCause, AttemptOutcome, AttemptReason?)] = [
+            (.cancel, .cancelled, .requested), (.terminate, .cancelled, .requested), (.wall, .timedOut, .wall),
+            (.shutdown, .lost, .host), (.memory, .outOfMemory, nil),
+        ]
+        for (cause, outcome, reason) in expected {
+            #expect(
+                self.verdict {
+                    $0.ending = self.failure
+                    $0.cause = cause
+                    $0.exit = .code(0)
+                } == (outcome, reason))
+        }
+    }
+
+    @Test func theHostsReasonComesBeforeTheSignal() {
+        let expected: [(StopCause, Bool, AttemptOutcome, AttemptReason?)] = [
+            (.cancel, true, .terminated, .requested), (.cancel, false, .cancelled, .requested),
+            (.terminate, true, .terminated, .requested), (.wall, true, .timedOut, .wall),
+            (.start, true, .timedOut, .start), (.shutdown, true, .lost, .host), (.memory, true, .outOfMemory, nil),
+        ]
+        for (cause, forced, outcome, reason) in expected {
+            #expect(
+                self.verdict {
+                    $0.cause = cause
+                    $0.wasForced = forced
+                    $0.exit = .signal(9)
+                } == (outcome, reason))
+        }
+    }
+
+    @Test func deathsByThemselves() {
+        #expect(self.verdict { $0.exit = .code(0) } == (.crashed, .noResult))
+        #expect(self.verdict { $0.exit = .code(7) } == (.crashed, .noResult))
+        #expect(self.verdict { $0.exit = .signal(11) } == (.crashed, .signal))
+        #expect(self.verdict { $0.exit = .signal(9) } == (.crashed, .killed))
+        #expect(self.verdict { $0.exit = .signal(15) } == (.crashed, .killed))
+        #expect(self.verdict { $0.exit = .signal(31) } == (.crashed, .sandbox))
+        #expect(self.verdict { $0.exit = .signal(24) } == (.timedOut, .cpu))
+        #expect(self.verdict { _ in } == (.lost, .zygote))
+        #expect(self.verdict { $0.spawnFailure = "fork: no memory" } == (.lost, .host))
+        #expect(
+            self.verdict {
+                $0.exit = .signal(9)
+                $0.cpuLimit = .seconds(1)
+                $0.cpuUsed = .seconds(2)
+            } == (.timedOut, .cpu))
+    }
+
+    @Test func outOfMemoryComesBeforeTheCrash() {
+        func crash(_ bytes: UInt64) -> CrashInfo {
+            CrashInfo(
+                signal: 6, code: 0, address: 0, pc: 0, threadName: "", frames: [], addressSpaceBytes: bytes)
+        }
+        #expect(
+            self.verdict {
+                $0.exit = .signal(6)
+                $0.crash = crash(1 << 30)
+            } == (.outOfMemory, nil))
+        #expect(
+            self.verdict {
+                $0.exit = .signal(6)
+                $0.crash = crash(100 << 20)
+            } == (.crashed, .signal))
+        #expect(
+            self.verdict {
+                $0.exit = .signal(9)
+                $0.oomKills = 1
+            } == (.outOfMemory, nil))
+    }
+
+    @Test func aBrokenProtocolIsNeverASuccess() {
+        #expect(
+            self.verdict {
+                $0.protocolFault = "a frame of another run"
+                $0.cause = .fault
+                $0.ending = .result(.none)
+                $0.exit = .signal(9)
+            } == (.crashed, .killed))
+    }
+}

@@ -1,0 +1,254 @@
+import CLinux
+import Glibc
+import JobCore
+import Plugins
+import Supervision
+import Testing
+import UVLoop
+
+/// Hears what a catalog says.
+@LoopActor
+final class CatalogEar: PluginCatalogDelegate {
+    private(set) var activated: [ActivePlugin] = []
+    private(set) var statuses: [String: PluginStatus] = [:]
+    private var waiters: [(condition: () -> Bool, continuation: CheckedContinuation<Void, Never>)] = []
+
+    func wait(_ condition: @escaping () -> Bool) async {
+        if condition() { return }
+        await withCheckedContinuation { self.waiters.append((condition, $0)) }
+    }
+
+    func pluginActivated(_ plugin: ActivePlugin) async {
+        self.activated.append(plugin)
+        self.changed()
+    }
+
+    func pluginChanged(_ status: PluginStatus) {
+        self.statuses[status.file] = status
+        self.changed()
+    }
+
+    private func changed() {
+        let ready = self.waiters.filter { $0.condition() }
+        self.waiters.removeAll { $0.condition() }
+        for waiter in ready { waiter.continuation.resume() }
+    }
+}
+
+extension SupervisionSuite {
+    @Suite struct PluginTests {
+        /// A host with a catalog over an empty plugin directory.
+        @LoopActor
+        private static func with(
+            _ body: @escaping @LoopActor @Sendable (TestHost, PluginCatalog, CatalogEar, String) async throws -> Void
+        ) async throws {
+            try await TestHost.with(profiles[0]) { host in
+                let directory = "\(host.directory)/plugins"
+                mkdir(directory, 0o755)
+                let ear = CatalogEar()
+                let catalog = PluginCatalog(
+                    directory: directory, store: "\(host.directory)/store/plugins",
+                    ffiBridge: "\(TestBinaries.directory)/pawl-ffi.so",
+                    helper: .init(executable: "\(TestBinaries.directory)/pawl", arguments: ["internal-ingest"]),
+                    supervisor: host.supervisor, logger: quiet, delegate: ear)
+                defer { catalog.stop() }
+                try await body(host, catalog, ear, directory)
+            }
+        }
+
+        nonisolated private func withCatalog(
+            _ body: @escaping @LoopActor @Sendable (TestHost, PluginCatalog, CatalogEar, String) async throws -> Void
+        ) async throws {
+            LoopActor.bindForTesting()
+            try await Self.with(body)
+        }
+
+        /// The bytes of the plugin of bad manners, with a tail that makes another version of it.
+        private static func bytes(_ version: Int) -> [UInt8] {
+            let fd = open(TestBinaries.plugin("mischief"), O_RDONLY | O_CLOEXEC)
+            precondition(fd >= 0, "the plugin is not built")
+            defer { close(fd) }
+            var bytes: [UInt8] = []
+            var buffer = [UInt8](repeating: 0, count: 1 << 16)
+            while case let count = read(fd, &buffer, buffer.count), count > 0 { bytes += buffer[..<count] }
+            return bytes + Array("version \(version)".utf8)
+        }
+
+        private static func write(_ bytes: [UInt8], to path: String) {
+            let fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+            precondition(fd >= 0 && Glibc.write(fd, bytes, bytes.count) == bytes.count)
+            close(fd)
+        }
+
+        /// As people should do it.
+        private static func put(_ bytes: [UInt8], _ directory: String, _ file: String) {
+            self.write(bytes, to: "\(directory)/.\(file).new")
+            rename("\(directory)/.\(file).new", "\(directory)/\(file)")
+        }
+
+        @Test func whatIsThereIsLoadedAtTheStart() async throws {
+            try await self.withCatalog { host, catalog, ear, directory in
+                Self.put(Self.bytes(1), directory, "mischief.so")
+                Self.put(Array("this is no library".utf8), directory, "text.so")
+                Self.put(Array("x".utf8), directory, "README")
+                try await catalog.start()
+                #expect(catalog.statuses.map(\.file) == ["mischief.so", "text.so"])
+                let (good, bad) = (catalog.statuses[0], catalog.statuses[1])
+                #expect(good.state == .active && good.handlers.contains { $0.name == "mischief.noop" })
+                #expect(good.error == nil && good.loadedAt != nil)
+                #expect(bad.state == .rejected && bad.error == "it is no ELF shared object")
+                let served = try #require(catalog.version(forHandler: "mischief.noop"))
+                #expect(served.sha256 == good.sha256 && served.manifest.name == "mischief.noop")
+                #expect(ear.activated.map(\.sha256) == [served.sha256])
+                let stored = "\(host.directory)/store/plugins/\(served.sha256).so"
+                var status = stat()
+                #expect(stat(stored, &status) == 0 && status.st_mode & 0o777 == 0o444)
+                #expect(catalog.version(forHandler: "nobody.knows") == nil)
+            }
+        }
+
+        @Test func aNewFileIsLiveAtOnceAndARemovedOneGoes() async throws {
+            try await self.withCatalog { host, catalog, ear, directory in
+                try await catalog.start()
+                #expect(catalog.statuses.isEmpty)
+                Self.put(Self.bytes(1), directory, "a.so")
+                await ear.wait { ear.statuses["a.so"]?.state == .active }
+                #expect(catalog.version(forHandler: "mischief.noop") != nil)
+                unlink("\(directory)/a.so")
+                await ear.wait { ear.statuses["a.so"]?.state == .retired }
+                #expect(catalog.version(forHandler: "mischief.noop") == nil)
+                #expect(catalog.statuses.isEmpty)
+            }
+        }
+
+        @Test func aBrokenVersionNeverServes() async throws {
+            try await self.withCatalog { host, catalog, ear, directory in
+                Self.put(Self.bytes(1), directory, "a.so")
+                try await catalog.start()
+                let good = try #require(catalog.version(forHandler: "mischief.noop")).sha256
+                let bytes = Self.bytes(2)
+                var alien = bytes
+                alien[18] = 0xf3
+                for (broken, words) in [
+                    (Array(bytes[..<8192]), "truncated"), (Array(bytes[..<(bytes.count / 2)]), "truncated"),
+                    (alien, "another machine"), ([], "empty"), ([0x7f, 0x45, 0x4c, 0x46], "no ELF"),
+                ] {
+                    Self.put(broken, directory, "a.so")
+                    await ear.wait { ear.statuses["a.so"]?.error?.contains(words) == true }
+                    #expect(catalog.version(forHandler: "mischief.noop")?.sha256 == good)
+                    #expect(ear.statuses["a.so"]?.state == .active)
+                }
+                Self.put(Self.bytes(3), directory, "a.so")
+                await ear.wait { ear.activated.count == 2 }
+                #expect(ear.statuses["a.so"]?.error == nil)
+                #expect(ear.activated[1].replaces == good)
+            }
+        }
+
+        /// An in-place writer: nothing half is ever taken, the end of the write is.
+        @Test func aFileWrittenInPlaceIsTakenWhenItIsClosed() async throws {
+            try await self.withCatalog { host, catalog, ear, directory in
+                let bytes = Self.bytes(1)
+                let fd = open("\(directory)/a.so", O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
+                Glibc.write(fd, bytes, bytes.count / 3)
+                try await catalog.start()
+                #expect(catalog.statuses.first?.state == .rejected)
+                bytes[(bytes.count / 3)...].withUnsafeBytes { _ = Glibc.write(fd, $0.baseAddress, $0.count) }
+                close(fd)
+                await ear.wait { ear.statuses["a.so"]?.state == .active }
+            }
+        }
+
+        @Test func twoFilesCannotServeOneHandler() async throws {
+            try await self.withCatalog { host, catalog, ear, directory in
+                Self.put(Self.bytes(1), directory, "a.so")
+                Self.put(Self.bytes(2), directory, "b.so")
+                try await catalog.start()
+                let states = catalog.statuses.map(\.state)
+                #expect(Set(states) == [.active, .rejected], "\(catalog.statuses)")
+                let first = states[0] == .active ? "a.so" : "b.so"
+                let second = states[0] == .active ? "b.so" : "a.so"
+                #expect(catalog.statuses.first { $0.file == second }?.error?.contains(first) == true)
+                unlink("\(directory)/\(first)")
+                await ear.wait { ear.statuses[second]?.state == .active }
+            }
+        }
+
+        @Test func refusedPluginsKeepTheirReason() async throws {
+            try await self.withCatalog { host, catalog, ear, directory in
+                let fixtures = names(in: TestBinaries.fixtures).filter { $0.hasSuffix(".so") }
+                try #require(!fixtures.isEmpty)
+                for fixture in fixtures {
+                    let copy = ChildProcess.Spec(
+                        executable: "/bin/cp", arguments: ["\(TestBinaries.fixtures)/\(fixture)", directory])
+                    _ = try await ChildProcess.run(copy, timeout: .seconds(10))
+                }
+                try await catalog.start()
+                #expect(catalog.statuses.count == fixtures.count)
+                for status in catalog.statuses where status.state != .active {
+                    #expect(status.state == .rejected && (status.error?.utf8.count ?? 0) > 10, "\(status)")
+                }
+            }
+        }
+
+        /// Runs go on while the version changes fifty times; none fails, each stays on the bytes it began with.
+        @Test func reloadsUnderLoadLoseNothing() async throws {
+            try await self.withCatalog { host, catalog, ear, directory in
+                Self.put(Self.bytes(0), directory, "m.so")
+                try await catalog.start()
+                var ended: [AttemptReport] = []
+                var isOver = false
+                var next: Int64 = 1_000_000
+                var versions: [RunID: String] = [:]
+                @LoopActor func dispatch() {
+                    guard !isOver, let served = catalog.version(forHandler: "mischief.sleep") else { return }
+                    next += 1
+                    versions[RunID(next)] = served.sha256
+                    do {
+                        try host.supervisor.dispatch(
+                            AttemptSpec(
+                                runID: RunID(next), runName: RunID(next).description, attempt: 1,
+                                version: served.sha256, handlerIndex: served.handlerIndex, jobName: "mischief.sleep",
+                                args: Array("{\"ms\":\(next % 20)}".utf8), limits: Limits().resolved))
+                    } catch { Issue.record("dispatch: \(error)") }
+                }
+                host.recorder.onEnd = { report in
+                    ended.append(report)
+                    dispatch()
+                }
+                for _ in 0..<8 { dispatch() }
+                for reload in 1...50 {
+                    Self.put(Self.bytes(reload), directory, "m.so")
+                    await ear.wait { ear.activated.count == reload + 1 }
+                }
+                isOver = true
+                host.recorder.onEnd = { ended.append($0) }
+                await host.recorder.wait { host.supervisor.running.isEmpty }
+                host.recorder.onEnd = nil
+                #expect(ended.count > 50)
+                #expect(
+                    ended.allSatisfy { $0.outcome == .succeeded },
+                    "\(ended.first { $0.outcome != .succeeded }.debugDescription)")
+                #expect(ended.allSatisfy { $0.version == versions[$0.runID] })
+                #expect(Set(ear.activated.map(\.sha256)).count == 51)
+                await TestHost.eventually("only two zygotes are left") { TestHost.children().count == 2 }
+            }
+        }
+
+        @Test func aManifestOfFunctionsIsAPlugin() async throws {
+            try await self.withCatalog { host, catalog, ear, directory in
+                let source = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(3)
+                let manifest = source.joined(separator: "/") + "/plugins/ffi/libm.ffi.json"
+                let copy = ChildProcess.Spec(executable: "/bin/cp", arguments: [manifest, directory])
+                let copied = try await ChildProcess.run(copy, timeout: .seconds(10))
+                try #require(copied.status.isSuccess)
+                Self.put(Array("{\"broken\":".utf8), directory, "broken.ffi.json")
+                try await catalog.start()
+                let status = try #require(catalog.statuses.first { $0.file == "libm.ffi.json" })
+                #expect(status.state == .active && status.kind == .ffi && !status.handlers.isEmpty, "\(status)")
+                let broken = try #require(catalog.statuses.first { $0.file == "broken.ffi.json" })
+                #expect(broken.state == .rejected && broken.error != nil, "\(broken)")
+            }
+        }
+    }
+}
