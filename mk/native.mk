@@ -7,10 +7,10 @@ CONFIG ?= release
 OUT ?= .build/$(CONFIG)
 VERSION ?= $(shell cat VERSION)
 
-NATIVE_WARNINGS := -Wall -Wextra -pedantic -Werror -Wstrict-prototypes -Wshadow -Wvla
+NATIVE_WARNINGS := -Wall -Wextra -pedantic -Werror -Wstrict-prototypes -Wshadow -Wvla -Wformat=2
 NATIVE_OPTIMISATION_release := -O2 -g
 NATIVE_OPTIMISATION_debug := -Og -g
-NATIVE_HARDENING := -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+NATIVE_HARDENING := -fstack-protector-strong -fstack-clash-protection -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 # Frame pointers: crash stacks stay readable where unwind tables are damaged.
 NATIVE_CFLAGS := -std=c11 -D_GNU_SOURCE $(NATIVE_WARNINGS) $(NATIVE_OPTIMISATION_$(CONFIG)) $(NATIVE_HARDENING) \
     -fno-omit-frame-pointer -Iinclude -ISources/PluginABI/Wire/include -MMD -MP

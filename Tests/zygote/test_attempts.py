@@ -369,6 +369,24 @@ def test_plugins_that_cannot_be_forked_are_loaded_in_each_child(profile):
             assert bool(z.notes) == (name == "thread_in_entry"), z.notes
 
 
+def test_threads_that_appear_later(profile):
+    """A zygote that can no longer be forked refuses, lets its attempts end, and goes on in spawn mode."""
+    with Zygote(FIXTURES / "late_thread.so", profile) as z:
+        assert z.run("fixture.run")[0] == ("result", "it ran")
+        running = z.spawn("fixture.run", b"{}", prepared=False).spawned()
+        os.kill(z.pid, signal.SIGUSR1)
+        until(lambda: len(os.listdir(f"/proc/{z.pid}/task")) == 2, what="the thread")
+        refused = z.spawn("fixture.run")
+        assert struct.unpack("<iI", z.control.wait(SPAWN_FAILED, refused.slot)[2])[1] == 4
+        assert "threads after loading" in z.control.wait(NOTE)[2].decode()
+        refused.close()
+        running.send(ARGS, b"{}")
+        assert running.finish()[0] == ("result", "it ran")
+        until(lambda: len(os.listdir(f"/proc/{z.pid}/task")) == 1, what="a fresh process")
+        for _ in range(3):
+            assert z.run("fixture.run")[0] == ("result", "it ran")
+
+
 def test_spawn_mode_from_the_start(profile):
     with Zygote(FIXTURES / "getters.so", profile, flags=1) as z:
         assert z.ready["fork_mode"] == FORK_SPAWN and not hasattr(z, "manifest")

@@ -42,6 +42,7 @@ typedef struct zygote {
     loaded_plugin loaded;
     bool has_plugin;   /* loaded in this very process */
     bool retiring;
+    bool demoted;      /* threads have appeared since READY: go on in spawn mode as soon as there are no children */
     zygote_runs runs;
     /* Profile none: slots whose monitor died before its tree was empty; their processes came here. */
     uint32_t *orphaned;
@@ -187,7 +188,11 @@ static void on_spawn(control_message *m) {
     zygote_run *run = NULL;
     fault_at("zygote.spawn");
     if (error == 0 && runs_find(&z.runs, slot) != NULL) error = EBUSY;
-    if (error == 0 && (z.retiring || thread_count() > 1)) {
+    if (error == 0 && !z.demoted && thread_count() > 1) {
+        z.demoted = true;
+        note("the plugin has started threads after loading: from now on every attempt loads it afresh");
+    }
+    if (error == 0 && (z.retiring || z.demoted)) {
         error = z.retiring ? ESHUTDOWN : EAGAIN;
         stage = 4;
     }
@@ -375,6 +380,7 @@ static _Noreturn void loop(void) {
         if ((polled[0].revents & (POLLHUP | POLLERR)) != 0 && z.host.pending >= PENDING_MAX) end_everything();
         if ((polled[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) hear_host();
         wait = step();
+        if (z.demoted && !z.retiring && z.runs.count == 0 && z.orphaned_count == 0) resume_in_spawn_mode(&z.host, &z.hello, z.path, z.config);
         if (z.retiring && z.runs.count == 0 && z.orphaned_count == 0 && z.host.first == NULL) _exit(0);
     }
 }
