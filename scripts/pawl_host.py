@@ -117,6 +117,8 @@ class Host(Client):
         with socket.create_server(("127.0.0.1", 0)) as free:
             port = free.getsockname()[1]
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("PAWL_", "PG")) and k != "DATABASE_URL"}
+        # The note of the last started host is for people: a script's host must not be found by accident.
+        environment["XDG_STATE_HOME"] = environment["XDG_RUNTIME_DIR"] = str(self.scratch)
         environment.update(self.environment)
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(

@@ -207,6 +207,7 @@ final class ServeHost {
         } catch {
             throw Unusable(description: "\(error)")
         }
+        HostNote.leave(self.directory.path, environment: ProcessEnvironment.current)
     }
 
     private func announce(_ addresses: [ListenAddress], ticket: String) {
@@ -270,6 +271,7 @@ final class ServeHost {
         await store.shutdown()
         await database?.stop(mode: .fast)
         self.directory.remove("host.json")
+        HostNote.remove(self.directory.path, environment: ProcessEnvironment.current)
         for signal in self.signals { signal.close() }
         self.lag.stop()
         self.logger.notice("stopped")

@@ -91,18 +91,12 @@ struct ServerLocator {
         var found: [String] = []
         let home = self.nonEmpty("HOME") ?? ""
         let state = (self.nonEmpty("XDG_STATE_HOME") ?? home + "/.local/state") + "/pawl"
-        // A host notes the directory it was started with; the newest such note is the best guess.
-        let notes = [self.nonEmpty("XDG_RUNTIME_DIR").map { $0 + "/pawl/default" }, state + "/default"]
-        for note in notes.compactMap(\.self) {
-            if case .success(let bytes) = Self.read(note) {
-                let line = String(decoding: bytes, as: UTF8.self).prefix { $0 != "\n" }
-                if line.hasPrefix("/") { found.append(Self.trimmed(String(line))) }
-            }
-        }
         // Where `pawl serve` keeps its data when nobody says where (decisions 5).
         if geteuid() == 0 { found.append("/var/lib/pawl") }
         found.append(state)
         if geteuid() != 0 { found.append("/var/lib/pawl") }
+        // No host there? Then the one that was started last, wherever it is.
+        found += HostNote.places(environment: self.environment).compactMap(HostNote.read).map(Self.trimmed)
         var seen: Set<String> = []
         return found.filter { seen.insert($0).inserted }
     }
