@@ -96,35 +96,34 @@ static void hear_host(monitor *m) {
     }
 }
 
+/* Ends this process if nothing is left to keep. */
+static void end_if_empty(monitor *m) {
+    if (m->reap_asked) keeper_reap(&m->leader);
+    if (!m->leader.reaped || sweep_any_child(is_leader, m)) return;
+    tell_empty(m, 0);
+    /* What the socket did not take would be lost with this process. */
+    while (!m->host_gone && m->host.first != NULL) {
+        struct pollfd writable = {.fd = m->host.fd, .events = POLLOUT};
+        if (poll(&writable, 1, -1) > 0 && (writable.revents & (POLLERR | POLLHUP)) != 0) break;
+        control_flush(&m->host);
+    }
+    _exit(0);
+}
+
 /* One step after each event: notice, reap, sweep, tell. Returns the time to wait for the next event. */
 static int step(monitor *m) {
-    control to_nobody = {.fd = -1};
-    if (m->host_gone) { /* no frames any more */
-        control_init(&to_nobody, -1);
-        keeper_notice(&to_nobody, m->slot, &m->leader);
-        m->reap_asked = true;
-    } else {
-        keeper_notice(&m->host, m->slot, &m->leader);
-    }
+    control nobody;
+    control_init(&nobody, -1);
+    control *host = m->host_gone ? &nobody : &m->host; /* frames to nobody are dropped */
+    if (m->host_gone) m->reap_asked = true;
+    keeper_notice(host, m->slot, &m->leader);
     reap_orphans(m);
-    size_t alive = 0;
-    if (m->sweeping) {
-        alive = sweep_descendants(NULL, NULL);
-        keeper_notice(m->host_gone ? &to_nobody : &m->host, m->slot, &m->leader);
-        reap_orphans(m);
-    }
-    if (m->reap_asked) keeper_reap(&m->leader);
-    if (m->leader.reaped && !sweep_any_child(is_leader, m)) {
-        tell_empty(m, 0);
-        /* What the socket did not take would be lost with this process. */
-        while (!m->host_gone && m->host.first != NULL) {
-            struct pollfd writable = {.fd = m->host.fd, .events = POLLOUT};
-            if (poll(&writable, 1, -1) > 0 && (writable.revents & (POLLERR | POLLHUP)) != 0) break;
-            control_flush(&m->host);
-        }
-        _exit(0);
-    }
+    end_if_empty(m); /* mostly: then no look into /proc is needed */
     if (!m->sweeping) return -1;
+    size_t alive = sweep_descendants(NULL, NULL);
+    keeper_notice(host, m->slot, &m->leader);
+    reap_orphans(m);
+    end_if_empty(m);
     if (alive > 0 && monotonic_ns() > m->sweep_deadline_ns) tell_empty(m, (uint32_t)alive); /* and go on */
     int pause = m->sweep_pause_ms;
     m->sweep_pause_ms = pause * 2 < SWEEP_PAUSE_MAX_MS ? pause * 2 : SWEEP_PAUSE_MAX_MS;

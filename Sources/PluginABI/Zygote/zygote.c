@@ -302,13 +302,15 @@ static void reap_orphans(void) {
 }
 
 /* After each event. Returns how long to wait for the next one. */
-static int step(void) {
+static int step(bool child_signal) {
     for (size_t i = z.runs.count; i-- > 0;) { /* from the end: a removal moves the last one */
         zygote_run *run = &z.runs.items[i];
+        bool ended = run->ended || run->leader.exited;
+        if (!ended) continue; /* no system call for those that only run */
         if (run->is_monitor) finish_monitor(run);
         else if (keeper_notice(&z.host, run->slot, &run->leader) && run->reap_asked) finish(run);
     }
-    reap_orphans();
+    if (child_signal || z.orphaned_count > 0) reap_orphans();
     if (z.orphaned_count == 0) return -1;
     /* Profile none: all children but monitors are leftovers of dead monitors. */
     size_t alive = sweep_descendants(runs_own, &z.runs);
@@ -376,10 +378,12 @@ static _Noreturn void loop(void) {
         if (poll(polled, needed, wait) < 0 && errno != EINTR) _exit(EXIT_SETUP);
         struct signalfd_siginfo signals[16];
         if ((polled[1].revents & POLLIN) != 0 && read(z.sigchld, signals, sizeof signals) < 0 && errno != EAGAIN) _exit(EXIT_SETUP);
+        /* In the order of the table, which only step() and SPAWN change. */
+        for (size_t i = 0; i < needed - 2; i++) z.runs.items[i].ended = polled[2 + i].revents != 0;
         if ((polled[0].revents & POLLOUT) != 0) control_flush(&z.host);
         if ((polled[0].revents & (POLLHUP | POLLERR)) != 0 && z.host.pending >= PENDING_MAX) end_everything();
         if ((polled[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) hear_host();
-        wait = step();
+        wait = step((polled[1].revents & POLLIN) != 0);
         if (z.demoted && !z.retiring && z.runs.count == 0 && z.orphaned_count == 0) resume_in_spawn_mode(&z.host, &z.hello, z.path, z.config);
         if (z.retiring && z.runs.count == 0 && z.orphaned_count == 0 && z.host.first == NULL) _exit(0);
     }

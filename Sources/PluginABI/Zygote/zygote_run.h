@@ -8,6 +8,7 @@ typedef struct zygote_run {
     uint32_t slot;
     bool is_monitor;
     bool reap_asked;
+    bool ended;    /* its pidfd was readable at the last look */
     leader leader; /* the attempt's, or the monitor */
     int cgroup;    /* -1: none */
 } zygote_run;
