@@ -56,7 +56,11 @@ test-system: build fixtures $(PYTHON)
 test-cli: build $(PYTHON)
 	$(PYTHON) -m pytest -q Tests/cli
 
+test-page: $(PYTHON)
+	$(PYTHON) -m pytest -q -rs Tests/page
+
 test-seeds: build $(PYTHON)
+	$(PYTHON) -m pytest -q Tests/seeds
 	scripts/seeds --start --results .build/seeds-results.json
 	python3 Tests/seeds/check.py --results .build/seeds-results.json
 
