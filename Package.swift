@@ -137,7 +137,7 @@ let package = Package(
         .testTarget(
             name: "SupervisionTests",
             dependencies: [
-                "CLinux", "JobCore", "Plugins", "Supervision", "UVLoop",
+                "CLinux", "CWire", "JobCore", "Plugins", "Supervision", "UVLoop",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),

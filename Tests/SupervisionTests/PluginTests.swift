@@ -49,7 +49,7 @@ extension SupervisionSuite {
                 let catalog = PluginCatalog(
                     directory: directory, store: "\(host.directory)/store/plugins",
                     ffiBridge: "\(TestBinaries.directory)/pawl-ffi.so",
-                    helper: .init(executable: "\(TestBinaries.directory)/pawl", arguments: ["internal-ingest"]),
+                    helper: .init(executable: TestBinaries.host, arguments: ["internal-ingest"]),
                     supervisor: host.supervisor, logger: quiet, delegate: ear)
                 defer { catalog.stop() }
                 try await body(host, catalog, ear, directory)

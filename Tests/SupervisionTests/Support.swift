@@ -18,6 +18,13 @@ enum TestBinaries {
         return path.joined(separator: "/") + "/.build/release"
     }()
 
+    /// The host's program, for its helpers: beside the tests, where the same build put it.
+    static let host: String = {
+        let beside = CommandLine.arguments[0].split(separator: "/", omittingEmptySubsequences: false).dropLast()
+        let path = beside.joined(separator: "/") + "/pawl"
+        return access(path, X_OK) == 0 ? path : "\(Self.directory)/pawl"
+    }()
+
     static var zygote: String { "\(self.directory)/pawl-zygote" }
     static func plugin(_ name: String) -> String { "\(self.directory)/plugins/\(name).so" }
     static var fixtures: String { "\(self.directory)/fixtures" }
@@ -160,27 +167,31 @@ final class TestHost {
     private static var count = 0
     static let version = "mischief-1"
 
-    private init(profile: SupervisorConfiguration.Profile, slots: Int) {
+    private init(
+        profile: SupervisorConfiguration.Profile, slots: Int, zygote: String, environment: [String: String]
+    ) {
         Self.count += 1
         self.directory = temporaryDirectory()
         self.instance = "test-\(getpid())-\(Self.count)"
         self.supervisor = Supervisor(
             SupervisorConfiguration(
-                zygotePath: TestBinaries.zygote, dataDirectory: self.directory, instance: self.instance,
-                profile: profile, slots: slots),
+                zygotePath: zygote, dataDirectory: self.directory, instance: self.instance, profile: profile,
+                slots: slots, environment: environment),
             logger: quiet, observer: self.recorder)
     }
 
     /// Starts it, runs `body`, shuts it down, and looks for what is left: descriptors, children, cgroups, files.
     nonisolated static func with(
         _ profile: SupervisorConfiguration.Profile, slots: Int = 64, killAll: Bool = true,
+        zygote: String = TestBinaries.zygote, environment: [String: String] = [:],
         _ body: @escaping @LoopActor @Sendable (TestHost) async throws -> Void
     ) async throws {
         try await LoopActor.test {
             // Whatever the loop and the runtime open once is open now.
             _ = try await ChildProcess.run(.init(executable: "/bin/true"), timeout: .seconds(10))
             let before = names(in: "/proc/self/fd").count
-            let (directory, cgroup) = try await Self.life(profile, slots, killAll, body)
+            let (directory, cgroup) = try await Self.life(
+                TestHost(profile: profile, slots: slots, zygote: zygote, environment: environment), killAll, body)
             if let cgroup { #expect(access(cgroup, F_OK) != 0, "the cgroup is still there") }
             #expect(names(in: "\(directory)/scratch").isEmpty, "scratch directories are still there")
             await removeTree(directory)
@@ -190,12 +201,11 @@ final class TestHost {
     }
 
     private static func life(
-        _ profile: SupervisorConfiguration.Profile, _ slots: Int, _ killAll: Bool,
+        _ host: TestHost, _ killAll: Bool,
         _ body: @escaping @LoopActor @Sendable (TestHost) async throws -> Void
     ) async throws -> (directory: String, cgroup: String?) {
-        let host = TestHost(profile: profile, slots: slots)
         try await host.supervisor.start()
-        #expect(host.supervisor.capabilities.profile == profile)
+        #expect(host.supervisor.capabilities.profile == host.supervisor.configuration.profile)
         host.manifest = try await host.load(Self.version)
         do { try await body(host) } catch { Issue.record(error) }
         await host.supervisor.shutdown(killAll: killAll)
