@@ -29,7 +29,8 @@ let package = Package(
         // MARK: The ABI
         .target(
             name: "PluginABI", path: ".", sources: ["Sources/PluginABI/layout.c"], publicHeadersPath: "include"),
-        .target(name: "PluginKit", dependencies: ["PluginABI"], path: "Sources/PluginABI/PluginKit", swiftSettings: settings),
+        .target(
+            name: "PluginKit", dependencies: ["PluginABI"], path: "Sources/PluginABI/PluginKit", swiftSettings: settings),
         .target(name: "CWire", path: "Sources/PluginABI/Wire"),
 
         // MARK: Runtime

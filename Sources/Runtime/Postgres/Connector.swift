@@ -130,7 +130,7 @@ struct Connector {
         let parameters = parameters.sorted { $0.key < $1.key }
         let keywords = parameters.map { strdup($0.key) }
         let values = parameters.map { strdup($0.value) }
-        defer { (keywords + values).forEach { free($0) } }
+        defer { for text in keywords + values { free(text) } }
         return PQconnectStartParams(
             keywords.map { UnsafePointer($0) } + [nil], values.map { UnsafePointer($0) } + [nil], 0)
     }
