@@ -61,7 +61,6 @@ import UVLoop
             let mine = try await bench.enqueue(2)
             let request = ClaimRequest(limit: 10, jobs: ["test.noop"])
             #expect(try await store.claim(bench.lease, request).map(\.id) == mine)
-            store.forgetLanes()
             #expect(try await store.claim(bench.lease, ClaimRequest(limit: 10, jobs: ["test.sleep"])).count == 3)
         }
     }

@@ -124,4 +124,22 @@ import UVLoop
             #expect(try await store.fireDue().nextDue == nil)
         }
     }
+
+    @Test func aBrokenOneDoesNotHoldUpTheOthers() async throws {
+        try await withBench { bench in
+            let store = bench.store
+            let broken = try await store.createSchedule(interval())
+            let fine = try await store.createSchedule(interval())
+            try await bench.side.execute(
+                """
+                UPDATE pawl.schedule SET next_at = now() - interval '1 hour';
+                UPDATE pawl.schedule SET spec = '{"x": 1}', next_at = now() - interval '2 hours' WHERE id = \(broken.id)
+                """)
+            #expect(try await store.fireDue().fired.map(\.scheduleID) == [fine.id])
+            #expect(
+                try await bench.number("SELECT count(*) FROM pawl.schedule WHERE last_error LIKE '%specification%'")
+                    == 1)
+            #expect(try await store.schedules().count == 2)
+        }
+    }
 }

@@ -35,9 +35,6 @@ extension JobStore {
         }
     }
 
-    /// The jobs that this host can run have changed: queued runs that were passed over count again.
-    package func forgetLanes() { lanes.forget() }
-
     /// For those who look from elsewhere: call it batched and lazily, for attempts older than a second, and again when their
     /// progress has changed. Ended attempts are ignored.
     package func noteStarted(_ lease: HostLease, _ batch: [StartedAttempt]) async throws(StoreError) {

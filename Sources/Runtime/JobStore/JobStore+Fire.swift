@@ -21,13 +21,17 @@ extension JobStore {
     /// - Returns: nil if nothing is due; no firing if the time had been fired before or the schedule is broken.
     private func fireOne(_ connection: PostgresConnection) async throws -> (firing: Firing?, Void)? {
         guard let row = try await connection.query(.scheduleTakeDue).first else { return nil }
-        let schedule = try scheduleRow(row)
+        let schedule: ScheduleRow
+        do {
+            schedule = try scheduleRow(row)
+        } catch let fault as FieldFault {
+            // Changed by hand, or by another version: the others must not wait for it.
+            return try await postpone(try row.int64(0), "its specification cannot be read: \(fault)", connection)
+        }
         let now = WallTime(micros: try row.micros("now"))
         guard let zone = zones.rules(schedule.input.timezone), let first = schedule.nextAt else {
-            let reason = "no time zone \(schedule.input.timezone) on this host"
-            logger.warning("a schedule cannot fire", metadata: ["schedule": "\(schedule.id)", "reason": "\(reason)"])
-            _ = try await connection.query(.scheduleBroken, [.int64(schedule.id), .text(reason)])
-            return (nil, ())
+            return try await postpone(
+                schedule.id, "no time zone \(schedule.input.timezone) on this host", connection)
         }
         let limit = schedule.input.endsAt.map { min(now, $0) } ?? now
         let (planned, missed) = schedule.input.spec.latest(from: first, notAfter: max(first, limit), zone: zone)
@@ -51,5 +55,14 @@ extension JobStore {
                 .time(orNull: next), .bool(isNew),
             ])
         return (firing, ())
+    }
+
+    /// It cannot fire now; it says why, and is tried again in a minute.
+    private func postpone(
+        _ id: Int64, _ reason: String, _ connection: PostgresConnection
+    ) async throws -> (firing: Firing?, Void) {
+        logger.warning("a schedule cannot fire", metadata: ["schedule": "\(id)", "reason": "\(reason)"])
+        _ = try await connection.query(.scheduleBroken, [.int64(id), .text(reason)])
+        return (nil, ())
     }
 }

@@ -17,6 +17,7 @@ extension JobStore {
                     .text(orNull: host.gitSHA), .int32(Int32(clamping: host.slots)), .json(host.capabilities),
                 ])[0]
             let lease = HostLease(id: HostID(try row.int64(0)), epoch: try row.int64(1))
+            _ = try await connection.query(.sleepClear, [.int64(lease.id.rawValue)])
             let taken = try await Self.takeBack(
                 connection, lease.id, upTo: lease.epoch - 1, "Its host began anew; the run went back to its queue.")
             return HostRegistered(lease: lease, requeued: taken.requeued, ended: taken.ended)
@@ -60,6 +61,7 @@ extension JobStore {
             var sweep = HostSweep(isEntitled: true, silent: [], requeued: 0, ended: 0)
             for row in try await connection.query(.hostSweep, [.int64(lease.id.rawValue)]) {
                 let host = HostID(try row.int64(0))
+                _ = try await connection.query(.sleepClear, [.int64(host.rawValue)])
                 let taken = try await Self.takeBack(
                     connection, host, upTo: try row.int64(1), "Its host fell silent; the run went back to its queue.")
                 sweep.silent.append(host)

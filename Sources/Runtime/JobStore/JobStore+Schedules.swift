@@ -73,7 +73,19 @@ extension JobStore {
     }
 
     private func schedules(_ parameters: [PGParameter]) async throws(StoreError) -> [ScheduleRow] {
-        try await decoding { try await self.pool.query(.scheduleList, parameters).map { try self.scheduleRow($0) } }
+        try await decoding {
+            try await self.pool.query(.scheduleList, parameters).map { row in
+                do {
+                    return try self.scheduleRow(row)
+                } catch let fault as FieldFault {
+                    // Changed by hand: shown all the same, with why it will not fire.
+                    var shown = try self.scheduleRow(row, spec: .once(at: WallTime(micros: 0)))
+                    shown.nextAt = nil
+                    shown.lastError = "its specification cannot be read: \(fault)"
+                    return shown
+                }
+            }
+        }
     }
 
     private func revisionMismatch(_ id: Int64) async -> StoreError {
@@ -110,8 +122,9 @@ extension JobStore {
         ]
     }
 
-    /// A row of `schedule_list` or `schedule_take_due`.
-    func scheduleRow(_ row: PGRow) throws -> ScheduleRow {
+    /// A row of `schedule_list` or `schedule_take_due`. Throws `FieldFault` if its specification makes no sense.
+    /// - Parameter replacement: in place of its specification.
+    func scheduleRow(_ row: PGRow, spec replacement: ScheduleSpec? = nil) throws -> ScheduleRow {
         var reader = RowReader(row)
         let id = try reader.int64()
         let name = try reader.textOrNil()
@@ -132,7 +145,7 @@ extension JobStore {
         let lastError = try reader.textOrNil()
         let createdAt = try reader.time()
         // Specifications are stored complete, so that neither time nor zone matter here.
-        input.spec = try ScheduleSpec(kind: kind, spec: spec, now: createdAt, zone: UTCRules())
+        input.spec = try replacement ?? ScheduleSpec(kind: kind, spec: spec, now: createdAt, zone: UTCRules())
         return ScheduleRow(
             id: id, input: input, nextAt: nextAt, runCount: runCount, lastPlannedAt: lastPlannedAt,
             lastRunID: lastRunID, lastError: lastError, createdAt: createdAt, updatedAt: try reader.time(),

@@ -48,7 +48,10 @@ extension JobStore {
         _ lease: HostLease, _ batch: [Settlement], _ request: ClaimRequest
     ) async throws(PostgresError) -> (settled: [SettleResult], claimed: [ClaimedRun]) {
         let wantsRuns = request.limit > 0
-        if wantsRuns { try await sweepLanes(isBusy: isBusy) }
+        if wantsRuns {
+            noteReach(request)
+            try await sweepLanes(isBusy: isBusy)
+        }
         let readings = wantsRuns ? lanes.readings(queues: request.queues) : []
         var steps = SettleSteps(lease, batch).steps
         let settleCount = steps.count
@@ -87,6 +90,13 @@ extension JobStore {
             claimed = try await exchange(lease, [], request).claimed
         }
         return (settled, claimed)
+    }
+
+    /// A host that can take other runs than before looks again at those that it passed over.
+    private func noteReach(_ request: ClaimRequest) {
+        guard request.jobs != lastReach?.jobs || request.queues != lastReach?.queues else { return }
+        if lastReach != nil { lanes.forget() }
+        lastReach = request
     }
 
     /// Claims follow closely on each other.

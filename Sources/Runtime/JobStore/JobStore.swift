@@ -24,6 +24,8 @@ package final class JobStore {
     let zones: ZoneDatabase
     /// When the last settle or claim returned.
     var lastExchange = LoopInstant(nanoseconds: 0)
+    /// The last claim: whose jobs and queues the watermarks are for.
+    var lastReach: ClaimRequest?
     var lastHeavyUpkeep: LoopInstant?
 
     /// Connects only after `start`.
