@@ -124,9 +124,9 @@ def test_run_dialog_by_keyboard_alone(page, server):
     assert page.js("document.activeElement.id") == "arg-path"
     page.press("Enter")
     page.until("document.querySelector('#arg-path').getAttribute('aria-invalid') === 'true'")
-    page.type("/tmp/in.csv")
+    page.type("/data/in.csv")
     page.press("Tab")
-    page.type("/tmp/out.jsonl")
+    page.type("/data/out.jsonl")
     page.press("Tab")
     page.type(";")
     page.press("Tab")
@@ -136,7 +136,7 @@ def test_run_dialog_by_keyboard_alone(page, server):
     page.press("Enter")
     page.until("!document.querySelector('#run-dialog').open")
     assert sent(server, "/runs") == [{"job": "csv.to_jsonl", "args": {
-        "path": "/tmp/in.csv", "output": "/tmp/out.jsonl", "delimiter": ";", "names": ["code", "name"], "header": False}}]
+        "path": "/data/in.csv", "output": "/data/out.jsonl", "delimiter": ";", "names": ["code", "name"], "header": False}}]
     page.until("document.querySelector('#toasts').innerText.includes('csv.to_jsonl#100 is queued.')")
 
 

@@ -10,8 +10,10 @@ The other suites fail `make test` by themselves when a test of theirs fails; her
 
 import argparse
 import json
+import os
 import pathlib
 import re
+import shutil
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -101,7 +103,11 @@ def main() -> int:
         json.loads(options.results.read_text()) if options.results else None, known)
     for complaint in complaints:
         print(complaint, file=sys.stderr)
-    states = [row[3 - 1] for row in read_rows((ROOT / "docs/seeds.md").read_text()) if len(row) == 5]
+    if not (os.environ.get("CHROMIUM") or shutil.which("chromium")):
+        unseen = [str(row[0]) for row in read_rows((ROOT / "docs/seeds.md").read_text())
+                  if len(row) == 5 and row[2] == "working" and {kind for kind, _ in re.findall(r"`(\w+):([^`]+)`", row[4])} == {"page"}]
+        print(f"not looked at here, for want of Chromium: rows {', '.join(unseen)}")
+    states = [row[2] for row in read_rows((ROOT / "docs/seeds.md").read_text()) if len(row) == 5]
     print(f"{states.count('working')} working, {states.count('partly')} partly, {sum(s.startswith('planned') for s in states)} planned"
           + ("" if options.results else " (the replay's results were not looked at)"))
     return 1 if complaints else 0
