@@ -27,6 +27,7 @@ build: host zygote plugins ## everything that runs
 
 host: bootstrap
 	$(SWIFT_BUILD) --product pawl --explicit-target-dependency-import-check error
+	@git describe --always --dirty > $(OUT)/pawl.revision 2>/dev/null || rm -f $(OUT)/pawl.revision
 
 plugins: c-plugins swift-plugins ffi ## the plugins of plugins/ into $(OUT)/plugins
 
@@ -84,6 +85,7 @@ install: build install-pluginkit ## binaries, header and plugins under PREFIX (/
 	    $(DESTDIR)$(PREFIX)/lib/pawl/plugins
 	install -m 755 $(OUT)/pawl $(DESTDIR)$(PREFIX)/bin/pawl
 	install -m 755 $(OUT)/pawl-zygote $(DESTDIR)$(PREFIX)/libexec/pawl/pawl-zygote
+	test ! -e $(OUT)/pawl.revision || install -m 644 $(OUT)/pawl.revision $(DESTDIR)$(PREFIX)/libexec/pawl/pawl.revision
 	install -m 755 $(OUT)/pawl-ffi.so $(DESTDIR)$(PREFIX)/libexec/pawl/pawl-ffi.so
 	install -m 644 include/pawl.h $(DESTDIR)$(PREFIX)/include/pawl.h
 	for p in csv.so text-stats.so zlib.ffi.json; do \
