@@ -730,7 +730,7 @@ const detail = {
       ...fact("Started", run.started_at && relativeTime(run.started_at)),
       ...fact("Finished", run.finished_at && relativeTime(run.finished_at)),
       ...fact("Host", run.host), ...fact("Retry of", run.retry_of && el("a", { href: `#${run.retry_of}`, onclick: open(run.retry_of) }, run.retry_of)));
-    block(p.error, "Error", run.state === "succeeded" ? null : errorText(run.error) && json(run.error?.details ? run.error : errorText(run.error)));
+    block(p.error, "Error", !["failed", "retrying"].includes(run.state) ? null : errorText(run.error) && json(run.error?.details ? run.error : errorText(run.error)));
     block(p.args, "Arguments", run.args === undefined || run.args === null ? null : json(run.args));
     block(p.result, "Result", run.result === undefined || run.result === null ? null : json(run.result));
     p.attempts.replaceChildren(...attempts.map(attemptBlock));

@@ -255,7 +255,7 @@ function fieldsText(fields) {
       return ` ${fields}`;
     }
   }
-  return Object.entries(object).map(([name, value]) => `  ${name}=${typeof value === "string" ? value : JSON.stringify(value)}`).join("");
+  return Object.entries(object).filter(([, value]) => value !== null).map(([name, value]) => `  ${name}=${typeof value === "string" ? value : JSON.stringify(value)}`).join("");
 }
 
 /** A labelled fact for a description list; nothing when there is no value. */
