@@ -46,7 +46,7 @@ extension SupervisionSuite {
                 #expect([.terminated, .cancelled, .lost].contains(report.outcome), "\(report)")
                 let pid = try #require(report.pid)
                 #expect(!isAlive(pid))
-                if profile == .none { kill(try #require(TestHost.children().first), SIGCONT) }
+                kill(try #require(TestHost.children().first), SIGCONT)
                 let after = try await host.run("noop")
                 #expect(after.outcome == .succeeded, "\(after)")
             }

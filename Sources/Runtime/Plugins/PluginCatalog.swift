@@ -316,10 +316,29 @@ package final class PluginCatalog {
             let before = entry.status
             entry.machine.crashLoop(sha256, isLooping)
             if isGone { entry.machine.retired(sha256) }
+            if isGone && entry.machine.active == sha256 { self.revive(entry) }
             if entry.status != before { self.publish(entry) }
             self.forgetIfGone(entry)
         }
     }
+
+    /// The zygote of a version that serves could not be started again: its runs wait until it can.
+    private func revive(_ entry: PluginEntry) {
+        guard !entry.isReviving, !self.isStopped, let image = entry.active?.image else { return }
+        entry.isReviving = true
+        self.logger.error("\(entry.file) has lost its zygote; it is loaded again in \(Self.reviveDelay)")
+        loopTask {
+            do { try await LoopClock.sleep(for: Self.reviveDelay) } catch {}
+            entry.isReviving = false
+            guard !self.isStopped, entry.machine.active == image.sha256 else { return }
+            // A failure comes back through `versionChanged`.
+            do { _ = try await self.supervisor.load(image) } catch {
+                self.logger.error("\(entry.file) cannot be loaded again: \(error)")
+            }
+        }
+    }
+
+    private static let reviveDelay = Duration.seconds(5)
 
     private func forgetIfGone(_ entry: PluginEntry) {
         guard entry.machine.isRemoved, entry.machine.candidate == .none, entry.machine.draining.isEmpty,

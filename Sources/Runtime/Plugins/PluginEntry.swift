@@ -30,6 +30,8 @@ final class PluginEntry {
     var candidate: PluginImage?
     /// What serves.
     var active: Version?
+    /// Its zygote is gone for good, and will be tried again.
+    var isReviving = false
     /// Another file serves a handler of the same name.
     var isConflict = false
 

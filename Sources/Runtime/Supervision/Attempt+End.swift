@@ -30,7 +30,10 @@ extension Attempt {
     }
 
     func keeperExited(_ body: pawl_c_exited) {
-        guard !self.hasEnded else { return }
+        guard !self.hasEnded else {
+            // Too late for the report; the zombie still has to go.
+            return self.tellKeeper(ControlOrder.plain(PAWL_C_REAP, slot: self.slot))
+        }
         if self.pid == nil { self.pid = Int32(clamping: body.pid) }
         self.resources = body.resources
         // Whatever it wrote before its death is in the socket now; a survivor may go on writing, hence the bound.
@@ -125,9 +128,10 @@ extension Attempt {
     /// The time for the kill is over.
     func giveUp() {
         if case .sweeping = self.child.life { return self.unkillable(self.leaf?.processes.count ?? 1) }
-        // The tree is dead, only its keeper does not say so: the keeper stands still.
+        // The tree is dead, only its keeper does not say so; should it stand still, its missing answers end it.
         if let leaf = self.leaf, !leaf.isPopulated {
-            return self.zygote.fail("it does not report the end of slot \(self.slot)")
+            if self.child.keeperLost() == .sweep { self.treeIsEmpty() }
+            return
         }
         if self.monitor >= 0 {
             // Its end is a fact that comes back as `monitorGone`.

@@ -40,11 +40,21 @@ extension Attempt {
                 try self.handle(try ChildMessage(header, payload), size: payload.count)
             }
         } catch {
+            self.deliverLines()
             self.broke(error.description)
             return false
         }
+        self.deliverLines()
         self.giveCredit()
         return self.data >= 0 && length == buffer.count
+    }
+
+    /// Together, as many as one read brought.
+    private func deliverLines() {
+        if self.collected.isEmpty { return }
+        let lines = self.collected
+        self.collected.removeAll(keepingCapacity: true)
+        self.logged(lines)
     }
 
     private func closeData() {
@@ -69,8 +79,9 @@ extension Attempt {
             try self.obey(self.child.started())
         case .log(let line):
             self.owedCredit &+= UInt32(size)
-            self.supervisor.observer?.attemptLogged(self.spec.runID, self.spec.attempt, lines: [line])
+            self.collected.append(line)
         case .progress(let progress):
+            self.deliverLines()
             self.progress = progress
             self.supervisor.observer?.attemptProgressed(self.spec.runID, self.spec.attempt, progress: progress)
         case .resultPiece(let bytes, let hasMore):

@@ -79,6 +79,8 @@ final class Attempt {
     var droppedLogLines: UInt64 = 0
     /// Credit used up by the child that has not been given back.
     var owedCredit: UInt32 = 0
+    /// Lines of the present read that the observer has not got yet.
+    var collected: [LogLine] = []
     /// Nothing is read from its pipes while the observer is full.
     var isPaused = false
 

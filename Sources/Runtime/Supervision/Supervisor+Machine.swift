@@ -14,6 +14,7 @@ extension Supervisor {
         var notes: [String] = []
         let subreaper = linux_set_subreaper(true)
         if subreaper != 0 { notes.append("orphans go to init: errno \(-subreaper)") }
+        self.raiseDescriptorLimit(&notes)
         try self.findCgroups(&notes)
         let features = try await self.probe(&notes)
         try self.checkCgroups(features, &notes)
@@ -22,6 +23,20 @@ extension Supervisor {
             controllers: self.cgroups?.controllers ?? [], features: features, notes: notes)
         await self.killLeftovers()
         self.scratch.clear()
+    }
+
+    /// An attempt needs about ten descriptors here; the usual soft limit of 1024 would end at a hundred attempts.
+    private func raiseDescriptorLimit(_ notes: inout [String]) {
+        let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        var limit = rlimit()
+        guard getrlimit(resource, &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(resource, &limit)
+        let needed = rlim_t(self.configuration.slots * 10 + 200)
+        if limit.rlim_max < needed {
+            notes.append(
+                "\(limit.rlim_max) open files are allowed; \(self.configuration.slots) slots may need \(needed)")
+        }
     }
 
     private func findCgroups(_ notes: inout [String]) throws(SupervisionError) {
