@@ -5,7 +5,9 @@
 #   fixtures    $(OUT)/fixtures/                  for tests: plugins that must be refused, a zygote with fault points
 CONFIG ?= release
 OUT ?= .build/$(CONFIG)
-VERSION ?= $(shell cat VERSION)
+# One version, in the place where the command line tool has it.
+VERSION_FILE := Sources/Host/Main/Client/ClientVersion.swift
+VERSION := $(shell sed -n 's/.*current = "\(.*\)".*/\1/p' $(VERSION_FILE))
 
 NATIVE_WARNINGS := -Wall -Wextra -pedantic -Werror -Wstrict-prototypes -Wshadow -Wvla -Wformat=2
 NATIVE_OPTIMISATION_release := -O2 -g
@@ -36,11 +38,11 @@ $(OUT)/native/.made:
 	@mkdir -p $(OUT)/native/zygote $(OUT)/native/zygote-faults $(OUT)/native/fixtures $(C_PLUGINS:%=$(OUT)/native/%) $(OUT)/plugins $(OUT)/fixtures
 	@touch $@
 
-$(OUT)/native/zygote/%.o: Sources/PluginABI/Zygote/%.c mk/native.mk VERSION | $(OUT)/native/.made
+$(OUT)/native/zygote/%.o: Sources/PluginABI/Zygote/%.c mk/native.mk $(VERSION_FILE) | $(OUT)/native/.made
 	@echo cc $@
 	@$(CC) $(NATIVE_CFLAGS) -fPIE -DPAWL_VERSION='"$(VERSION)"' -c -o $@ $<
 
-$(OUT)/native/zygote-faults/%.o: Sources/PluginABI/Zygote/%.c mk/native.mk VERSION | $(OUT)/native/.made
+$(OUT)/native/zygote-faults/%.o: Sources/PluginABI/Zygote/%.c mk/native.mk $(VERSION_FILE) | $(OUT)/native/.made
 	@echo cc $@
 	@$(CC) $(NATIVE_CFLAGS) -fPIE -DPAWL_VERSION='"$(VERSION)"' -DPAWL_FAULTS -c -o $@ $<
 

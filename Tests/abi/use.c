@@ -4,7 +4,8 @@
 static int32_t run(void *user, pawl_attempt *attempt, pawl_bytes args) {
     const pawl_host *host = attempt->host;
     const pawl_ext_args *reader = (const pawl_ext_args *)host->get_extension(host, PAWL_EXT_ARGS);
-    const pawl_ext_thread_check *threads = (const pawl_ext_thread_check *)host->get_extension(host, PAWL_EXT_THREAD_CHECK);
+    const pawl_ext_thread_check *threads =
+        (const pawl_ext_thread_check *)host->get_extension(host, PAWL_EXT_THREAD_CHECK);
     const pawl_ext_config *config = (const pawl_ext_config *)host->get_extension(host, PAWL_EXT_CONFIG);
     pawl_str name = PAWL_NO_STR;
     pawl_failure failure = {sizeof failure, PAWL_RETRY_BY_POLICY, {NULL, 0}, {NULL, 0}, {NULL, 0}, 0};
@@ -28,5 +29,6 @@ static int32_t run(void *user, pawl_attempt *attempt, pawl_bytes args) {
 static const pawl_limits limits = {
     .struct_size = sizeof(pawl_limits), .attempts = 3, .wall_ms = 60000, .memory_bytes = UINT64_C(1) << 30};
 static const pawl_handler handlers[] = {
-    {.struct_size = sizeof(pawl_handler), .name = "use.c", .description = "Uses all names.", .limits = &limits, .run = run}};
+    {.struct_size = sizeof(pawl_handler), .name = "use.c", .description = "Uses all names.", .limits = &limits,
+     .run = run}};
 PAWL_PLUGIN("use-c", "1.0.0", handlers)

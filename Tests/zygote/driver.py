@@ -68,7 +68,8 @@ def cgroup_root():
     for line in Path("/proc/mounts").read_text().splitlines():
         fields = line.split()
         if fields[2] == "cgroup2":
-            own = next(l.split("::", 1)[1] for l in Path("/proc/self/cgroup").read_text().splitlines() if l.startswith("0::"))
+            own = next(l.split("::",
+                               1)[1] for l in Path("/proc/self/cgroup").read_text().splitlines() if l.startswith("0::"))
             root = Path(fields[1] + own.rstrip("/"))
             if os.access(root, os.W_OK):
                 return root
@@ -128,7 +129,8 @@ class Control:
 class Attempt:
     """One spawned attempt, as the host sees it."""
 
-    def __init__(self, zygote, slot, handler, args, limits, directory, environment, run_id, number, deadline, scratch, prepared):
+    def __init__(self, zygote, slot, handler, args, limits, directory, environment, run_id, number, deadline, scratch,
+                 prepared):
         self.zygote, self.slot, self.run_id = zygote, slot, run_id
         self.buffer = b""
         self.frames = []
@@ -156,7 +158,8 @@ class Attempt:
             self.keeper = Control(mine)
         index = zygote.handlers.index(handler) if isinstance(handler, str) else handler
         payload = args if isinstance(args, bytes) else json.dumps(args).encode()
-        texts = [handler.encode() if isinstance(handler, str) else b"job", b"00-trace-01", scratch.encode(), f"run_{run_id:013}".encode()]
+        texts = [handler.encode() if isinstance(handler, str) else b"job", b"00-trace-01", scratch.encode(),
+                 f"run_{run_id:013}".encode()]
         head = struct.pack("<IIqQ4I", number, index, deadline, len(payload), *map(len, texts))
         self.send(RUN, head + b"".join(texts))
         if prepared:
@@ -164,7 +167,8 @@ class Attempt:
                 self.send(ARGS, payload[at:at + 50000])
         entries = b"".join(f"{k}={v}".encode() + b"\0" for k, v in environment.items())
         path = directory.encode()
-        body = struct.pack("<QIIQQQIIQiIII", run_id, number, flags, limits.get("cpu_ms", 0), limits.get("memory_bytes", 0),
+        body = struct.pack("<QIIQQQIIQiIII", run_id, number, flags, limits.get("cpu_ms", 0),
+                           limits.get("memory_bytes", 0),
                            limits.get("file_bytes", 0), limits.get("open_files", 0), limits.get("processes", 0),
                            limits.get("stack_bytes", 0), limits.get("nice", 0), len(entries), len(path), 0)
         self.sent_at = time.perf_counter()
@@ -254,8 +258,8 @@ class Attempt:
 
     def exited(self, bound=BOUND):
         body = self.keeper.wait(EXITED, self.slot, bound)[2]
-        names = ("pid code status reserved user_us system_us max_rss_bytes minor_faults major_faults blocks_in blocks_out "
-                 "voluntary_switches involuntary_switches monotonic_ns").split()
+        names = ("pid code status reserved user_us system_us max_rss_bytes minor_faults major_faults blocks_in "
+                 "blocks_out voluntary_switches involuntary_switches monotonic_ns").split()
         return dict(zip(names, struct.unpack("<Iiii9QQ", body)))
 
     def signal(self, number):
@@ -281,7 +285,8 @@ class Attempt:
         if not record:
             return None
         assert len(record) == CRASH.size == 592
-        magic, version, number, code, thread, address, pc, sp, size, name, count, overflow, *frames = CRASH.unpack(record)
+        (magic, version, number, code, thread, address, pc, sp, size, name, count, overflow,
+         *frames) = CRASH.unpack(record)
         assert magic == CRASH_MAGIC and version == 1
         return {"signal": number, "code": code, "thread": thread, "address": address, "pc": pc, "sp": sp, "size": size,
                 "thread_name": name.split(b"\0")[0].decode(), "overflow": overflow, "frames": frames[:count]}
@@ -322,7 +327,8 @@ def parse_log(payload):
     at, level, flags, stage, message, fields, _ = struct.unpack_from("<QBBHIII", payload)
     text = payload[24:]
     return {"unix_us": at, "level": level, "flags": flags, "stage": text[:stage].decode(),
-            "message": text[stage:stage + message].decode(), "fields": text[stage + message:stage + message + fields].decode()}
+            "message": text[stage:stage + message].decode(),
+            "fields": text[stage + message:stage + message + fields].decode()}
 
 
 def parse_progress(payload):
@@ -334,7 +340,8 @@ def parse_progress(payload):
         counters[rest[10:10 + length].decode()] = value
         rest = rest[10 + length:]
     assert not rest
-    return {"current": current, "total": total, "stage": text[:stage].decode(), "unit": text[stage:stage + unit].decode(),
+    return {"current": current, "total": total, "stage": text[:stage].decode(),
+            "unit": text[stage:stage + unit].decode(),
             "message": text[stage + unit:stage + unit + message].decode(), "counters": counters}
 
 
@@ -342,7 +349,8 @@ def parse_failure(payload):
     status, retry, not_before, code, message, details, _ = struct.unpack_from("<iiqIIII", payload)
     text = payload[32:]
     return {"status": status, "retry": retry, "not_before": not_before, "code": text[:code].decode(),
-            "message": text[code:code + message].decode(), "details": text[code + message:code + message + details].decode()}
+            "message": text[code:code + message].decode(),
+            "details": text[code + message:code + message + details].decode()}
 
 
 class Refused(Exception):
@@ -354,7 +362,8 @@ class Refused(Exception):
 class Zygote:
     """A zygote with a plugin. Use with `with`."""
 
-    def __init__(self, plugin, profile="none", config="", flags=0, image_bytes=None, environment=None, binary=None, wait=True,
+    def __init__(self, plugin, profile="none", config="", flags=0, image_bytes=None, environment=None, binary=None,
+                 wait=True,
                  parent=None):
         self.profile, self.plugin = profile, Path(plugin)
         self.notes, self.next_slot, self.next_run = [], 1, 1
@@ -368,9 +377,11 @@ class Zygote:
 
         def place():
             os.dup2(its_number, 3)
-        self.process = subprocess.Popen([str(binary or BIN / "pawl-zygote")], stdin=subprocess.DEVNULL, stdout=self.log,
-                                        stderr=self.log, pass_fds=(3,), preexec_fn=place, start_new_session=True,
-                                        env={"SWIFT_BACKTRACE": "enable=no", **{k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}, **(environment or {})})
+        sanitizers = {k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}
+        self.process = subprocess.Popen([str(binary or BIN / "pawl-zygote")], stdin=subprocess.DEVNULL,
+                                        stdout=self.log, stderr=self.log, pass_fds=(3,), preexec_fn=place,
+                                        start_new_session=True,
+                                        env={"SWIFT_BACKTRACE": "enable=no", **sanitizers, **(environment or {})})
         its.close()
         self.control = Control(mine)
         path, text = str(plugin).encode(), config.encode()
@@ -415,7 +426,8 @@ class Zygote:
               scratch="", prepared=True):
         slot, run = self.next_slot, self.next_run
         self.next_slot, self.next_run = slot + 1, run + 1
-        return Attempt(self, slot, handler, {} if args is None else args, limits or {}, directory, environment or {}, run,
+        return Attempt(self, slot, handler, {} if args is None else args, limits or {}, directory, environment or {},
+                       run,
                        number, deadline, scratch, prepared)
 
     def run(self, handler, args=None, **how):

@@ -1,5 +1,6 @@
-"""latency.py - times of a no-op attempt in us, per profile: from SPAWN's write to RESULT's read, and inside it from the fork to
-STARTED by the processes' own clocks. Not a test: figures depend on what else the machine does; the driver is Python."""
+"""latency.py [COUNT] - times of a no-op attempt in us, per profile: from SPAWN's write to RESULT's read, and inside it
+from the fork to STARTED by the processes' own clocks. Not a test: figures depend on what else the machine does, and the
+driver is Python."""
 
 import statistics
 import struct

@@ -47,7 +47,9 @@ def test_results(profile):
             kind, value = z.run("mischief.result", {"bytes": size})[0]
             assert kind == "result" and value == "x" * size, size
             kind, (value, media_type) = z.run("mischief.bytes", {"bytes": size})[0]
-            assert kind == "bytes" and media_type == "application/x-mischief" and value == (bytes(range(256)) * (size // 256 + 1))[:size]
+            assert kind == "bytes"
+            assert media_type == "application/x-mischief"
+            assert value == (bytes(range(256)) * (size // 256 + 1))[:size]
         assert z.run("mischief.fail", {"message": "no luck"})[0] == ("failure", {
             "status": 1, "retry": 0, "not_before": 0, "code": "mischief", "message": "no luck", "details": ""})
         before = time.time() * 1000
@@ -84,21 +86,25 @@ def test_facts(profile):
 
 def test_process_of_an_attempt(profile):
     with Zygote(MISCHIEF, profile) as z:
-        attempt = z.spawn("mischief.sleep", {"ms": 60000}, limits={"cpu_ms": 1500, "memory_bytes": 1 << 30, "file_bytes": 5000,
+        attempt = z.spawn("mischief.sleep", {"ms": 60000}, limits={"cpu_ms": 1500, "memory_bytes": 1 << 30,
+                "file_bytes": 5000,
                           "open_files": 77, "nice": 5}, environment={"B": "2", "PAWL_CHILD": "host.7"}).spawned()
         attempt.wait(STARTED)
         for pid in [attempt.pid] + ([attempt.monitor_pid] if attempt.monitor_pid else []):
             assert b"PAWL_CHILD=host.7" in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"), "found by its marker"
-        limits = {line[:26].strip(): line[26:].split()[:2] for line in Path(f"/proc/{attempt.pid}/limits").read_text().splitlines()}
+        lines = Path(f"/proc/{attempt.pid}/limits").read_text().splitlines()
+        limits = {line[:26].strip(): line[26:].split()[:2] for line in lines}
         assert limits["Max core file size"] == ["0", "0"] and limits["Max cpu time"] == ["2", "3"]
         assert limits["Max address space"] == [str(1 << 30)] * 2 and limits["Max open files"] == ["77", "77"]
         assert limits["Max file size"] == ["5000", "5000"]
-        status = dict(line.split(":\t", 1) for line in Path(f"/proc/{attempt.pid}/status").read_text().splitlines() if ":\t" in line)
-        assert status["NoNewPrivs"].strip() == "1" and int(status["SigBlk"], 16) == 0 and status["Umask"].strip() == "0022"
+        status = dict(line.split(":\t",
+                1) for line in Path(f"/proc/{attempt.pid}/status").read_text().splitlines() if ":\t" in line)
+        assert status["NoNewPrivs"].strip() == "1" and int(status["SigBlk"],
+                16) == 0 and status["Umask"].strip() == "0022"
         assert int(status["SigIgn"], 16) == 1 << (signal.SIGPIPE - 1) and status["Name"] == "mischief.sleep"
         assert os.getpriority(os.PRIO_PROCESS, attempt.pid) == os.getpriority(os.PRIO_PROCESS, 0) + 5
         assert os.getsid(attempt.pid) == attempt.pid == os.getpgid(attempt.pid)
-        tasks = {Path(f"/proc/{attempt.pid}/task/{t}/comm").read_text().strip() for t in os.listdir(f"/proc/{attempt.pid}/task")}
+        tasks = {(task / "comm").read_text().strip() for task in Path(f"/proc/{attempt.pid}/task").iterdir()}
         assert tasks == {"mischief.sleep", "pawl-worker"}
         if profile == "cgroup":
             assert str(attempt.pid) in (attempt.cgroup / "cgroup.procs").read_text().split()
@@ -152,7 +158,8 @@ def test_progress(profile):
         assert 2 <= len(seen) <= 6, "coalesced: one at the stage change, then at most one per 100 ms"
         assert [p["current"] for p in seen] == sorted(p["current"] for p in seen)
         last = seen[-1]
-        assert (last["stage"], last["current"], last["total"], last["unit"], last["counters"]) == ("Taking steps", 12, 12, "steps", {"steps": 12})
+        assert (last["stage"], last["current"], last["total"], last["unit"], last["counters"]) == ("Taking steps", 12,
+                12, "steps", {"steps": 12})
         attempt.exited()
         attempt.reap()
         attempt.close()
@@ -200,7 +207,10 @@ def test_log_lines(profile):
     with Zygote(FIXTURES / "talker.so", profile) as z:
         attempt = z.spawn("fixture.talk", {"what": "long_line"}).spawned()
         line = parse_log(attempt.wait(LOG)[2])
-        assert line["message"] == "a" * 65535 and line["flags"] == 3 and line["fields"] == "no object" and line["level"] == 3
+        assert line["message"] == "a" * 65535
+        assert line["flags"] == 3
+        assert line["fields"] == "no object"
+        assert line["level"] == 3
         attempt.finish()
         attempt = z.spawn("fixture.talk", {"what": "threads"}).spawned()
         attempt.end()
@@ -259,13 +269,17 @@ def test_results_are_valid_json_or_refused():
             return True
         except ValueError:
             return False
-    texts = [b"", b" ", b"nul", b"01", b"1.", b"-", b".5", b"1e", b"1e+", b"+1", b"1 2", b"[1,]", b"[,1]", b"{,}", b'{"a"}', b'{"a":}', b"{1:2}",
-             b'"\\x"', b'"\\u12"', b'"a\nb"', b"\xef\xbb\xbf1", b"[" * 512 + b"]" * 512, b" \t\n\r1 ", b'"\\ud800"', b"NaN", b"'a'", b"{}}", b"[]]"]
+    texts = [b"", b" ", b"nul", b"01", b"1.", b"-", b".5", b"1e", b"1e+", b"+1", b"1 2", b"[1,]", b"[,1]", b"{,}",
+             b'{"a"}', b'{"a":}', b"{1:2}",
+             b'"\\x"', b'"\\u12"', b'"a\nb"', b"\xef\xbb\xbf1", b"[" * 512 + b"]" * 512, b" \t\n\r1 ", b'"\\ud800"',
+             b"NaN", b"'a'", b"{}}", b"[]]"]
     for _ in range(400):
-        content = bytearray(json.dumps(value(0), ensure_ascii=chooser.random() < 0.5, indent=chooser.choice((None, 1))).encode())
+        content = bytearray(json.dumps(value(0), ensure_ascii=chooser.random() < 0.5,
+                                       indent=chooser.choice((None, 1))).encode())
         for _ in range(chooser.randrange(3)):
             at = chooser.randrange(len(content) + 1)
-            content[at:at + chooser.randrange(2)] = bytes(chooser.choices(b'{}[]",:\\ute0-1.\x1f\xff ', k=chooser.randrange(2)))
+            content[at:at + chooser.randrange(2)] = bytes(chooser.choices(b'{}[]",:\\ute0-1.\x1f\xff ',
+                    k=chooser.randrange(2)))
         texts.append(bytes(content))
     with Zygote(MISCHIEF) as z:
         for content in texts:
@@ -295,7 +309,11 @@ def test_endings_at_their_limits(profile):
         assert talk("full_failure") == ("failure", {"status": 1, "retry": 2, "not_before": 1234567, "code": "http_503",
                                                     "message": "come back later", "details": '{"after":5}'})
         odd = talk("odd_failure")
-        assert odd[0] == "failure" and odd[1]["details"] == "" and odd[1]["retry"] == 0 and odd[1]["code"] == "failed" and odd[1]["status"] == 1
+        assert odd[0] == "failure"
+        assert odd[1]["details"] == ""
+        assert odd[1]["retry"] == 0
+        assert odd[1]["code"] == "failed"
+        assert odd[1]["status"] == 1
         status = talk("ok_then_status")
         assert status[0] == "failure" and status[1]["status"] == 1042 and "1042" in status[1]["message"]
         assert talk("status_retry")[1]["retry"] == 2
@@ -324,7 +342,8 @@ def test_args_getters():
         for bad in (3.5, "3", 1001, -11, 10**30, [1], True):
             assert get("int", v=bad) == {"status": 5, "value": -7}, bad
         assert get("int", v=None) == get("int") == {"status": 10, "value": -7}
-        assert get("double", v=2.25) == {"status": 0, "value": 2.25} and get("double", v=-3) == {"status": 0, "value": -3}
+        assert get("double", v=2.25) == {"status": 0, "value": 2.25} and get("double", v=-3) == {"status": 0,
+                "value": -3}
         assert get("double", v="2")["status"] == 5
         assert get("bool", v=True) == {"status": 0, "value": 1} and get("bool", v=False) == {"status": 0, "value": 0}
         assert get("bool", v=1)["status"] == 5 and get("bool")["value"] == -1
@@ -340,7 +359,9 @@ def test_args_getters():
         raw = b'{"call": "json" , "\\u0076" : [1, {"x": "]}" }, -2.5e-3 ] }'
         assert z.run("fixture.get", raw)[0] == ("result", [1, {"x": "]}"}, -0.0025])
         failure = z.run("fixture.get", {"call": "int", "v": "x", "strict": True})[0][1]
-        assert failure["status"] == 5 and failure["retry"] == 1 and '"v" must be a whole number from -10 to 1000' in failure["message"]
+        assert failure["status"] == 5
+        assert failure["retry"] == 1
+        assert '"v" must be a whole number from -10 to 1000' in failure["message"]
         assert z.run("fixture.get", b"[1]")[0][1]["message"] == "the args must be a JSON object"
 
 
@@ -394,7 +415,9 @@ def test_spawn_mode_from_the_start(profile):
     with Zygote(FIXTURES / "init_fails.so", profile, flags=1) as z:
         attempt = z.spawn(0, {}).spawned()
         kind, failure = attempt.end()
-        assert kind == "failure" and failure["code"] == "load" and "the table of prices is missing" in failure["message"]
+        assert kind == "failure"
+        assert failure["code"] == "load"
+        assert "the table of prices is missing" in failure["message"]
         assert STARTED not in [f[0] for f in attempt.frames] and attempt.exited()["status"] == 71
         attempt.reap(), attempt.close()
 
@@ -447,12 +470,17 @@ def test_a_thousand_leave_nothing(profile):
     with Zygote(MISCHIEF, profile) as z:
         z.run("mischief.noop")
         count = lambda: len(os.listdir(f"/proc/{z.pid}/fd"))
+        children = lambda: Path(f"/proc/{z.pid}/task/{z.pid}/children").read_text()
+        until(lambda: not children(), what="the end of the first one's monitor")
+        z.control.send(PING)  # and of the zygote's work for it
+        z.control.wait(PONG)
         gc.collect()
         before, mine = count(), len(os.listdir("/proc/self/fd"))
         for _ in range(1000):
             ending, exited = z.run("mischief.noop")
             assert ending == ("none", None) and is_clean(exited)
-        until(lambda: not Path(f"/proc/{z.pid}/task/{z.pid}/children").read_text(), what="no child or zombie of the zygote")
+        until(lambda: not Path(f"/proc/{z.pid}/task/{z.pid}/children").read_text(),
+              what="no child or zombie of the zygote")
         until(lambda: count() == before, what="no more descriptors in the zygote than before")
         assert len(os.listdir("/proc/self/fd")) == mine
 

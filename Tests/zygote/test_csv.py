@@ -32,7 +32,8 @@ class Converter:
 
     def end(self, content, **args):
         self.input.write_bytes(content)
-        attempt = self.zygote.spawn("csv.to_jsonl", {"input": str(self.input), "output": str(self.output), **args}).spawned()
+        attempt = self.zygote.spawn("csv.to_jsonl", {"input": str(self.input), "output": str(self.output),
+                                                     **args}).spawned()
         ending = attempt.end()
         self.frames = attempt.frames
         attempt.exited(), attempt.reap(), attempt.close()
@@ -45,7 +46,8 @@ class Converter:
         written = self.output.read_bytes()
         assert result["sha256"] == hashlib.sha256(written).hexdigest() and result["bytes_out"] == len(written)
         assert result["bytes_in"] == len(content) and result["output"] == str(self.output)
-        assert sorted(p.name for p in Path(self.scratch.name).iterdir()) == ["in.csv", "out.jsonl"], "no temporary file is left"
+        assert sorted(p.name for p in Path(self.scratch.name).iterdir()) == ["in.csv",
+                "out.jsonl"], "no temporary file is left"
         lines = written.decode().split("\n")
         assert lines.pop() == "" and len(lines) == result["rows"]
         return [json.loads(line, object_pairs_hook=list) for line in lines], result
@@ -73,7 +75,8 @@ def test_header_and_names():
 
 def test_rfc_4180():
     with Converter() as c:
-        assert c.rows(b'a,b\n"x, y","line 1\nline 2"\n"say ""hi""",\n') == [["x, y", "line 1\nline 2"], ['say "hi"', ""]]
+        assert c.rows(b'a,b\n"x, y","line 1\nline 2"\n"say ""hi""",\n') == [["x, y", "line 1\nline 2"],
+                ['say "hi"', ""]]
         assert c.rows(b'a\r\n"1\r\n2"\r\nlast') == [["1\r\n2"], ["last"]]
         assert c.rows(b'a,b\n"",""\n') == [["", ""]]
         assert c.rows(b"\xef\xbb\xbfa,b\n1,2\n") == [["1", "2"]] and c.convert(b"\xef\xbb\xbfa\n1\n")[0][0][0][0] == "a"
@@ -93,10 +96,12 @@ def test_against_python_on_random_input():
         for _ in range(20):
             delimiter, columns = chooser.choice(",;\t|"), chooser.randrange(2, 9)
             alphabet = [delimiter, '"', "\n", "\r\n", "a", "é", "😀", "\\", "\t", "\x01", " ", "word "]
-            rows = [["".join(chooser.choices(alphabet, k=chooser.randrange(0, 12) * chooser.choice((1, 1, 1, 400)))) for _ in range(columns)]
+            rows = [["".join(chooser.choices(alphabet, k=chooser.randrange(0, 12) * chooser.choice((1, 1, 1,
+                    400)))) for _ in range(columns)]
                     for _ in range(chooser.randrange(1, 400))]
             text = io.StringIO(newline="")
-            csv.writer(text, delimiter=delimiter, lineterminator=chooser.choice(("\n", "\r\n")), quoting=csv.QUOTE_ALL if chooser.random() < 0.3 else csv.QUOTE_MINIMAL).writerows(rows)
+            csv.writer(text, delimiter=delimiter, lineterminator=chooser.choice(("\n", "\r\n")),
+                       quoting=csv.QUOTE_ALL if chooser.random() < 0.3 else csv.QUOTE_MINIMAL).writerows(rows)
             got = c.rows(text.getvalue().encode(), header=False, delimiter=delimiter)
             assert got == rows, f"seed {seed}"
 
@@ -107,10 +112,14 @@ def test_malformed_records():
         rows, result = c.convert(content)
         assert [[v for _, v in r] for r in rows] == [["1", "2"], ["5", "6"]] and result["errors"] == 6
         logs = c.logs()
-        assert [json.loads(l["fields"])["line"] for l in logs] == [3, 4, 5, 6, 7, 9] and all(l["level"] == 2 for l in logs)
+        assert [json.loads(l["fields"])["line"] for l in logs] == [3, 4, 5, 6, 7,
+                9] and all(l["level"] == 2 for l in logs)
         assert "1 fields, where 2 are named" in logs[0]["message"] and "not closed" in logs[-1]["message"]
         kind, failure = c.end(content, strict=True)
-        assert kind == "failure" and failure["code"] == "csv_malformed" and failure["retry"] == 1 and failure["message"].startswith("line 3: ")
+        assert kind == "failure"
+        assert failure["code"] == "csv_malformed"
+        assert failure["retry"] == 1
+        assert failure["message"].startswith("line 3: ")
         many = b"a,b\n" + b"1\n" * 1000
         assert c.convert(many)[1]["errors"] == 1000 and len(c.logs()) == 20
         counters = [parse_progress(f[2]) for f in c.frames if f[0] == PROGRESS][-1]["counters"]
@@ -128,24 +137,33 @@ def test_invalid_utf8_is_repaired_and_counted():
         assert result["repaired"] == 4
         # Long fields are escaped in pieces: no sequence may be cut.
         long = "a" * 8190 + "😀é" * 5000
-        assert c.rows(f"a,b\n{long},1\n".encode()) == [[long, "1"]] and c.convert(f"a,b\n{long},1\n".encode())[1]["repaired"] == 0
+        assert c.rows(f"a,b\n{long},1\n".encode()) == [[long,
+                "1"]] and c.convert(f"a,b\n{long},1\n".encode())[1]["repaired"] == 0
 
 
 def test_bad_args():
     with Converter() as c:
-        for args, words in (({"delimiter": ""}, '"delimiter" must be one'), ({"delimiter": "ab"}, '"delimiter"'), ({"delimiter": "é"}, '"delimiter"'),
-                            ({"delimiter": "\n"}, '"delimiter"'), ({"quote": ","}, '"quote" must differ'), ({"header": 1}, '"header" must be true or false'),
-                            ({"names": "a"}, '"names" must be an array'), ({"names": [1]}, '"names" must hold strings'), ({"colour": 1}, '"colour"'),
-                            ({"input": "in.csv"}, '"input" must be an absolute path'), ({"output": ""}, '"output" must be an absolute path'),
+        for args, words in (({"delimiter": ""}, '"delimiter" must be one'), ({"delimiter": "ab"}, '"delimiter"'),
+                            ({"delimiter": "é"}, '"delimiter"'),
+                            ({"delimiter": "\n"}, '"delimiter"'), ({"quote": ","},
+                                    '"quote" must differ'), ({"header": 1}, '"header" must be true or false'),
+                            ({"names": "a"}, '"names" must be an array'), ({"names": [1]},
+                                    '"names" must hold strings'), ({"colour": 1}, '"colour"'),
+                            ({"input": "in.csv"}, '"input" must be an absolute path'), ({"output": ""},
+                                    '"output" must be an absolute path'),
                             ({"output": None}, '"output" is missing'), ({"input": 3}, '"input" must be a string')):
             kind, failure = c.end(b"a\n", **args)
-            assert kind == "failure" and failure["status"] == 5 and failure["retry"] == 1 and words in failure["message"], (args, failure)
+            assert kind == "failure"
+            assert failure["status"] == 5
+            assert failure["retry"] == 1
+            assert words in failure["message"], (args, failure)
         assert not c.output.exists()
 
 
 def test_files_that_cannot_be_used():
     with Converter() as c:
-        assert c.end(b"", input="/nonexistent/x")[1]["message"] == "cannot read /nonexistent/x: No such file or directory"
+        missing = c.end(b"", input="/nonexistent/x")[1]
+        assert missing["message"] == "cannot read /nonexistent/x: No such file or directory"
         assert c.end(b"", input="/")[1]["message"] == "cannot read /: Is a directory"
         assert c.end(b"", output="/nonexistent/x")[1]["code"] == "csv_output"
         kind, failure = c.end(b"a\n" + b"x\n" * 3_000_000, output="/dev/full")
@@ -179,7 +197,9 @@ def test_progress_is_by_bytes():
         content = b"a,b\n" + b"1,2\n" * 300_000
         c.convert(content)
         last = [parse_progress(f[2]) for f in c.frames if f[0] == PROGRESS][-1]
-        assert last["current"] == last["total"] == len(content) and last["unit"] == "bytes" and last["stage"] == "Converting"
+        assert last["current"] == last["total"] == len(content)
+        assert last["unit"] == "bytes"
+        assert last["stage"] == "Converting"
         assert last["counters"] == {"rows": 300_000}
 
 

@@ -1,4 +1,4 @@
-"""Attempts, monitors, zygotes and hosts that die, and trees that will not: nothing survives, and the records are true."""
+"""Attempts, monitors, zygotes and hosts that die, and trees that will not: nothing survives, records are true."""
 
 import functools
 import multiprocessing
@@ -21,7 +21,8 @@ FAULTS = FIXTURES / "pawl-zygote-faults"
 @functools.cache
 def symbols_of(library):
     """[(address, size, name)] of a library's functions."""
-    lines = subprocess.run(["nm", "-S", "--defined-only", str(library)], capture_output=True, text=True, check=True).stdout.splitlines()
+    lines = subprocess.run(["nm", "-S", "--defined-only", str(library)], capture_output=True, text=True,
+                           check=True).stdout.splitlines()
     return [(int(f[0], 16), int(f[1], 16), f[3]) for f in map(str.split, lines) if len(f) == 4 and f[2] in "tT"]
 
 
@@ -80,7 +81,8 @@ def test_abort(profile):
         assert end_of(attempt) == (2, signal.SIGABRT)
         crash = attempt.crash()
         maps = Path(f"/proc/{z.pid}/maps").read_text().splitlines()
-        assert crash["signal"] == signal.SIGABRT and "mischief_abort" in [name_of(maps, pc - 1) for pc in crash["frames"]]
+        assert crash["signal"] == signal.SIGABRT and "mischief_abort" in [name_of(maps,
+                pc - 1) for pc in crash["frames"]]
         assert "calling abort()" in attempt.output(attempt.err)
         done(attempt)
 
@@ -182,7 +184,8 @@ def test_signal_and_kill_right_after_spawn(profile):
     """Before the child has a session of its own, and before it has handlers."""
     with Zygote(MISCHIEF, profile) as z:
         for how in ["signal", "kill"] * 15:
-            attempt = z.spawn("mischief.deaf" if how == "kill" else "mischief.sleep", {} if how == "kill" else {"ms": 60000})
+            attempt = z.spawn("mischief.deaf" if how == "kill" else "mischief.sleep",
+                              {} if how == "kill" else {"ms": 60000})
             attempt.spawned()
             attempt.signal(signal.SIGTERM) if how == "signal" else attempt.kill()
             number = signal.SIGTERM if how == "signal" else signal.SIGKILL
@@ -288,7 +291,8 @@ def host_that_dies(profile, plugin, pipe):
     pids = escaped_pids(attempt, 5)
     idle = z.spawn("mischief.sleep", {"ms": 600000}).spawned()
     idle.wait(STARTED)
-    pipe.send(([z.pid, attempt.pid, idle.pid, *pids] + [p for p in (attempt.monitor_pid, idle.monitor_pid) if p], str(z.cgroup)))
+    pipe.send(([z.pid, attempt.pid, idle.pid, *pids] + [p for p in (attempt.monitor_pid, idle.monitor_pid) if p],
+               str(z.cgroup)))
     signal.pause()
 
 
@@ -394,7 +398,8 @@ def test_data_end_ends_the_child(profile):
 
 def test_garbage_ends_the_child(profile):
     with Zygote(MISCHIEF, profile) as z:
-        for garbage in (struct.pack("<IHHQII", 1 << 30, 3, 0, 0, 0, 0), struct.pack("<IHHQII", 0, 77, 0, 0, 0, 0), b"\xff" * 64):
+        for garbage in (struct.pack("<IHHQII", 1 << 30, 3, 0, 0, 0, 0), struct.pack("<IHHQII", 0, 77, 0, 0, 0, 0),
+                        b"\xff" * 64):
             attempt = z.spawn("mischief.sleep", {"ms": 60000}).spawned()
             attempt.wait(STARTED)
             attempt.data.sendall(garbage)
@@ -497,12 +502,13 @@ def test_faults_at_each_step(profile):
 
 
 def test_deaths_at_random_moments(profile):
-    """Children, monitors and trees killed at any point of their life: each ends with EXITED and EMPTY, nothing is left."""
+    """Children and trees killed at any point of their life: each ends with EXITED and EMPTY, nothing is left."""
     seed = int(os.environ.get("PAWL_SEED", random.randrange(1 << 30)))
     chooser = random.Random(seed)
     with Zygote(MISCHIEF, profile) as z:
         for i in range(200):
-            handler, args = chooser.choice([("mischief.noop", {}), ("mischief.leave", {"children": 2}), ("mischief.log", {"lines": 50}),
+            handler, args = chooser.choice([("mischief.noop", {}), ("mischief.leave", {"children": 2}),
+                                            ("mischief.log", {"lines": 50}),
                                             ("mischief.escape", {"children": 2}), ("mischief.sleep", {"ms": 1})])
             attempt = z.spawn(handler, args).spawned()
             delay, how = chooser.random() * 0.006, chooser.choice(["child", "tree", "group"])

@@ -13,8 +13,8 @@ typedef struct columns {
 
 /* From the names in the args. */
 int32_t columns_from_args(pawl_attempt *attempt, const options *o, columns *c);
-/* From the first record: its fields, or column_1, column_2, ... where it is data. Empty names become column_N, names that
- * occur again get _2, _3, ... */
+/* From the first record: its fields, or column_1, column_2, ... where it is data. Empty names become column_N, names
+ * that occur again get _2, _3, ... */
 int32_t columns_from_record(pawl_attempt *attempt, const options *o, const record *first, columns *c);
 void columns_free(columns *c);
 

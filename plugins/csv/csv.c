@@ -1,10 +1,11 @@
-/* csv.c - csv.to_jsonl: a CSV file (RFC 4180, any ASCII delimiter) becomes JSON Lines, one object of strings per record.
+/* csv.c - csv.to_jsonl: a CSV file (RFC 4180, any ASCII delimiter) becomes JSON Lines, an object of strings per record.
  *
- * reader.c splits records, columns.c knows the names, writer.c writes, options.c reads the args; here they meet, with the
- * host's calls for progress, log, cancellation and the result. */
+ * reader.c splits records, columns.c knows the names, writer.c writes, options.c reads the args; here they meet, with
+ * the host's calls for progress, log, cancellation and the result. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +50,8 @@ static int32_t malformed(conversion *c, const char *what) {
         int length = snprintf(line, sizeof line, "line %" PRIu64 " skipped: %s%s", c->record.line, what,
                               c->errors == ERRORS_LOGGED ? " (further ones are only counted)" : "");
         int fields_length = snprintf(fields, sizeof fields, "{\"line\":%" PRIu64 "}", c->record.line);
-        c->attempt->host->log(c->attempt, PAWL_LOG_WARNING, (pawl_str){line, (size_t)length}, (pawl_str){fields, (size_t)fields_length});
+        c->attempt->host->log(c->attempt, PAWL_LOG_WARNING, (pawl_str){line, (size_t)length},
+                              (pawl_str){fields, (size_t)fields_length});
     }
     return PAWL_OK;
 }
@@ -58,7 +60,8 @@ static int32_t convert_record(conversion *c) {
     const record *rec = &c->record;
     char what[96];
     if (rec->fault != NULL) return malformed(c, rec->fault);
-    if (rec->count == 1 && rec->length == 0 && !rec->fields[0].quoted && c->columns.count > 1) return PAWL_OK; /* an empty line */
+    bool is_empty = rec->count == 1 && rec->length == 0 && !rec->fields[0].quoted;
+    if (is_empty && c->columns.count > 1) return PAWL_OK; /* an empty line; in one column it is a value */
     if (rec->count != c->columns.count) {
         snprintf(what, sizeof what, "%zu fields, where %zu are named", rec->count, c->columns.count);
         return malformed(c, what);
@@ -79,11 +82,13 @@ static int32_t convert_record(conversion *c) {
 }
 
 static int32_t cannot_write(conversion *c) {
-    return fail_with(c->attempt, "csv_output", PAWL_RETRY_BY_POLICY, "cannot write %s: %s", c->options.output.ptr, strerror(c->writer.error));
+    return fail_with(c->attempt, "csv_output", PAWL_RETRY_BY_POLICY, "cannot write %s: %s", c->options.output.ptr,
+                     strerror(c->writer.error));
 }
 
 static int32_t cannot_read(conversion *c, int error) {
-    return fail_with(c->attempt, "csv_input", PAWL_RETRY_BY_POLICY, "cannot read %s: %s", c->options.input.ptr, strerror(error));
+    return fail_with(c->attempt, "csv_input", PAWL_RETRY_BY_POLICY, "cannot read %s: %s", c->options.input.ptr,
+                     strerror(error));
 }
 
 /* The first record gives names, or at least their number. */
@@ -118,8 +123,10 @@ static int32_t convert(conversion *c) {
         case READER_IO: return cannot_read(c, c->reader.error);
         case READER_TOO_LONG:
             return fail_with(c->attempt, "csv_malformed", PAWL_RETRY_NEVER,
-                             "line %" PRIu64 ": the record is longer than 16 MiB; a quote is probably not closed", c->record.line);
-        case READER_MEMORY: return fail_with(c->attempt, "csv_memory", PAWL_RETRY_BY_POLICY, "out of memory for a record");
+                             "line %" PRIu64 ": the record is longer than 16 MiB; a quote is probably not closed",
+                             c->record.line);
+        case READER_MEMORY:
+            return fail_with(c->attempt, "csv_memory", PAWL_RETRY_BY_POLICY, "out of memory for a record");
         }
         if (c->writer.error != 0) return cannot_write(c);
     }
@@ -131,7 +138,8 @@ static int32_t report(conversion *c, const char *digest) {
     char *json = malloc(room);
     int repaired = 0;
     if (json == NULL) return PAWL_E_LIMIT;
-    int length = snprintf(json, room, "{\"rows\":%" PRIu64 ",\"errors\":%" PRIu64 ",\"repaired\":%" PRIu64 ",\"bytes_in\":%" PRIu64
+    int length = snprintf(json, room,
+                          "{\"rows\":%" PRIu64 ",\"errors\":%" PRIu64 ",\"repaired\":%" PRIu64 ",\"bytes_in\":%" PRIu64
                           ",\"bytes_out\":%" PRIu64 ",\"sha256\":\"%s\",\"output\":\"",
                           c->rows, c->errors, c->writer.repaired, c->reader.bytes, c->writer.bytes, digest);
     size_t end = (size_t)length + json_escape(c->options.output.ptr, c->options.output.len, json + length, &repaired);
@@ -183,10 +191,12 @@ static const pawl_handler handlers[] = {
      .args_schema = CSV_ARGS_SCHEMA, .result_schema = CSV_RESULT_SCHEMA, .run = to_jsonl}};
 
 static const pawl_plugin plugin = {
-    .struct_size = sizeof plugin, .abi_major = PAWL_ABI_MAJOR, .abi_minor = PAWL_ABI_MINOR, .handler_size = sizeof(pawl_handler),
-    .name = "csv", .version = "1.0.0", .handlers = handlers, .handler_count = sizeof handlers / sizeof handlers[0]};
+    .struct_size = sizeof plugin, .abi_major = PAWL_ABI_MAJOR, .abi_minor = PAWL_ABI_MINOR,
+    .handler_size = sizeof(pawl_handler), .name = "csv", .version = "1.0.0", .handlers = handlers,
+    .handler_count = sizeof handlers / sizeof handlers[0]};
 
-const pawl_plugin *pawl_plugin_entry(const pawl_host *host, uint32_t abi_major, uint32_t abi_minor, uint32_t host_size) {
+const pawl_plugin *pawl_plugin_entry(const pawl_host *host, uint32_t abi_major, uint32_t abi_minor,
+                                     uint32_t host_size) {
     (void)abi_minor;
     (void)host_size;
     if (abi_major != PAWL_ABI_MAJOR) return NULL;

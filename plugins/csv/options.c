@@ -45,7 +45,8 @@ static int32_t read_character(pawl_attempt *attempt, const char *key, int may_be
         return PAWL_OK;
     }
     unsigned char c = value.len == 1 ? (unsigned char)value.ptr[0] : 0x80;
-    if (c >= 0x80 || c == '\n' || c == '\r' || c == 0) return wrong(attempt, key, "must be one ASCII character, and no line break");
+    if (c >= 0x80 || c == '\n' || c == '\r' || c == 0)
+        return wrong(attempt, key, "must be one ASCII character, and no line break");
     *out = c;
     return PAWL_OK;
 }
@@ -57,7 +58,8 @@ static int32_t read_character(pawl_attempt *attempt, const char *key, int may_be
     } while (0)
 
 int32_t options_read(pawl_attempt *attempt, options *o) {
-    static const char *const known[] = {"input", "output", "delimiter", "quote", "header", "names", "null_text", "strict"};
+    static const char *const known[] = {"input", "output", "delimiter", "quote", "header", "names", "null_text",
+                                        "strict"};
     int delimiter = ',';
     *o = (options){.quote = '"', .header = 1};
     TRY(args->only(attempt, known, sizeof known / sizeof known[0]));

@@ -27,16 +27,23 @@ int32_t fail_with(pawl_attempt *attempt, const char *code, int32_t retry, const 
     __attribute__((format(printf, 4, 5)));
 
 #define CSV_ARGS_SCHEMA                                                                                               \
-    "{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\",\"type\":\"object\","                             \
-    "\"properties\":{"                                                                                               \
-    "\"input\":{\"type\":\"string\",\"pattern\":\"^/\",\"description\":\"absolute path of the CSV file\"},"          \
-    "\"output\":{\"type\":\"string\",\"pattern\":\"^/\",\"description\":\"absolute path of the JSON Lines file to write\"}," \
-    "\"delimiter\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":1,\"default\":\",\",\"description\":\"one ASCII character\"}," \
-    "\"quote\":{\"type\":\"string\",\"maxLength\":1,\"default\":\"\\\"\",\"description\":\"one ASCII character; empty for none\"}," \
-    "\"header\":{\"type\":\"boolean\",\"description\":\"whether the first record is names; true unless names are given\"}," \
-    "\"names\":{\"type\":\"array\",\"items\":{\"type\":\"string\"},\"minItems\":1,\"maxItems\":10000,\"description\":\"names of the columns\"}," \
-    "\"null_text\":{\"type\":\"string\",\"description\":\"an unquoted field of this text becomes null\"},"            \
-    "\"strict\":{\"type\":\"boolean\",\"default\":false,\"description\":\"fail at the first malformed record instead of skipping it\"}" \
+    "{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\",\"type\":\"object\",\"properties\":{"              \
+    "\"input\":{\"type\":\"string\",\"pattern\":\"^/\","                                                              \
+    "\"description\":\"absolute path of the CSV file\"},"                                                             \
+    "\"output\":{\"type\":\"string\",\"pattern\":\"^/\","                                                             \
+    "\"description\":\"absolute path of the JSON Lines file to write\"},"                                             \
+    "\"delimiter\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":1,\"default\":\",\","                           \
+    "\"description\":\"one ASCII character\"},"                                                                       \
+    "\"quote\":{\"type\":\"string\",\"maxLength\":1,\"default\":\"\\\"\","                                            \
+    "\"description\":\"one ASCII character; empty for none\"},"                                                       \
+    "\"header\":{\"type\":\"boolean\","                                                                               \
+    "\"description\":\"whether the first record is names; true unless names are given\"},"                            \
+    "\"names\":{\"type\":\"array\",\"items\":{\"type\":\"string\"},\"minItems\":1,\"maxItems\":10000,"                \
+    "\"description\":\"names of the columns\"},"                                                                      \
+    "\"null_text\":{\"type\":\"string\","                                                                             \
+    "\"description\":\"an unquoted field of this text becomes null\"},"                                               \
+    "\"strict\":{\"type\":\"boolean\",\"default\":false,"                                                             \
+    "\"description\":\"fail at the first malformed record instead of skipping it\"}"                                  \
     "},\"required\":[\"input\",\"output\"],\"additionalProperties\":false}"
 
 #define CSV_RESULT_SCHEMA                                                                                             \

@@ -1,4 +1,5 @@
-/* reader.c - runs of plain bytes are found and copied at once; single steps only at quotes, delimiters and line ends. */
+/* reader.c - runs of plain bytes are found and copied at once; single steps only at quotes, delimiters and line
+ * ends. */
 #include "reader.h"
 
 #include <errno.h>
@@ -141,7 +142,7 @@ enum reader_answer reader_next(reader *r, record *rec) {
             continue;
         }
         if (state == BEHIND_QUOTE || state == BEHIND_CR) rec->fault = "text behind a closing quote";
-        else if (state == PLAIN && !quoted && c == (char)r->quote) rec->fault = "a quote inside a field that does not begin with one";
+        else if (!quoted && c == (char)r->quote) rec->fault = "a quote inside a field that does not begin with one";
         if (append(rec, &c, 1) != 0) return READER_MEMORY;
         state = PLAIN;
     }

@@ -39,8 +39,8 @@ typedef struct reader {
 
 /* 0 or -1: no memory. */
 int reader_open(reader *r, int fd, char delimiter, int quote);
-/* The next record. Lines end with LF or CRLF; a BOM at the start is skipped; quoted fields may hold line breaks and doubled
- * quotes. A record with no byte at all has one empty field. */
+/* The next record. Lines end with LF or CRLF; a BOM at the start is skipped; quoted fields may hold line breaks and
+ * doubled quotes. A record with no byte at all has one empty field. */
 enum reader_answer reader_next(reader *r, record *rec);
 void reader_close(reader *r, record *rec);
 

@@ -26,7 +26,8 @@ void writer_open(writer *w, const char *path, const char *tag) {
     snprintf(temporary, length, "%s.%s.tmp", path, tag);
     /* A rename would put a file in the place of /dev/null. */
     w->in_place = stat(path, &status) == 0 && !S_ISREG(status.st_mode);
-    w->fd = w->in_place ? open(path, O_WRONLY | O_CLOEXEC) : open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (w->in_place) w->fd = open(path, O_WRONLY | O_CLOEXEC);
+    else w->fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (w->fd < 0) w->error = errno;
     if (w->fd < 0 || w->in_place) free(temporary);
     else w->temporary = temporary;
@@ -85,10 +86,10 @@ size_t json_escape(const char *bytes, size_t length, char *out, int *repaired) {
                 i += sequence;
             }
         } else {
-            const char *shorthand = c == '"' ? "\\\"" : c == '\\' ? "\\\\" : c == '\n' ? "\\n" : c == '\r' ? "\\r" : c == '\t' ? "\\t" : NULL;
-            if (shorthand != NULL) {
-                *to++ = shorthand[0];
-                *to++ = shorthand[1];
+            char shorthand = c == '\n' ? 'n' : c == '\r' ? 'r' : c == '\t' ? 't' : c < 0x20 ? 0 : (char)c;
+            if (shorthand != 0) {
+                *to++ = '\\';
+                *to++ = shorthand;
             } else {
                 memcpy(to, "\\u00", 4), to += 4;
                 *to++ = digits[c >> 4];
@@ -111,7 +112,8 @@ void writer_put_string(writer *w, const char *bytes, size_t length) {
         if (part < length)
             for (size_t back = 0; back < 3 && part > 1 && ((unsigned char)bytes[part] & 0xC0) == 0x80; back++) part--;
         /* Straight into the buffer, where it fits: the ordinary case. */
-        if (w->error == 0 && part * 6 <= WRITER_BUFFER - w->filled) w->filled += json_escape(bytes, part, w->buffer + w->filled, &repaired);
+        if (w->error == 0 && part * 6 <= WRITER_BUFFER - w->filled)
+            w->filled += json_escape(bytes, part, w->buffer + w->filled, &repaired);
         else writer_put(w, escaped, json_escape(bytes, part, escaped, &repaired));
         bytes += part;
         length -= part;

@@ -29,8 +29,8 @@ void writer_commit(writer *w, char hex[65]);
 /* Frees; removes the temporary file unless it was committed. */
 void writer_close(writer *w);
 
-/* Escapes into `out`, which must have room for 6 bytes per byte. Returns the length; *repaired is set where U+FFFD stands
- * for something. */
+/* Escapes into `out`, which must have room for 6 bytes per byte. Returns the length; *repaired is set where U+FFFD
+ * stands for something. */
 size_t json_escape(const char *bytes, size_t length, char *out, int *repaired);
 
 #endif

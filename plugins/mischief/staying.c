@@ -25,8 +25,8 @@ int32_t mischief_deaf(void *user, pawl_attempt *attempt, pawl_bytes json) {
     for (;;) sleep(1);
 }
 
-/* A grandchild in a session of its own, whose parent is gone: its pid comes back over a pipe. Between fork and the end only
- * calls that are allowed after a fork of a process with threads. */
+/* A grandchild in a session of its own, whose parent is gone: its pid comes back over a pipe. Between fork and the
+ * end only calls that are allowed after a fork of a process with threads. */
 static pid_t escape_one(void) {
     int channel[2];
     pid_t escapee = -1;

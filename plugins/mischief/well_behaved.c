@@ -83,7 +83,8 @@ int32_t mischief_log(void *user, pawl_attempt *attempt, pawl_bytes json) {
         char line[64], fields[64];
         int length = snprintf(line, sizeof line, "line %lld of %lld", (long long)i, (long long)lines);
         int fields_length = snprintf(fields, sizeof fields, "{\"line\":%lld}", (long long)i);
-        int32_t status = attempt->host->log(attempt, PAWL_LOG_INFO, (pawl_str){line, (size_t)length}, (pawl_str){fields, (size_t)fields_length});
+        int32_t status = attempt->host->log(attempt, PAWL_LOG_INFO, (pawl_str){line, (size_t)length},
+                                            (pawl_str){fields, (size_t)fields_length});
         if (status == PAWL_E_LIMIT) refused++;
     }
     char out[96];
@@ -108,7 +109,8 @@ int32_t mischief_fail(void *user, pawl_attempt *attempt, pawl_bytes json) {
     (void)user, (void)json;
     int32_t final = 0;
     pawl_failure failure = {
-        .struct_size = sizeof failure, .code = PAWL_STR("mischief"), .message = PAWL_STR("it failed, as it was told to")};
+        .struct_size = sizeof failure, .code = PAWL_STR("mischief"),
+            .message = PAWL_STR("it failed, as it was told to")};
     TRY(args->get_str(attempt, "message", &failure.message));
     TRY(args->get_str(attempt, "code", &failure.code));
     TRY(args->get_bool(attempt, "final", &final));
@@ -145,7 +147,8 @@ int32_t mischief_bytes(void *user, pawl_attempt *attempt, pawl_bytes json) {
     unsigned char *out = malloc((size_t)bytes + 1);
     if (out == NULL) return PAWL_E_LIMIT;
     for (int64_t i = 0; i < bytes; i++) out[i] = (unsigned char)i;
-    int32_t status = attempt->host->result_bytes(attempt, (pawl_bytes){out, (size_t)bytes}, PAWL_STR("application/x-mischief"));
+    int32_t status = attempt->host->result_bytes(attempt, (pawl_bytes){out, (size_t)bytes},
+                                                 PAWL_STR("application/x-mischief"));
     free(out);
     return status;
 }
@@ -173,13 +176,17 @@ int32_t mischief_facts(void *user, pawl_attempt *attempt, pawl_bytes json) {
     FILE *out = open_memstream(&text, &length);
     if (out == NULL || getcwd(directory, sizeof directory) == NULL) return PAWL_E_INTERNAL;
     const pawl_ext_thread_check *threads = host->get_extension(host, PAWL_EXT_THREAD_CHECK);
-    pawl_str run = host->run_id(attempt), job = host->job_name(attempt), scratch = host->scratch_dir(attempt), parent = host->traceparent(attempt);
-    fprintf(out, "{\"run_id\":\"%.*s\",\"job\":\"%.*s\",\"scratch\":\"%.*s\",\"traceparent\":\"%.*s\"", (int)run.len, run.ptr,
+    pawl_str run = host->run_id(attempt), job = host->job_name(attempt), scratch = host->scratch_dir(attempt),
+        parent = host->traceparent(attempt);
+    fprintf(out, "{\"run_id\":\"%.*s\",\"job\":\"%.*s\",\"scratch\":\"%.*s\",\"traceparent\":\"%.*s\"", (int)run.len,
+            run.ptr,
             (int)job.len, job.ptr, (int)scratch.len, scratch.ptr, (int)parent.len, parent.ptr);
     fprintf(out, ",\"attempt\":%u,\"deadline_ns\":%lld,\"now_ns\":%lld,\"directory\":\"%s\",\"pid\":%d,\"thread\":%d",
-            host->attempt_number(attempt), (long long)host->deadline_ns(attempt), (long long)host->now_ns(), directory, getpid(),
+            host->attempt_number(attempt), (long long)host->deadline_ns(attempt), (long long)host->now_ns(), directory,
+                getpid(),
             threads != NULL ? threads->which_thread() : -1);
-    fprintf(out, ",\"unknown_extension\":%s,\"fds\":[", host->get_extension(host, "nobody.knows/1") == NULL ? "null" : "1");
+    fprintf(out, ",\"unknown_extension\":%s,\"fds\":[", host->get_extension(host, "nobody.knows/1") == NULL ? "null"
+            : "1");
     list_fds(out);
     fprintf(out, "],\"environment\":[");
     for (char **variable = environ; *variable != NULL; variable++)

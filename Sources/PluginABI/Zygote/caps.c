@@ -57,12 +57,14 @@ static void probe_processes(void) {
     /* spawn_fork falls back by itself: whether clone3 did it shows in the call's own answer to nonsense. */
     bool clone3_there = syscall(SYS_clone3, NULL, (size_t)0) == -1 && errno == EINVAL;
     if (status == 0) reap(&child);
-    report("clone3", status == 0 && clone3_there, status == 0 ? "the kernel has no clone3, or a filter forbids it" : strerror(-status));
+    report("clone3", status == 0 && clone3_there,
+           status == 0 ? "the kernel has no clone3, or a filter forbids it" : strerror(-status));
     report("tid_address", has_address, "PR_GET_TID_ADDRESS needs a kernel with CONFIG_CHECKPOINT_RESTORE");
 
     int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     int high = fcntl(fd, F_DUPFD_CLOEXEC, 512);
-    bool closed = high >= 0 && syscall(SYS_close_range, (unsigned)high, (unsigned)high, 0) == 0 && fcntl(high, F_GETFD) < 0;
+    bool closed = high >= 0 && syscall(SYS_close_range, (unsigned)high, (unsigned)high, 0) == 0
+        && fcntl(high, F_GETFD) < 0;
     report_errno("close_range", closed);
     if (fd >= 0) close(fd);
     report_errno("subreaper", prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0);

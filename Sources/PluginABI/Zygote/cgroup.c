@@ -31,8 +31,8 @@ int cgroup_populated(int directory) {
     return line == NULL ? -EPROTO : line[10] == '1';
 }
 
-/* For kernels without cgroup.kill. A pid of the list can only be another process's if it ended, was reaped and was given
- * out again within the few microseconds between the read and the kill. */
+/* For kernels without cgroup.kill. A pid of the list can only be another process's if it ended, was reaped and was
+ * given out again within the few microseconds between the read and the kill. */
 static int kill_one_by_one(int directory) {
     uint64_t deadline = monotonic_ns() + UINT64_C(1000000000);
     while (cgroup_populated(directory) == 1) {

@@ -62,7 +62,8 @@ static void on_cancel(attempt *a) {
     uint64_t one = 1;
     if (atomic_exchange(&a->cancelled, 1) != 0) return;
     /* Cannot fail: it is written once. */
-    if (a->cancel_fd >= 0 && write(a->cancel_fd, &one, sizeof one) < 0) complain("pawl: cannot signal the cancellation");
+    if (a->cancel_fd >= 0 && write(a->cancel_fd, &one, sizeof one) < 0)
+        complain("pawl: cannot signal the cancellation");
     worker_tell_cancelled(a);
 }
 
@@ -181,6 +182,7 @@ _Noreturn void child_main(const spawn_request *request, const child_image *image
     if (a->head.handler_index >= a->plugin->plugin.handler_count)
         worker_cannot_start("handler_index", "the host asked for a handler that this plugin does not have");
     prctl(PR_SET_NAME, a->plugin->handlers[a->head.handler_index].name, 0, 0, 0);
-    if (!worker_start(a)) worker_cannot_start("thread", "no thread for the handler: not enough memory within its limit, or too many processes");
+    if (!worker_start(a))
+        worker_cannot_start("thread", "no thread for the handler: out of memory within its limit, or of processes");
     supervise(a);
 }

@@ -99,5 +99,6 @@ void child_setup(const spawn_request *r, pid_t keeper) {
     set_environment(r->environment, r->limits.environment_length);
     marker_write(r->environment, r->limits.environment_length);
     umask(022);
-    if (r->directory[0] != 0 ? chdir(r->directory) != 0 : chdir("/") != 0) give_up(r->directory[0] != 0 ? r->directory : "/");
+    const char *directory = r->directory[0] != 0 ? r->directory : "/";
+    if (chdir(directory) != 0) give_up(directory);
 }

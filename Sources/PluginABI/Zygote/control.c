@@ -65,7 +65,8 @@ void control_send(control *c, uint16_t kind, uint32_t slot, const void *body, si
                   size_t more_length, const int *fds, size_t fd_count) {
     pawl_control head = {.kind = kind, .slot = slot};
     if (more_length > PAWL_CONTROL_MAX - sizeof head - length) more_length = PAWL_CONTROL_MAX - sizeof head - length;
-    struct iovec parts[3] = {{&head, sizeof head}, {(void *)(uintptr_t)body, length}, {(void *)(uintptr_t)more, more_length}};
+    struct iovec parts[3] = {{&head, sizeof head}, {(void *)(uintptr_t)body, length},
+                             {(void *)(uintptr_t)more, more_length}};
     control_flush(c); /* order */
     if (c->first == NULL && send_now(c->fd, parts, 3, fds, fd_count)) return;
     control_pending *p = malloc(sizeof *p + sizeof head + length + more_length);

@@ -1,5 +1,6 @@
-/* crash.c - the handler of fatal signals. Async-signal-safe: system calls, memory of its own, and backtrace(), whose first
- * call (which allocates) was made in the zygote. If unwinding faults in turn, the nested call follows frame pointers. */
+/* crash.c - the handler of fatal signals. Async-signal-safe: system calls, memory of its own, and backtrace(), whose
+ * first call (which allocates) was made in the zygote. If unwinding faults in turn, the nested call follows frame
+ * pointers. */
 #include "crash.h"
 
 #include <execinfo.h>
@@ -70,7 +71,8 @@ static uint64_t address_space(void) {
     ssize_t length = read(fd, bytes, sizeof bytes);
     close(fd);
     uint64_t pages = 0;
-    for (ssize_t i = 0; i < length && bytes[i] >= '0' && bytes[i] <= '9'; i++) pages = pages * 10 + (uint64_t)(bytes[i] - '0');
+    for (ssize_t i = 0; i < length && bytes[i] >= '0' && bytes[i] <= '9'; i++)
+        pages = pages * 10 + (uint64_t)(bytes[i] - '0');
     return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 

@@ -67,7 +67,8 @@ static bool take(check *c, const char *what, const void *from, void *to, size_t 
     if (peek(from, &its_size, sizeof its_size) != sizeof its_size)
         return fail(c, PAWL_REFUSED_DESCRIPTOR, "%s: the pointer %p leads nowhere", what, from);
     if (its_size < minimum)
-        return fail(c, PAWL_REFUSED_DESCRIPTOR, "%s.struct_size is %u, less than the %zu of ABI 1.0", what, its_size, minimum);
+        return fail(c, PAWL_REFUSED_DESCRIPTOR, "%s.struct_size is %u, less than the %zu of ABI 1.0", what, its_size,
+                    minimum);
     size_t length = its_size < size ? its_size : size;
     if (peek(from, to, length) != length)
         return fail(c, PAWL_REFUSED_DESCRIPTOR, "%s: struct_size is %u, but that much is not there", what, its_size);
@@ -85,7 +86,8 @@ static bool measure(check *c, const char *what, const char *from, size_t limit, 
             *length = done + (size_t)(end - bytes);
             return true;
         }
-        if (got < part) return fail(c, PAWL_REFUSED_DESCRIPTOR, "%s: the pointer %p leads nowhere", what, (const void *)from);
+        if (got < part)
+            return fail(c, PAWL_REFUSED_DESCRIPTOR, "%s: the pointer %p leads nowhere", what, (const void *)from);
         done += got;
     }
     return fail(c, PAWL_REFUSED_DESCRIPTOR, "%s is longer than %zu bytes", what, limit);
@@ -124,7 +126,8 @@ static bool check_plugin(check *c, const pawl_plugin *p) {
     if (length == 0) return fail(c, PAWL_REFUSED_DESCRIPTOR, "name is empty");
     if (!measure(c, "version", p->version, PLUGIN_NAME_MAX, &length)) return false;
     if (p->handler_count < 1 || p->handler_count > HANDLERS_MAX)
-        return fail(c, PAWL_REFUSED_DESCRIPTOR, "handler_count is %u; 1 to %d are allowed", p->handler_count, HANDLERS_MAX);
+        return fail(c, PAWL_REFUSED_DESCRIPTOR, "handler_count is %u; 1 to %d are allowed", p->handler_count,
+                    HANDLERS_MAX);
     if (p->handler_size < HANDLER_SIZE_MIN || p->handler_size > STRIDE_MAX || p->handler_size % 8 != 0)
         return fail(c, PAWL_REFUSED_DESCRIPTOR, "handler_size is %u; it must be sizeof(pawl_handler)", p->handler_size);
     if (p->handlers == NULL) return fail(c, PAWL_REFUSED_DESCRIPTOR, "handlers is NULL");
@@ -144,7 +147,8 @@ static bool add_schema(check *c, text *out, const char *handler, const char *key
     if (!measure(c, what, schema, SCHEMA_MAX, &length)) return false;
     json_type type = json_check(schema, length);
     if (type != JSON_OBJECT && type != JSON_BOOL)
-        return fail(c, PAWL_REFUSED_DESCRIPTOR, "%s is %s", what, type == JSON_INVALID ? "no valid JSON" : "no JSON Schema (an object)");
+        return fail(c, PAWL_REFUSED_DESCRIPTOR, "%s is %s", what,
+                    type == JSON_INVALID ? "no valid JSON" : "no JSON Schema (an object)");
     text_add(out, schema, length);
     return true;
 }
@@ -184,7 +188,8 @@ static bool check_handler(check *c, uint32_t index, const pawl_handler *h, loade
     snprintf(what, sizeof what, "handler %u: name", index);
     if (!measure(c, what, h->name, NAME_MAX_BYTES, &name_length)) return false;
     if (!dotted(h->name, name_length))
-        return fail(c, PAWL_REFUSED_DESCRIPTOR, "handler %u: the name \"%s\" is not like \"csv.to_jsonl\" (parts of a-z 0-9 _ with dots between)",
+        return fail(c, PAWL_REFUSED_DESCRIPTOR,
+                    "handler %u: the name \"%s\" is not like \"csv.to_jsonl\" (parts of a-z 0-9 _ with dots between)",
                     index, h->name);
     for (uint32_t i = 0; i < index; i++)
         if (strcmp(loaded->handlers[i].name, h->name) == 0)
@@ -230,7 +235,8 @@ uint32_t descriptor_check(const pawl_plugin *descriptor, const elf_image *image,
         pawl_handler h;
         snprintf(what, sizeof what, "handler %u", i);
         const char *at = (const char *)p->handlers + (size_t)i * p->handler_size;
-        if (!take(&c, what, at, &h, sizeof h, HANDLER_SIZE_MIN) || !check_handler(&c, i, &h, loaded, out)) return c.reason;
+        if (!take(&c, what, at, &h, sizeof h, HANDLER_SIZE_MIN)) return c.reason;
+        if (!check_handler(&c, i, &h, loaded, out)) return c.reason;
     }
     text_print(out, "],\"build_id\":");
     if (image->build_id[0] == 0) text_add(out, "null", 4);

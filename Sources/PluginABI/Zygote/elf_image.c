@@ -155,8 +155,10 @@ const char *elf_check(int fd, uint64_t size, elf_image *image) {
     if (head.e_ident[EI_DATA] != ELFDATA2LSB) return "for another machine: big-endian";
     if (head.e_machine != NATIVE_MACHINE) {
         const char *name = machine_name(head.e_machine);
-        if (name != NULL) snprintf(sentence, sizeof sentence, "for another machine: %s, this one is " NATIVE_MACHINE_NAME, name);
-        else snprintf(sentence, sizeof sentence, "for another machine: ELF machine %u, this one is " NATIVE_MACHINE_NAME, head.e_machine);
+        char number[32];
+        snprintf(number, sizeof number, "ELF machine %u", head.e_machine);
+        snprintf(sentence, sizeof sentence, "for another machine: %s, this one is " NATIVE_MACHINE_NAME,
+                 name != NULL ? name : number);
         return sentence;
     }
     if (head.e_type != ET_DYN) return "no shared object (ELF type is not DYN): link it with -shared";

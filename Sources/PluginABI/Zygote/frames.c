@@ -160,7 +160,8 @@ bool frames_fill(bool wait) {
         incoming_capacity = capacity;
     }
     ssize_t got;
-    do got = recv(PAWL_CHILD_FD_DATA, incoming + incoming_length, incoming_capacity - incoming_length, wait ? 0 : MSG_DONTWAIT);
+    size_t room = incoming_capacity - incoming_length;
+    do got = recv(PAWL_CHILD_FD_DATA, incoming + incoming_length, room, wait ? 0 : MSG_DONTWAIT);
     while (got < 0 && errno == EINTR);
     if (got < 0) return errno == EAGAIN;
     incoming_length += (size_t)got;

@@ -11,9 +11,9 @@
 /* Once per child, before any other call. */
 void frames_init(uint64_t run_id);
 
-/* Sends one frame made of up to FRAMES_MAX_PARTS parts (together at most PAWL_FRAME_MAX bytes); waits while the socket is
- * full. Ends the process where the host is gone. Any thread but the supervising one; ignored in processes that the
- * handler forked. */
+/* Sends one frame made of up to FRAMES_MAX_PARTS parts (together at most PAWL_FRAME_MAX bytes); waits while the
+ * socket is full. Ends the process where the host is gone. Any thread but the supervising one; ignored in processes
+ * that the handler forked. */
 void frames_send(uint16_t kind, uint16_t flags, const struct iovec *parts, size_t count);
 
 /* The same without ever waiting, for the supervising thread: false where it would have had to, and nothing was sent. */

@@ -134,7 +134,8 @@ static int32_t take_result(attempt *a, enum ending_kind kind, const void *bytes,
     }
     a->ending.bytes = copy;
     a->ending.length = length;
-    if (media_type.ptr != NULL) text_add(&a->ending.media_type, media_type.ptr, media_type.len < MEDIA_TYPE_MAX ? media_type.len : MEDIA_TYPE_MAX);
+    size_t media_length = media_type.len < MEDIA_TYPE_MAX ? media_type.len : MEDIA_TYPE_MAX;
+    if (media_type.ptr != NULL) text_add(&a->ending.media_type, media_type.ptr, media_length);
     pthread_mutex_unlock(&a->lock);
     return PAWL_OK;
 }
@@ -176,7 +177,8 @@ static int32_t fail(pawl_attempt *handle, const pawl_failure *failure) {
     if (!odd_details) keep_text(&e->details, f.details_json, DETAILS_MAX);
     pthread_mutex_unlock(&a->lock);
     if (odd_details)
-        attempt_log(a, PAWL_LOG_WARNING, PAWL_STR("the failure's details were dropped: longer than 64 KiB, or no JSON"), PAWL_NO_STR);
+        attempt_log(a, PAWL_LOG_WARNING, PAWL_STR("the failure's details were dropped: longer than 64 KiB, or no JSON"),
+                    PAWL_NO_STR);
     return PAWL_E_FAILED;
 }
 
@@ -212,8 +214,9 @@ static const void *get_extension(const pawl_host *host, const char *id) {
 const pawl_host host_table = {
     .struct_size = sizeof(pawl_host), .abi_major = PAWL_ABI_MAJOR, .abi_minor = PAWL_ABI_MINOR,
     .get_extension = get_extension,
-    .run_id = run_id, .job_name = job_name, .attempt_number = attempt_number, .deadline_ns = deadline_ns, .now_ns = now_ns,
-    .scratch_dir = scratch_dir, .traceparent = traceparent, .is_cancelled = is_cancelled, .cancel_fd = cancel_fd,
+    .run_id = run_id, .job_name = job_name, .attempt_number = attempt_number, .deadline_ns = deadline_ns,
+    .now_ns = now_ns, .scratch_dir = scratch_dir, .traceparent = traceparent,
+    .is_cancelled = is_cancelled, .cancel_fd = cancel_fd,
     .log = log_line,
     .set_progress = set_progress, .set_stage = set_stage, .set_total = set_total, .advance = advance,
     .set_message = set_message, .count = count,

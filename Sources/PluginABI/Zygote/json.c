@@ -257,7 +257,11 @@ void text_print(text *t, const char *format, ...) {
 /* Length of the UTF-8 sequence at `at`, or 0 if there is none. */
 static size_t utf8_length(const unsigned char *at, size_t left) {
     unsigned char lead = at[0];
-    size_t length = lead < 0x80 ? 1 : lead >= 0xC2 && lead < 0xE0 ? 2 : (lead & 0xF0) == 0xE0 ? 3 : lead >= 0xF0 && lead < 0xF5 ? 4 : 0;
+    size_t length = 0;
+    if (lead < 0x80) length = 1;
+    else if (lead >= 0xC2 && lead < 0xE0) length = 2;
+    else if ((lead & 0xF0) == 0xE0) length = 3;
+    else if (lead >= 0xF0 && lead < 0xF5) length = 4;
     if (length == 0 || length > left) return 0;
     for (size_t i = 1; i < length; i++) if ((at[i] & 0xC0) != 0x80) return 0;
     if (lead == 0xE0 && at[1] < 0xA0) return 0;

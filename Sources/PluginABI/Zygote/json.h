@@ -12,8 +12,8 @@ typedef enum json_type {
     JSON_INVALID, JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT
 } json_type;
 
-/* The type of the one value that `json` consists of, white space around it allowed (RFC 8259), or JSON_INVALID. Bytes of
- * 0x80 and above are taken as they are: the host repairs UTF-8. */
+/* The type of the one value that `json` consists of, white space around it allowed (RFC 8259), or JSON_INVALID.
+ * Bytes of 0x80 and above are taken as they are: the host repairs UTF-8. */
 json_type json_check(const char *json, size_t length);
 
 /* A walk over the members of an object or the elements of an array. The text must have passed json_check. */

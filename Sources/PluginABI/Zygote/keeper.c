@@ -24,13 +24,14 @@ bool keeper_notice(control *c, uint32_t slot, leader *l) {
     memset(&info, 0, sizeof info);
     memset(&used, 0, sizeof used);
     /* The system call itself, because the C library's waitid has no place for the resource usage. */
-    if (syscall(SYS_waitid, P_PIDFD, l->process.pidfd, &info, WEXITED | WNOHANG | WNOWAIT | __WALL, &used) != 0 || info.si_pid == 0)
-        return false;
+    const int keep = WEXITED | WNOHANG | WNOWAIT | __WALL;
+    if (syscall(SYS_waitid, P_PIDFD, l->process.pidfd, &info, keep, &used) != 0 || info.si_pid == 0) return false;
     pawl_c_exited exited = {
         .pid = (uint32_t)info.si_pid, .code = info.si_code, .status = info.si_status,
         .user_us = microseconds(&used.ru_utime), .system_us = microseconds(&used.ru_stime),
         .max_rss_bytes = (uint64_t)used.ru_maxrss * 1024, .minor_faults = (uint64_t)used.ru_minflt,
-        .major_faults = (uint64_t)used.ru_majflt, .blocks_in = (uint64_t)used.ru_inblock, .blocks_out = (uint64_t)used.ru_oublock,
+        .major_faults = (uint64_t)used.ru_majflt, .blocks_in = (uint64_t)used.ru_inblock,
+        .blocks_out = (uint64_t)used.ru_oublock,
         .voluntary_switches = (uint64_t)used.ru_nvcsw, .involuntary_switches = (uint64_t)used.ru_nivcsw,
         .monotonic_ns = monotonic_ns()};
     l->exited = true;

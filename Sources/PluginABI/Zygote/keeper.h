@@ -12,7 +12,8 @@ typedef struct leader {
     bool reaped;
 } leader;
 
-/* Sends SPAWNED with the descriptors for the leader, and the monitor's where there is one (else pid 0, descriptor -1). */
+/* Sends SPAWNED with the descriptors for the leader, and the monitor's where there is one (else pid 0, descriptor
+ * -1). */
 void keeper_announce(control *c, uint32_t slot, const forked *process, pid_t monitor, int monitor_pidfd);
 /* Sends EXITED if the leader has ended and that was not told yet. True if it has ended. */
 bool keeper_notice(control *c, uint32_t slot, leader *l);

@@ -60,7 +60,8 @@ bool load_plugin(const char *path, uint64_t bytes, loaded_plugin *loaded, load_r
     loaded->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (loaded->library == NULL) {
         const char *words = dlerror();
-        return refuse(refusal, PAWL_REFUSED_DLOPEN, "the loader refused it: %s", words != NULL ? words : "no reason given");
+        return refuse(refusal, PAWL_REFUSED_DLOPEN, "the loader refused it: %s",
+                      words != NULL ? words : "no reason given");
     }
     typedef const pawl_plugin *entry_function(const pawl_host *, uint32_t, uint32_t, uint32_t);
     entry_function *entry;
@@ -86,7 +87,8 @@ bool load_plugin(const char *path, uint64_t bytes, loaded_plugin *loaded, load_r
         snprintf(what, sizeof what, "prefork failed with status %d", status);
         if (status != PAWL_OK) return refuse_in_its_words(refusal, PAWL_REFUSED_INIT, what);
     }
-    const pawl_ext_cancel *cancel = loaded->plugin.get_extension == NULL ? NULL : loaded->plugin.get_extension(PAWL_EXT_CANCEL);
+    const pawl_ext_cancel *cancel = NULL;
+    if (loaded->plugin.get_extension != NULL) cancel = loaded->plugin.get_extension(PAWL_EXT_CANCEL);
     if (cancel != NULL && cancel->struct_size >= sizeof *cancel) loaded->cancelled = cancel->cancelled;
     loaded->load_ns = monotonic_ns() - start;
     return true;

@@ -28,8 +28,8 @@ typedef struct load_refusal {
     char message[LOAD_MESSAGE_MAX];
 } load_refusal;
 
-/* Loads the image at `path`, whose size must be `bytes` (0: any). True, or false and *refusal is filled. What the plugin
- * does in its constructors, entry, init and prefork may end this process. */
+/* Loads the image at `path`, whose size must be `bytes` (0: any). True, or false and *refusal is filled. What the
+ * plugin does in its constructors, entry, init and prefork may end this process. */
 bool load_plugin(const char *path, uint64_t bytes, loaded_plugin *loaded, load_refusal *refusal);
 
 #endif

@@ -187,7 +187,8 @@ _Noreturn void monitor_main(const spawn_request *request, const child_image *ima
         if (m.host.first != NULL) polled[0].events |= POLLOUT;
         if (poll(polled, 3, wait) < 0 && errno != EINTR) _exit(EXIT_SETUP);
         struct signalfd_siginfo signals[8];
-        if ((polled[1].revents & POLLIN) != 0 && read(m.sigchld, signals, sizeof signals) < 0 && errno != EAGAIN) _exit(EXIT_SETUP);
+        if ((polled[1].revents & POLLIN) != 0 && read(m.sigchld, signals, sizeof signals) < 0 && errno != EAGAIN)
+            _exit(EXIT_SETUP);
         if (!m.host_gone && (polled[0].revents & POLLOUT) != 0) control_flush(&m.host);
         if (!m.host_gone && (polled[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) hear_host(&m);
         wait = step(&m);

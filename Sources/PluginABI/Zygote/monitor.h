@@ -4,8 +4,9 @@
 
 #include "child.h"
 
-/* Turns the process that spawn_fork has just made into the attempt's monitor, which forks the attempt's child. Outlives the
- * zygote. Ends when the tree is empty and the leader reaped, 0; or when the host is gone, after killing the tree. */
+/* Turns the process that spawn_fork has just made into the attempt's monitor, which forks the attempt's child.
+ * Outlives the zygote. Ends when the tree is empty and the leader reaped, 0; or when the host is gone, after killing
+ * the tree. */
 _Noreturn void monitor_main(const spawn_request *request, const child_image *image, bool atfork);
 
 #endif

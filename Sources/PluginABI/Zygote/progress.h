@@ -19,8 +19,8 @@ int32_t progress_count(pawl_str kind, int64_t n);
 /* Copies the stage's name into `stage` (PROGRESS_STAGE_MAX bytes) and returns its length. */
 size_t progress_stage(char *stage);
 
-/* Supervising thread: sends the picture if it is due and the socket takes it. Returns ns until the next one is due, or -1
- * where there is nothing to send. */
+/* Supervising thread: sends the picture if it is due and the socket takes it. Returns ns until the next one is due,
+ * or -1 where there is nothing to send. */
 int64_t progress_flush(void);
 /* Worker, at the end: sends the picture if it changed since the last frame; waits for the socket. */
 void progress_flush_last(void);

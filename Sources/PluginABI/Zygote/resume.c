@@ -1,4 +1,5 @@
-/* resume.c - HELLO survives the exec in a memory file, whose descriptor is placed where the new zygote keeps it open. */
+/* resume.c - HELLO survives the exec in a memory file, whose descriptor is placed where the new zygote keeps it
+ * open. */
 #include "resume.h"
 
 #include <fcntl.h>

@@ -1,9 +1,9 @@
 /* sweep.c - stop-and-kill.
  *
- * A list of pids cannot be trusted: its processes fork, end, and their numbers are given out again. So each process found is
- * pinned by a pidfd, and only counts if its parent is then still the one it was found under, which in turn is pinned. It is
- * stopped at once: it forks no more, reaps no more, and its children keep their numbers. When no new one turns up, all are
- * killed; orphans come to the subreaper, which reaps them. */
+ * A list of pids cannot be trusted: its processes fork, end, and their numbers are given out again. So each process
+ * found is pinned by a pidfd, and only counts if its parent is then still the one it was found under, which in turn
+ * is pinned. It is stopped at once: it forks no more, reaps no more, and its children keep their numbers. When no
+ * new one turns up, all are killed; orphans come to the subreaper, which reaps them. */
 #include "sweep.h"
 
 #include <dirent.h>
@@ -171,7 +171,8 @@ typedef struct search {
 } search;
 
 static int as_waitpid(const siginfo_t *info) {
-    return info->si_code == CLD_EXITED ? (info->si_status & 0xFF) << 8 : info->si_status | (info->si_code == CLD_DUMPED ? 0x80 : 0);
+    if (info->si_code == CLD_EXITED) return (info->si_status & 0xFF) << 8;
+    return info->si_status | (info->si_code == CLD_DUMPED ? 0x80 : 0);
 }
 
 static bool reap(idtype_t type, id_t id, int flags, search *s) {
@@ -192,8 +193,9 @@ int sweep_reap(sweep_spared *spared, void *context, pid_t *pid, int *status) {
     siginfo_t info = {0};
     /* Children of clone3 are not seen by this call, so mostly there is nobody, or an orphan. */
     if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return 0;
+    /* A held leader that was forked by the C library, or has called exec, hides others. */
     if (!spared(info.si_pid, context)) reap(P_PID, (id_t)info.si_pid, 0, &s);
-    else for_each_child(getpid(), reap_unspared, &s); /* a held leader (forked by libc, or it has called exec) hides others */
+    else for_each_child(getpid(), reap_unspared, &s);
     if (s.reaped == 0) return 0;
     *pid = s.reaped;
     *status = s.status;

@@ -7,8 +7,8 @@
 /* Whether a direct child is none of the sweep's business (context as given). */
 typedef bool sweep_spared(pid_t child, void *context);
 
-/* Stops, then kills all descendants of the calling process, but for direct children that are spared, and theirs. Returns
- * how many living processes (no zombies) it found; call again, after reaping, until it finds none. */
+/* Stops, then kills all descendants of the calling process, but for direct children that are spared, and theirs.
+ * Returns how many living processes (no zombies) it found; call again, after reaping, until it finds none. */
 size_t sweep_descendants(sweep_spared *spared, void *context);
 
 /* Reaps one child that ended and is not spared: 1 and *pid, *status (as waitpid gives it); 0: there is none. */

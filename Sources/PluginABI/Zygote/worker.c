@@ -1,7 +1,7 @@
 /* worker.c - child_start, STARTED, run(), and the one frame of the end.
  *
- * A fresh thread, because libdispatch caches the thread id of the one that loaded it, and the one that returned from fork has
- * another now. */
+ * A fresh thread, because libdispatch caches the thread id of the one that loaded it, and the one that returned from
+ * fork has another now. */
 #include "worker.h"
 
 #include <stdio.h>
@@ -20,7 +20,8 @@
 
 static const char *status_code(int32_t status, char *room, size_t size) {
     static const char *const names[] = {
-        "ok", "failed", "retry", "cancelled", "timeout", "invalid_input", "unsupported", "limit", "internal", "state", "not_found"};
+        "ok", "failed", "retry", "cancelled", "timeout", "invalid_input", "unsupported", "limit", "internal", "state",
+        "not_found"};
     if (status >= 0 && (size_t)status < sizeof names / sizeof names[0]) return names[status];
     snprintf(room, size, "status_%d", status);
     return room;
@@ -61,7 +62,8 @@ static void send_failed(attempt *a, int32_t status) {
         message = a->args_fault.bytes;
         message_length = a->args_fault.length;
     } else {
-        message_length = (size_t)snprintf(sentence, sizeof sentence, "the handler returned %d (%s)", status, status_code(status, room, sizeof room));
+        message_length = (size_t)snprintf(sentence, sizeof sentence, "the handler returned %d (%s)", status,
+                                          status_code(status, room, sizeof room));
     }
     send_failure(status, retry_of(status, said ? e->retry : PAWL_RETRY_BY_POLICY), said ? e->not_before_unix_ms : 0,
                  code, code_length, message, message_length, said ? &e->details : NULL);
@@ -126,8 +128,8 @@ static void *work(void *context) {
     fault_at("child.started");
     atomic_store_explicit(&a->phase, ATTEMPT_RUNNING, memory_order_release);
     int32_t status = handler->run(handler->user, &a->handle, (pawl_bytes){a->args, (size_t)a->head.args_length});
-    /* From here on, host calls of threads that the handler left behind find no attempt. Those that are under way hold the
-     * lock of what they change. */
+    /* From here on, host calls of threads that the handler left behind find no attempt. Those that are under way
+     * hold the lock of what they change. */
     atomic_store_explicit(&a->phase, ATTEMPT_OVER, memory_order_release);
     pthread_mutex_lock(&a->lock);
     send_end(a, status);
@@ -141,7 +143,8 @@ static bool start_thread(void *(*function)(void *), attempt *a, uint64_t stack) 
     pthread_t thread;
     pthread_attr_init(&attributes);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    bool started = pthread_attr_setstacksize(&attributes, (size_t)stack) == 0 && pthread_create(&thread, &attributes, function, a) == 0;
+    bool started = pthread_attr_setstacksize(&attributes, (size_t)stack) == 0
+        && pthread_create(&thread, &attributes, function, a) == 0;
     pthread_attr_destroy(&attributes);
     return started;
 }
@@ -161,6 +164,7 @@ static void *tell_cancelled(void *context) {
 }
 
 void worker_tell_cancelled(attempt *a) {
-    /* Not on the main thread: locks of Swift's runtime there may remember the zygote's thread id, like libdispatch's. */
+    /* Not on the main thread: locks of Swift's runtime there may remember the zygote's thread id, like
+     * libdispatch's. */
     if (a->plugin->cancelled != NULL && !start_thread(tell_cancelled, a, STACK_BYTES_MIN)) tell_cancelled(a);
 }

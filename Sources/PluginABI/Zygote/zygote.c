@@ -17,39 +17,20 @@
 
 #include "audit.h"
 #include "cgroup.h"
-#include "child.h"
-#include "control.h"
 #include "crash.h"
 #include "fault.h"
 #include "host_table.h"
-#include "monitor.h"
 #include "resume.h"
 #include "serve.h"
 #include "sweep.h"
-#include "zygote_run.h"
+#include "zygote_state.h"
 
 #define MANIFEST_PIECE 60000u
 #define PENDING_MAX 1024      /* frames that the host has not taken: no more SPAWN until it reads */
 #define END_LIMIT_NS UINT64_C(5000000000) /* for the trees to end when the host is gone */
 #define SWEEP_PAUSE_MS 5
 
-typedef struct zygote {
-    control host;
-    int sigchld;
-    pawl_c_hello hello;
-    char *path;
-    char *config;
-    loaded_plugin loaded;
-    bool has_plugin;   /* loaded in this very process */
-    bool retiring;
-    bool demoted;      /* threads have appeared since READY: go on in spawn mode as soon as there are no children */
-    zygote_runs runs;
-    /* Profile none: slots whose monitor died before its tree was empty; their processes came here. */
-    uint32_t *orphaned;
-    size_t orphaned_count;
-} zygote;
-
-static zygote z;
+zygote z;
 
 static _Noreturn void refuse(uint32_t reason, const char *message) {
     pawl_c_refused refused = {.reason = reason, .message_length = (uint32_t)strlen(message)};
@@ -57,7 +38,7 @@ static _Noreturn void refuse(uint32_t reason, const char *message) {
     _exit(EXIT_REFUSED);
 }
 
-static void note(const char *words) { control_send(&z.host, PAWL_C_NOTE, 0, words, strlen(words), NULL, 0, NULL, 0); }
+void zygote_note(const char *words) { control_send(&z.host, PAWL_C_NOTE, 0, words, strlen(words), NULL, 0, NULL, 0); }
 
 static void note_of_plugin(int32_t level, pawl_str message) {
     (void)level;
@@ -67,7 +48,8 @@ static void note_of_plugin(int32_t level, pawl_str message) {
 /* ---- before READY ---- */
 
 static void be_born(void) {
-    /* Until READY the host's death is ours; then the end of its connection is, so that every tree can be killed first. */
+    /* Until READY the host's death is ours; then the end of its connection is, so that every tree can be killed
+     * first. */
     prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
@@ -100,10 +82,12 @@ static void hear_hello(void) {
         poll(&readable, 1, -1);
     }
     if (got == -1) _exit(EXIT_HOST_GONE);
-    if (got != 1 || m.head.kind != PAWL_C_HELLO || m.length < sizeof z.hello) refuse(PAWL_REFUSED_PROTOCOL, "the first frame was no HELLO");
+    if (got != 1 || m.head.kind != PAWL_C_HELLO || m.length < sizeof z.hello)
+        refuse(PAWL_REFUSED_PROTOCOL, "the first frame was no HELLO");
     control_close_fds(&m, 0);
     memcpy(&z.hello, m.body, sizeof z.hello);
-    if (z.hello.wire_version != PAWL_WIRE_VERSION) refuse(PAWL_REFUSED_PROTOCOL, "host and zygote are not of one build (wire version)");
+    if (z.hello.wire_version != PAWL_WIRE_VERSION)
+        refuse(PAWL_REFUSED_PROTOCOL, "host and zygote are not of one build (wire version)");
     size_t left = m.length - sizeof z.hello;
     if (z.hello.path_length > left || z.hello.config_length > left - z.hello.path_length)
         refuse(PAWL_REFUSED_PROTOCOL, "HELLO is shorter than its texts");
@@ -135,12 +119,16 @@ static void be_ready(void) {
         if (may_fork) ready.fork_mode = spawn_mode((p->flags & PAWL_PF_NEEDS_ATFORK) != 0);
         char words[160];
         if (ready.threads > 1) {
-            snprintf(words, sizeof words, "the plugin has %u threads after loading: forks would lose them, so every attempt loads it afresh", ready.threads);
-            note(words);
+            snprintf(words, sizeof words,
+                     "the plugin has %u threads after loading: forks would lose them, so every attempt loads it afresh",
+                     ready.threads);
+            zygote_note(words);
         }
         if (ready.open_fds > 0) {
-            snprintf(words, sizeof words, "the plugin has opened %u descriptors while loading; they are closed in its attempts", ready.open_fds);
-            note(words);
+            snprintf(words, sizeof words,
+                     "the plugin has opened %u descriptors while loading; they are closed in its attempts",
+                     ready.open_fds);
+            zygote_note(words);
         }
         send_manifest();
     }
@@ -153,78 +141,6 @@ static void be_ready(void) {
 }
 
 /* ---- attempts ---- */
-
-static void spawn_failed(uint32_t slot, int error, uint32_t stage) {
-    pawl_c_spawn_failed failed = {.error = error, .stage = stage};
-    control_send(&z.host, PAWL_C_SPAWN_FAILED, slot, &failed, sizeof failed, NULL, 0, NULL, 0);
-}
-
-/* Reads a SPAWN frame. 0 or an errno. The texts stay in the frame's buffer. */
-static int read_spawn(const control_message *m, spawn_request *r) {
-    if (m->length < sizeof r->limits) return EBADMSG;
-    memcpy(&r->limits, m->body, sizeof r->limits);
-    size_t left = m->length - sizeof r->limits;
-    if (r->limits.environment_length > left || r->limits.directory_length != left - r->limits.environment_length) return EBADMSG;
-    r->slot = m->head.slot;
-    r->environment = (char *)(uintptr_t)(m->body + sizeof r->limits);
-    r->directory = r->environment + r->limits.environment_length; /* the buffer ends with a zero byte */
-    if (r->limits.environment_length > 0 && r->environment[r->limits.environment_length - 1] != 0) return EBADMSG;
-    bool cgroup = (r->limits.flags & PAWL_SPAWN_HAS_CGROUP) != 0, monitor = (r->limits.flags & PAWL_SPAWN_HAS_MONITOR) != 0;
-    if (m->fd_count != 4u + cgroup + monitor) return EBADF;
-    for (size_t i = 0; i < m->fd_count; i++) if (m->fds[i] < FIRST_FREE_FD) return EBADF;
-    r->data = m->fds[0];
-    r->out = m->fds[1];
-    r->err = m->fds[2];
-    r->crash = m->fds[3];
-    r->cgroup = cgroup ? m->fds[4] : -1;
-    r->monitor = monitor ? m->fds[m->fd_count - 1] : -1;
-    return 0;
-}
-
-static void on_spawn(control_message *m) {
-    spawn_request request;
-    int error = read_spawn(m, &request);
-    uint32_t slot = m->head.slot, stage = 2;
-    zygote_run *run = NULL;
-    fault_at("zygote.spawn");
-    if (error == 0 && runs_find(&z.runs, slot) != NULL) error = EBUSY;
-    if (error == 0 && !z.demoted && thread_count() > 1) {
-        z.demoted = true;
-        note("the plugin has started threads after loading: from now on every attempt loads it afresh");
-    }
-    if (error == 0 && (z.retiring || z.demoted)) {
-        error = z.retiring ? ESHUTDOWN : EAGAIN;
-        stage = 4;
-    }
-    if (error == 0 && (run = runs_add(&z.runs)) == NULL) error = ENOMEM;
-    if (error != 0) {
-        control_close_fds(m, 0);
-        spawn_failed(slot, error, stage);
-        return;
-    }
-    bool atfork = z.has_plugin && (z.loaded.plugin.flags & PAWL_PF_NEEDS_ATFORK) != 0;
-    const child_image image = {z.has_plugin ? &z.loaded : NULL, z.path, z.hello.image_bytes};
-    forked process;
-    run->slot = slot;
-    run->is_monitor = request.monitor >= 0;
-    pid_t self = getpid();
-    int status = spawn_fork(run->is_monitor ? -1 : request.cgroup, atfork, &process);
-    if (status == 1) {
-        if (request.monitor >= 0) monitor_main(&request, &image, atfork);
-        child_main(&request, &image, self);
-    }
-    if (status < 0) {
-        runs_remove(&z.runs, run);
-        control_close_fds(m, 0);
-        spawn_failed(slot, -status, request.monitor >= 0 ? 3 : 1);
-        return;
-    }
-    run->leader.process = process;
-    if (!run->is_monitor) run->cgroup = request.cgroup; /* kept, to end the tree when the host cannot */
-    for (size_t i = 0; i < m->fd_count; i++) if (m->fds[i] != run->cgroup) close(m->fds[i]);
-    if (!run->is_monitor) keeper_announce(&z.host, slot, &process, 0, -1);
-    fault_at("zygote.spawned");
-}
 
 static void tell_empty(uint32_t slot) {
     pawl_c_empty empty = {.monotonic_ns = monotonic_ns()};
@@ -239,7 +155,8 @@ static void kill_tree(zygote_run *run) {
     }
 }
 
-/* Reaps the leader of a run and forgets it. What it left behind in its cgroup is killed: nothing survives an attempt. */
+/* Reaps the leader of a run and forgets it. What it left behind in its cgroup is killed: nothing survives an
+ * attempt. */
 static void finish(zygote_run *run) {
     uint32_t slot = run->slot;
     fault_at("zygote.reap");
@@ -256,7 +173,8 @@ static void finish(zygote_run *run) {
 static void finish_monitor(zygote_run *run) {
     siginfo_t info = {0};
     uint32_t slot = run->slot;
-    if (waitid(P_PIDFD, (id_t)run->leader.process.pidfd, &info, WEXITED | WNOHANG | __WALL) != 0 || info.si_pid == 0) return;
+    if (waitid(P_PIDFD, (id_t)run->leader.process.pidfd, &info, WEXITED | WNOHANG | __WALL) != 0) return;
+    if (info.si_pid == 0) return;
     close(run->leader.process.pidfd);
     runs_remove(&z.runs, run);
     if (info.si_code == CLD_EXITED && info.si_status == 0) return;
@@ -264,7 +182,7 @@ static void finish_monitor(zygote_run *run) {
     char words[128];
     snprintf(words, sizeof words, "the monitor of slot %u ended by itself (%s %d); its tree is killed", slot,
              info.si_code == CLD_EXITED ? "exit code" : "signal", info.si_status);
-    note(words);
+    zygote_note(words);
     if (slots == NULL) return;
     z.orphaned = slots;
     z.orphaned[z.orphaned_count++] = slot;
@@ -275,7 +193,7 @@ static void on_message(control_message *m) {
     zygote_run *run = runs_find(&z.runs, m->head.slot);
     bool own = run != NULL && !run->is_monitor;
     switch (m->head.kind) {
-    case PAWL_C_SPAWN: on_spawn(m); return;
+    case PAWL_C_SPAWN: zygote_spawn(m); return;
     case PAWL_C_RETIRE: z.retiring = true; break;
     case PAWL_C_PING: control_send(&z.host, PAWL_C_PONG, m->head.slot, NULL, 0, NULL, 0, NULL, 0); break;
     case PAWL_C_SIGNAL:
@@ -285,7 +203,7 @@ static void on_message(control_message *m) {
         break;
     case PAWL_C_KILL: if (own) kill_tree(run); break;
     case PAWL_C_REAP: if (own) run->reap_asked = true; break;
-    default: note("the zygote got a control frame of an unknown kind");
+    default: zygote_note("the zygote got a control frame of an unknown kind");
     }
     control_close_fds(m, 0);
 }
@@ -354,7 +272,7 @@ static void hear_host(void) {
         if (got == 0) return;
         if (got == -1) end_everything();
         if (got == 1) on_message(&m);
-        else note("the zygote got a malformed control frame");
+        else zygote_note("the zygote got a malformed control frame");
     }
 }
 
@@ -377,15 +295,17 @@ static _Noreturn void loop(void) {
         }
         if (poll(polled, needed, wait) < 0 && errno != EINTR) _exit(EXIT_SETUP);
         struct signalfd_siginfo signals[16];
-        if ((polled[1].revents & POLLIN) != 0 && read(z.sigchld, signals, sizeof signals) < 0 && errno != EAGAIN) _exit(EXIT_SETUP);
+        if ((polled[1].revents & POLLIN) != 0 && read(z.sigchld, signals, sizeof signals) < 0 && errno != EAGAIN)
+            _exit(EXIT_SETUP);
         /* In the order of the table, which only step() and SPAWN change. */
         for (size_t i = 0; i < needed - 2; i++) z.runs.items[i].ended = polled[2 + i].revents != 0;
         if ((polled[0].revents & POLLOUT) != 0) control_flush(&z.host);
         if ((polled[0].revents & (POLLHUP | POLLERR)) != 0 && z.host.pending >= PENDING_MAX) end_everything();
         if ((polled[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) hear_host();
         wait = step((polled[1].revents & POLLIN) != 0);
-        if (z.demoted && !z.retiring && z.runs.count == 0 && z.orphaned_count == 0) resume_in_spawn_mode(&z.host, &z.hello, z.path, z.config);
-        if (z.retiring && z.runs.count == 0 && z.orphaned_count == 0 && z.host.first == NULL) _exit(0);
+        if (z.runs.count > 0 || z.orphaned_count > 0) continue;
+        if (z.retiring && z.host.first == NULL) _exit(0);
+        if (z.demoted && !z.retiring) resume_in_spawn_mode(&z.host, &z.hello, z.path, z.config);
     }
 }
 

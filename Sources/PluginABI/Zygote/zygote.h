@@ -2,7 +2,7 @@
  *
  * pawl-zygote is one program with four faces, all of one binary that needs libc only:
  *
- *   zygote   (zygote.c)   loads one plugin, forks a child per attempt, keeps the leaders until the host is done with them
+ *   zygote   (zygote.c)   loads one plugin, forks a child per attempt, keeps leaders until the host is done with them
  *   monitor  (monitor.c)  only without cgroups: one per attempt, a subreaper, so that escapees are never mixed up
  *   child    (child.c, worker.c) one attempt: the main thread supervises, a fresh thread runs the handler
  *   probe    (caps.c)     tries out what the machine can do

@@ -19,6 +19,7 @@ static int32_t wait_for_call(void *user, pawl_attempt *attempt, pawl_bytes args)
     if (read(channel[0], &told, 1) != 1 || told != 'y') return PAWL_E_INTERNAL;
     return attempt->host->result_json(attempt, PAWL_STR("\"told\""));
 }
-static const pawl_handler waiting[] = {{.struct_size = sizeof(pawl_handler), .name = "fixture.wait", .run = wait_for_call}};
+static const pawl_handler waiting[] = {{.struct_size = sizeof(pawl_handler), .name = "fixture.wait",
+                                        .run = wait_for_call}};
 FIXTURE_DESCRIPTOR("cancel-call", .handlers = waiting, .child_start = make_channel, .get_extension = extension)
 FIXTURE_ENTRY((void)fixture_run;)

@@ -24,7 +24,8 @@ static inline int32_t fixture_run(void *user, pawl_attempt *attempt, pawl_bytes 
 
 /* The entry around a descriptor; `body` runs first. */
 #define FIXTURE_ENTRY(body)                                                                                           \
-    const pawl_plugin *pawl_plugin_entry(const pawl_host *host, uint32_t abi_major, uint32_t abi_minor, uint32_t host_size) { \
+    const pawl_plugin *pawl_plugin_entry(const pawl_host *host, uint32_t abi_major, uint32_t abi_minor,               \
+                                         uint32_t host_size) {                                                        \
         (void)host, (void)abi_major, (void)abi_minor, (void)host_size;                                                \
         body return &plugin;                                                                                          \
     }

@@ -3,7 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 static const pawl_ext_args *args;
-static int is(pawl_str call, const char *name) { return call.len == strlen(name) && memcmp(call.ptr, name, call.len) == 0; }
+static int is(pawl_str call, const char *name) { return call.len == strlen(name)
+                                                && memcmp(call.ptr, name, call.len) == 0; }
 static int32_t get(void *user, pawl_attempt *attempt, pawl_bytes json) {
     (void)user, (void)json;
     static const char *const known[] = {"call", "v", "strict"};
@@ -16,10 +17,12 @@ static int32_t get(void *user, pawl_attempt *attempt, pawl_bytes json) {
     if (args->get_str(attempt, "call", &call) != PAWL_OK) return PAWL_E_INVALID_INPUT;
     if (is(call, "str")) {
         status = args->get_str(attempt, "v", &text);
-        snprintf(out, sizeof out, "{\"status\":%d,\"length\":%zu,\"terminated\":%s}", status, text.len, text.ptr[text.len] == 0 ? "true" : "false");
+        snprintf(out, sizeof out, "{\"status\":%d,\"length\":%zu,\"terminated\":%s}", status, text.len,
+                 text.ptr[text.len] == 0 ? "true" : "false");
     } else if (is(call, "bytes")) {
         status = args->get_str(attempt, "v", &text);
-        if (status == PAWL_OK) return attempt->host->result_bytes(attempt, (pawl_bytes){text.ptr, text.len}, PAWL_NO_STR);
+        if (status == PAWL_OK) return attempt->host->result_bytes(attempt, (pawl_bytes){text.ptr, text.len},
+            PAWL_NO_STR);
     } else if (is(call, "int")) {
         status = args->get_int(attempt, "v", -10, 1000, &whole);
         snprintf(out, sizeof out, "{\"status\":%d,\"value\":%lld}", status, (long long)whole);
@@ -37,7 +40,8 @@ static int32_t get(void *user, pawl_attempt *attempt, pawl_bytes json) {
         status = args->array_count(attempt, "v", &count);
         int32_t last = status == PAWL_OK && count > 0 ? args->array_str(attempt, "v", count - 1, &text) : -1;
         int32_t beyond = status == PAWL_OK ? args->array_str(attempt, "v", count, &text) : -1;
-        snprintf(out, sizeof out, "{\"status\":%d,\"count\":%zu,\"last\":%d,\"length\":%zu,\"beyond\":%d}", status, count, last, text.len, beyond);
+        snprintf(out, sizeof out, "{\"status\":%d,\"count\":%zu,\"last\":%d,\"length\":%zu,\"beyond\":%d}", status,
+                 count, last, text.len, beyond);
         if (last == PAWL_E_INVALID_INPUT) return last;
     } else {
         status = args->only(attempt, known, sizeof known / sizeof known[0]);

@@ -6,7 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 static const pawl_ext_args *args;
-static int is(pawl_str what, const char *name) { return what.len == strlen(name) && memcmp(what.ptr, name, what.len) == 0; }
+static int is(pawl_str what, const char *name) { return what.len == strlen(name)
+                                                && memcmp(what.ptr, name, what.len) == 0; }
 static void *log_from_thread(void *context) {
     pawl_attempt *attempt = context;
     for (int i = 0; i < 200; i++) attempt->host->log(attempt, PAWL_LOG_INFO, PAWL_STR("from a thread"), PAWL_NO_STR);
@@ -31,7 +32,8 @@ static int32_t talk(void *user, pawl_attempt *attempt, pawl_bytes json) {
             int length = snprintf(out, sizeof out, "kind%d", i);
             last = host->count(attempt, (pawl_str){out, (size_t)length}, i);
         }
-        int32_t longer = host->count(attempt, (pawl_str){"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", 65}, 1);
+        int32_t longer = host->count(attempt,
+            (pawl_str){"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", 65}, 1);
         snprintf(out, sizeof out, "{\"sixty_fifth\":%d,\"long_kind\":%d}", last, longer);
         return host->result_json(attempt, (pawl_str){out, strlen(out)});
     }
@@ -63,7 +65,8 @@ static int32_t talk(void *user, pawl_attempt *attempt, pawl_bytes json) {
         return host->result_json(attempt, (pawl_str){out, strlen(out)});
     }
     if (is(what, "full_failure")) {
-        pawl_failure f = {sizeof f, PAWL_RETRY_YES, PAWL_STR("http_503"), PAWL_STR("come back later"), PAWL_STR("{\"after\":5}"), 1234567};
+        pawl_failure f = {sizeof f, PAWL_RETRY_YES, PAWL_STR("http_503"), PAWL_STR("come back later"),
+                          PAWL_STR("{\"after\":5}"), 1234567};
         return host->fail(attempt, &f);
     }
     if (is(what, "odd_failure")) {
