@@ -10,6 +10,8 @@ final class Exchange {
     let id: String
     let visitor: Gate.Visitor
     let hangUp: HangUp
+    /// The pattern of the path, once the router has found it.
+    var route: String?
     private var source: BodySource
 
     enum BodySource {

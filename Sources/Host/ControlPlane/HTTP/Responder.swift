@@ -39,31 +39,32 @@ final class Responder {
     /// Never throws for what a client can cause; throws when the client is gone.
     func respond(to request: HTTPRequest, exchange: Exchange) async throws -> Response {
         let start = LoopInstant.now
-        var answer: Answer
-        var pattern = "none"
+        let response: Response
         do {
             try gate.checkHost(request, exchange.visitor)
             guard Self.methods.contains(request.method) else {
                 throw Problem(
                     .notImplemented, "method_unknown", "\(request.method.rawValue.clipped) is no method here.")
             }
-            let context = ExchangeContext(source: .init(exchange: exchange, logger: logger))
-            let response = try await router.respond(
-                to: Request(head: request, body: RequestBody(buffer: ByteBuffer())), context: context)
-            meter.note(
-                route: context.endpointPath ?? pattern, method: request.method.rawValue, code: response.status.code,
-                duration: LoopInstant.now - start)
-            return response
+            let found = try await router.respond(
+                to: Request(head: request, body: RequestBody(buffer: ByteBuffer())),
+                context: ExchangeContext(source: .init(exchange: exchange, logger: logger)))
+            // Where no handler of ours was called, the router answers by itself, and not in our words.
+            guard exchange.route != nil else {
+                throw Problem(
+                    .notFound, "route_not_found", "There is nothing at this path. GET /api/v1/openapi.json lists all.")
+            }
+            response = found
         } catch {
-            // What the router itself throws: no route.
-            answer = problem(error, exchange).answer(requestID: exchange.id, instance: Self.instance(request))
-            pattern = "none"
+            var answer = problem(error, exchange).answer(requestID: exchange.id, instance: Self.instance(request))
+            if request.method == .head { answer.body = .none }
+            response = self.response(answer, exchange)
         }
         meter.note(
-            route: pattern, method: Self.methods.contains(request.method) ? request.method.rawValue : "other",
-            code: answer.status.code, duration: LoopInstant.now - start)
-        if request.method == .head { answer.body = .none }
-        return response(answer, exchange)
+            route: exchange.route ?? "none",
+            method: Self.methods.contains(request.method) ? request.method.rawValue : "other",
+            code: response.status.code, duration: LoopInstant.now - start)
+        return response
     }
 
     /// Whether to tell a client that asks first (`Expect: 100-continue`) to send its body. Where not, the answer that follows
@@ -91,8 +92,9 @@ final class Responder {
             for method in Self.methods {
                 let wanted = method == .head ? HTTPRequest.Method.get : method
                 let route = routes.first { $0.method == method } ?? routes.first { $0.method == wanted }
+                let path = routes[0].path
                 router.on(RouterPath(pattern), method: method) { [self] request, context in
-                    try await serve(route, allow: allow, request.head, context)
+                    try await serve(route, at: path, allow: allow, request.head, context)
                 }
             }
         }
@@ -105,10 +107,14 @@ final class Responder {
             separator: "/")
     }
 
+    /// - Parameters:
+    ///   - route: nil: the path has no such method.
+    ///   - path: the pattern, as we write it.
     private func serve(
-        _ route: Route?, allow: String, _ request: HTTPRequest, _ context: ExchangeContext
+        _ route: Route?, at path: String, allow: String, _ request: HTTPRequest, _ context: ExchangeContext
     ) async throws -> Response {
         let exchange = context.exchange
+        exchange.route = path
         let instance = Self.instance(request)
         var answer: Answer
         do {
@@ -198,9 +204,6 @@ final class Responder {
                     "the database refused a request", metadata: ["request": "\(exchange.id)", "error": "\(error)"])
             }
             return Problem(error)
-        case let error as any HTTPResponseError where error.status == .notFound:
-            return Problem(
-                .notFound, "route_not_found", "There is nothing at this path. GET /api/v1/openapi.json lists all.")
         case is CancellationError:
             return .draining
         default:
