@@ -364,6 +364,17 @@ def test_kill_of_a_monitor():
         attempt.close()
 
 
+def test_a_monitor_that_stands_still_when_the_host_goes():
+    """The zygote kills it after a while, and then what it kept."""
+    z = Zygote(MISCHIEF, "none")
+    attempt = z.spawn("mischief.escape", {"children": 2}).spawned()
+    pids = [attempt.pid, attempt.monitor_pid, *escaped_pids(attempt, 2)]
+    os.kill(attempt.monitor_pid, signal.SIGSTOP)
+    z.close()
+    assert z.process.returncode == 0 and not any(alive(p) for p in pids)
+    attempt.close()
+
+
 def test_zygote_dies_with_its_host_while_it_loads():
     """Before READY nothing but the parent's death can end a plugin that loops."""
     reader, writer = os.pipe()

@@ -27,7 +27,8 @@
 
 #define MANIFEST_PIECE 60000u
 #define PENDING_MAX 1024      /* frames that the host has not taken: no more SPAWN until it reads */
-#define END_LIMIT_NS UINT64_C(5000000000) /* for the trees to end when the host is gone */
+#define END_LIMIT_NS UINT64_C(10000000000) /* for the trees to end when the host is gone */
+#define MONITOR_LIMIT_NS UINT64_C(5000000000) /* of that, for monitors: one that stands still is killed then */
 #define SWEEP_PAUSE_MS 5
 
 zygote z;
@@ -38,11 +39,16 @@ static _Noreturn void refuse(uint32_t reason, const char *message) {
     _exit(EXIT_REFUSED);
 }
 
-void zygote_note(const char *words) { control_send(&z.host, PAWL_C_NOTE, 0, words, strlen(words), NULL, 0, NULL, 0); }
+static void note(const char *words, size_t length) {
+    /* A plugin that talks without end while it loads must not fill the memory. */
+    if (z.host.pending < PENDING_MAX) control_send(&z.host, PAWL_C_NOTE, 0, words, length, NULL, 0, NULL, 0);
+}
+
+void zygote_note(const char *words) { note(words, strlen(words)); }
 
 static void note_of_plugin(int32_t level, pawl_str message) {
     (void)level;
-    control_send(&z.host, PAWL_C_NOTE, 0, message.ptr, message.len, NULL, 0, NULL, 0);
+    note(message.ptr, message.len);
 }
 
 /* ---- before READY ---- */
@@ -241,14 +247,16 @@ static int step(bool child_signal) {
 
 /* The host is gone: end every tree, then this process. */
 static _Noreturn void end_everything(void) {
-    uint64_t deadline = monotonic_ns() + END_LIMIT_NS;
+    uint64_t start = monotonic_ns();
     control_init(&z.host, -1);
     for (;;) {
+        uint64_t passed = monotonic_ns() - start;
         bool alive = false;
         for (size_t i = z.runs.count; i-- > 0;) {
             zygote_run *run = &z.runs.items[i];
             if (run->is_monitor) { /* it has heard of the host's death itself, and kills its tree */
                 alive = true;
+                if (passed > MONITOR_LIMIT_NS) kill(run->leader.process.pid, SIGKILL);
                 finish_monitor(run);
                 continue;
             }
@@ -260,7 +268,7 @@ static _Noreturn void end_everything(void) {
         reap_orphans();
         if (z.hello.profile == PAWL_PROFILE_NONE && sweep_descendants(runs_own, &z.runs) > 0) alive = true;
         if (!alive) _exit(0);
-        if (monotonic_ns() > deadline) _exit(EXIT_HOST_GONE);
+        if (passed > END_LIMIT_NS) _exit(EXIT_HOST_GONE);
         poll(NULL, 0, 1);
     }
 }
