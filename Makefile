@@ -7,8 +7,6 @@ PREFIX ?= /usr/local
 OUT := .build/$(CONFIG)
 SWIFT_BUILD := swift build -c $(CONFIG) --static-swift-stdlib
 PYTHON := .build/venv/bin/python
-VERSION := $(shell cat VERSION)
-# Swift's own compiler for C as well: the host is built with it; plugins and the zygote take any cc.
 .DEFAULT_GOAL := build
 
 include mk/native.mk
