@@ -413,22 +413,32 @@ def test_spawn_mode_from_the_start(profile):
         assert z.ready["fork_mode"] == FORK_SPAWN and not hasattr(z, "manifest")
         assert z.run(0, {"call": "int", "v": 1})[0] == ("result", {"status": 0, "value": 1})
     with Zygote(FIXTURES / "init_fails.so", profile, flags=1) as z:
-        attempt = z.spawn(0, {}).spawned()
-        kind, failure = attempt.end()
-        assert kind == "failure"
-        assert failure["code"] == "load"
-        assert "the table of prices is missing" in failure["message"]
-        assert STARTED not in [f[0] for f in attempt.frames] and attempt.exited()["status"] == 71
-        attempt.reap(), attempt.close()
+        code, message = ended_before_started(z.spawn(0))
+        assert code == "load" and "the table of prices is missing" in message
+
+
+def ended_before_started(attempt):
+    """Code and message of the last log line of an attempt that never came to STARTED."""
+    assert attempt.spawned().end() == ("gone", None)
+    assert attempt.exited()["status"] == 71
+    assert STARTED not in [f[0] for f in attempt.frames]
+    line = [parse_log(f[2]) for f in attempt.frames if f[0] == LOG][-1]
+    assert line["level"] == 3
+    attempt.reap(), attempt.close()
+    return json.loads(line["fields"])["code"], line["message"]
 
 
 def test_child_start_that_fails_is_told_before_started(profile):
     with Zygote(FIXTURES / "child_start_fails.so", profile) as z:
-        attempt = z.spawn("fixture.run").spawned()
-        kind, failure = attempt.end()
-        assert kind == "failure" and failure["code"] == "child_start" and "status 4" in failure["message"]
-        assert STARTED not in [f[0] for f in attempt.frames] and attempt.exited()["status"] == 71
-        attempt.reap(), attempt.close()
+        code, message = ended_before_started(z.spawn("fixture.run"))
+        assert code == "child_start" and "status 4" in message
+
+
+def test_no_room_for_the_worker(profile):
+    with Zygote(MISCHIEF, profile) as z:
+        code, message = ended_before_started(z.spawn("mischief.noop", limits={"memory_bytes": 8 << 20}))
+        assert code == "thread" and "out of memory within its limit" in message
+        assert ended_before_started(z.spawn(999))[0] == "handler_index"
 
 
 def test_output_and_stages(profile):

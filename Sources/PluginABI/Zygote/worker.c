@@ -103,8 +103,9 @@ static void send_end(attempt *a, int32_t status) {
 }
 
 _Noreturn void worker_cannot_start(const char *code, const char *message) {
-    complain(message);
-    send_failure(PAWL_E_UNSUPPORTED, PAWL_RETRY_BY_POLICY, 0, code, strlen(code), message, strlen(message), NULL);
+    char fields[64];
+    snprintf(fields, sizeof fields, "{\"code\":\"%s\"}", code);
+    attempt_log(&the_attempt, PAWL_LOG_ERROR, (pawl_str){message, strlen(message)}, (pawl_str){fields, strlen(fields)});
     _exit(EXIT_SETUP);
 }
 

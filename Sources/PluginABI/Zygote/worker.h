@@ -10,7 +10,8 @@ bool worker_start(attempt *a);
 /* Calls the plugin's pawl.cancel/1, on a thread of its own. */
 void worker_tell_cancelled(attempt *a);
 
-/* Tells the host, before STARTED, why this child cannot run the attempt, and ends the process. */
+/* Says in the run's log, before STARTED, why this child cannot run the attempt, and ends the process with EXIT_SETUP: the
+ * host gives the attempt to another child. `code` stands in the line's fields. */
 _Noreturn void worker_cannot_start(const char *code, const char *message);
 
 #endif
