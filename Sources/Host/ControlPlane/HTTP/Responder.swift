@@ -23,7 +23,7 @@ final class Responder {
     private var date = HTTPDate()
     private var router: RouterResponder<ExchangeContext>!
 
-    /// Methods that a known path refuses with 405; others are none of HTTP's that we know: 501.
+    /// Methods that a path is asked for; those that it does not have are 405.
     nonisolated static let methods: [HTTPRequest.Method] = [
         .get, .head, .post, .put, .patch, .delete, .options, .trace, .connect,
     ]
@@ -42,12 +42,11 @@ final class Responder {
         let response: Response
         do {
             try gate.checkHost(request, exchange.visitor)
-            guard Self.methods.contains(request.method) else {
-                throw Problem(
-                    .notImplemented, "method_unknown", "\(request.method.rawValue.clipped) is no method here.")
-            }
+            var routed = request
+            // A method that nobody here knows is as impossible as one that no route has.
+            if !Self.methods.contains(request.method) { routed.method = .trace }
             let found = try await router.respond(
-                to: Request(head: request, body: RequestBody(buffer: ByteBuffer())),
+                to: Request(head: routed, body: RequestBody(buffer: ByteBuffer())),
                 context: ExchangeContext(source: .init(exchange: exchange, logger: logger)))
             // Where no handler of ours was called, the router answers by itself, and not in our words.
             guard exchange.route != nil else {
@@ -60,10 +59,19 @@ final class Responder {
             if request.method == .head { answer.body = .none }
             response = self.response(answer, exchange)
         }
+        let duration = LoopInstant.now - start
         meter.note(
             route: exchange.route ?? "none",
             method: Self.methods.contains(request.method) ? request.method.rawValue : "other",
-            code: response.status.code, duration: LoopInstant.now - start)
+            code: response.status.code, duration: duration)
+        // Never with the query, which may hold a ticket.
+        logger.debug(
+            "answered",
+            metadata: [
+                "request": "\(exchange.id)", "method": "\(request.method.rawValue)",
+                "path": "\(Self.instance(request))", "code": "\(response.status.code)",
+                "microseconds": "\(duration.wholeMicroseconds)",
+            ])
         return response
     }
 
@@ -120,7 +128,7 @@ final class Responder {
         do {
             guard let route else {
                 var problem = Problem(
-                    .methodNotAllowed, "method_not_allowed", "\(request.method.rawValue) is not possible here.")
+                    .methodNotAllowed, "method_not_allowed", "This method is not possible here; \(allow) are.")
                 problem.headers[.allow] = allow
                 throw problem
             }

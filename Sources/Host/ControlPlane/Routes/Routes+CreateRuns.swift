@@ -132,6 +132,7 @@ extension Backend {
             faults += reader.faults
             // The first hundred tell enough.
             if faults.count >= 100 { break }
+            await Self.giveWay(index)
         }
         if !faults.isEmpty { throw Problem.invalid(faults) }
         // Unknown jobs are found before anything is written, so that the batch is stored whole or not at all.
@@ -152,10 +153,15 @@ extension Backend {
         } catch {
             throw Self.unanswered(error, hasKey: false)
         }
-        return batchAnswer(runs, results)
+        return await batchAnswer(runs, results)
     }
 
-    private func batchAnswer(_ runs: [NewRun], _ results: [Result<Enqueued, StoreError>]) -> Answer {
+    /// A long batch must not hold the loop.
+    private static func giveWay(_ index: Int) async {
+        if index % 100 == 99 { await Task.yield() }
+    }
+
+    private func batchAnswer(_ runs: [NewRun], _ results: [Result<Enqueued, StoreError>]) async -> Answer {
         var items: [String] = []
         items.reserveCapacity(results.count)
         var refused = 0
@@ -180,6 +186,7 @@ extension Backend {
                 object.string("detail", problem.detail)
             }
             items.append(object.text)
+            await Self.giveWay(index)
         }
         var object = JSONObject()
         object.array("items", items)
@@ -201,7 +208,7 @@ struct BatchMemory {
 
     private static let life = Duration.seconds(24 * 3600)
     /// Each answer of a full batch has about a megabyte.
-    private static let limit = 64
+    private static let limit = 16
 
     private var entries: [String: Entry] = [:]
 
