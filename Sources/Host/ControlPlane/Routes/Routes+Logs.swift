@@ -129,11 +129,15 @@ final class LogFollower {
     private var observer: Int?
     private var isOver = false
     private var lastPiece = LoopInstant.now
+    /// The last piece held all that there was.
+    private var isCaughtUp = false
 
     /// Lines in one piece.
     private static let batch = 500
     /// An empty line after so long a silence: proxies keep the connection, and we notice a client that is gone.
     private static let heartbeat = Duration.seconds(15)
+    /// Pieces of a chatty run come no closer than this: each costs a commit of what the host has buffered.
+    private static let spacing = Duration.milliseconds(50)
     /// The bell knows what this host does; other hosts' lines are looked for.
     private static let poll = Duration.seconds(1)
 
@@ -149,6 +153,8 @@ final class LogFollower {
 
     func next() async throws -> [UInt8]? {
         if pump == nil { begin() }
+        let early = Self.spacing - (LoopInstant.now - lastPiece)
+        if isCaughtUp, early > .zero { try await LoopClock.sleep(for: early) }
         while !isOver {
             // In this order: once the state is seen to be final, all lines are there to be read.
             let isFinal: Bool
@@ -170,6 +176,7 @@ final class LogFollower {
             }
             if !rows.isEmpty {
                 lastPiece = .now
+                isCaughtUp = !isFull
                 return Array(rows.map(format.line).joined().utf8)
             }
             if wasTail || isFull { continue }
