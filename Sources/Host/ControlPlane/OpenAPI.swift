@@ -1,4 +1,4 @@
-/// The API's description, OpenAPI 3.1: `openapi.json` beside this file, written by hand and served as it is. A test holds it to
+/// The API's description, OpenAPI 3.1: `openapi.json` beside this file, served as it is. A test holds it to
 /// the routes, both ways.
 enum OpenAPI {
     static let document: [UInt8] = PackageResources.openapi_json
