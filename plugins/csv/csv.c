@@ -98,7 +98,10 @@ static int32_t begin(conversion *c) {
         int32_t status = columns_from_args(c->attempt, &c->options, &c->columns);
         if (status != PAWL_OK || !c->options.header) return status;
         answer = reader_next(&c->reader, &c->record); /* given names stand in for those of the header */
-        return answer == READER_IO ? cannot_read(c, c->reader.error) : PAWL_OK;
+        if (answer == READER_RECORD || answer == READER_END) return PAWL_OK;
+        if (answer == READER_IO) return cannot_read(c, c->reader.error);
+        return fail_with(c->attempt, "csv_malformed", PAWL_RETRY_NEVER, "line %" PRIu64 ": the header is longer than 16 MiB",
+                         c->record.line);
     }
     answer = reader_next(&c->reader, &c->record);
     if (answer == READER_END) return PAWL_OK;

@@ -102,7 +102,7 @@ final class ServeHost {
     private func begin(
         store: JobStore, supervisor: Supervisor, catalog: PluginCatalog, runner: JobRunner, control: HostControlAdapter
     ) async throws {
-        try await self.unlessStopped { try await store.migrate() }
+        try await self.unlessStopped { try await self.migrate(store) }
         control.isMigrated = true
         do {
             try await supervisor.start()
@@ -118,6 +118,19 @@ final class ServeHost {
         while !runner.isReady {
             guard self.stopRequests == 0 else { throw CancellationError() }
             try await LoopClock.sleep(for: .milliseconds(10))
+        }
+    }
+
+    /// As long as the database is away there is nothing to do but to wait for it, and to say so.
+    private func migrate(_ store: JobStore) async throws {
+        while true {
+            do {
+                return try await store.migrate()
+            } catch {
+                guard error.isTransient else { throw error }
+                self.logger.warning("waiting for the database", metadata: ["error": "\(error)"])
+            }
+            try await LoopClock.sleep(for: .seconds(1))
         }
     }
 
@@ -265,8 +278,10 @@ final class ServeHost {
     }
 
     private func end(plane: ControlPlane, runner: JobRunner?, store: JobStore, database: EmbeddedPostgres?) async {
-        if runner == nil { await self.runner?.supervisor.shutdown(killAll: true) }
-        self.runner?.catalog.stop()
+        if runner == nil {
+            self.runner?.catalog.stop()
+            await self.runner?.supervisor.shutdown(killAll: true)
+        }
         await plane.shutdown(grace: .seconds(2))
         await store.shutdown()
         await database?.stop(mode: .fast)

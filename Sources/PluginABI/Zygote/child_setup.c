@@ -49,9 +49,13 @@ static void place_descriptors(const spawn_request *r) {
 static void limit(int resource, rlim_t soft, rlim_t hard, const char *name) {
     struct rlimit was;
     if (getrlimit((__rlimit_resource_t)resource, &was) != 0) give_up(name);
-    /* Nobody but root may raise a hard limit: what the host may not have, its children cannot be given. */
-    if (was.rlim_max != RLIM_INFINITY && hard > was.rlim_max && geteuid() != 0) hard = was.rlim_max;
     struct rlimit now = {soft < hard ? soft : hard, hard};
+    if (setrlimit((__rlimit_resource_t)resource, &now) == 0) return;
+    /* A hard limit is raised with CAP_SYS_RESOURCE only, which root in a container may lack: what the host may not have,
+     * its children cannot be given. */
+    if (errno != EPERM) give_up(name);
+    if (now.rlim_max > was.rlim_max) now.rlim_max = was.rlim_max;
+    if (now.rlim_cur > now.rlim_max) now.rlim_cur = now.rlim_max;
     if (setrlimit((__rlimit_resource_t)resource, &now) != 0) give_up(name);
 }
 

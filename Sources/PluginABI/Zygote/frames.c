@@ -58,7 +58,6 @@ static bool push(struct iovec *parts, size_t count, bool wait) {
                 count--;
             }
         }
-        if (parts->iov_len == 0) return true;
     }
     return true;
 }

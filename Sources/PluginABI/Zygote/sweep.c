@@ -51,7 +51,8 @@ static bool children_by_task(pid_t pid, each_child *visit, void *context) {
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/task", pid);
     DIR *tasks = opendir(path);
-    if (tasks == NULL) return true; /* it is gone */
+    /* Gone, or not to be read for want of descriptors or memory: then the slower way is tried. */
+    if (tasks == NULL) return errno == ENOENT || errno == ESRCH;
     bool offered = true;
     for (struct dirent *entry; (entry = readdir(tasks)) != NULL;) {
         if (entry->d_name[0] == '.') continue;
@@ -165,7 +166,8 @@ size_t sweep_descendants(sweep_spared *spared, void *context) {
 typedef struct search {
     sweep_spared *spared;
     void *context;
-    bool any;
+    bool any;  /* a child that is not spared */
+    bool seen; /* any child at all */
     pid_t reaped;
     int status;
 } search;
@@ -204,6 +206,7 @@ int sweep_reap(sweep_spared *spared, void *context, pid_t *pid, int *status) {
 
 static void note_unspared(pid_t child, void *context) {
     search *s = context;
+    s->seen = true;
     if (s->spared == NULL || !s->spared(child, s->context)) s->any = true;
 }
 
@@ -212,5 +215,6 @@ bool sweep_any_child(sweep_spared *spared, void *context) {
     if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) != 0 && errno == ECHILD) return false;
     search s = {.spared = spared, .context = context};
     for_each_child(getpid(), note_unspared, &s);
-    return s.any;
+    /* The kernel says that there are children, and /proc shows none: it could not be read, so some may be ours. */
+    return s.any || !s.seen;
 }

@@ -3,6 +3,8 @@
 package struct HeartbeatRecord: Sendable {
     /// Nanoseconds. As long as the silence for which others are fenced.
     package static let probation: UInt64 = 30_000_000_000
+    /// Heartbeats come every 10 s; a pause longer than this is a gap.
+    package static let longestPause: UInt64 = 15_000_000_000
 
     private var unbrokenSince: UInt64?
     private var last: UInt64?
@@ -11,7 +13,7 @@ package struct HeartbeatRecord: Sendable {
 
     /// A heartbeat was written. Time is monotonic, in nanoseconds.
     package mutating func succeeded(at now: UInt64) {
-        if let last, now < last + Self.probation, unbrokenSince != nil {
+        if let last, now < last + Self.longestPause, unbrokenSince != nil {
             self.last = now
             return
         }

@@ -30,7 +30,8 @@ extension WallTime: CustomStringConvertible {
     /// `2026-11-21T02:30:00.000000Z`: UTC with six fractional digits, so that equal times are equal texts.
     package var rfc3339: String {
         let civil = CivilTime(secondsSinceEpoch: seconds)
-        let fraction = micros - seconds * 1_000_000
+        // Not `micros - seconds * 1_000_000`: that overflows at the lower end of the range.
+        let fraction = ((micros % 1_000_000) + 1_000_000) % 1_000_000
         var text = ""
         text.reserveCapacity(27)
         text += padded(civil.year, 4)

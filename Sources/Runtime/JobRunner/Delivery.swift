@@ -36,7 +36,9 @@ final class Delivery {
     private let resolve: @LoopActor (String) -> (sha256: String, handlerIndex: Int, manifest: HandlerManifest)?
 
     private(set) var machine: DeliveryStateMachine
-    private(set) var held: [RunID: Held] = [:]
+    private(set) var held: [AttemptKey: Held] = [:]
+    /// The newest attempt held of each run. An older one may still be ending here, after somebody took the run from it.
+    private var newest: [RunID: Int] = [:]
     /// Claimed runs that wait for a slot, oldest last.
     private var buffer: [ClaimedRun] = []
     /// Outcomes to settle, oldest first.
@@ -46,9 +48,11 @@ final class Delivery {
     private var servable: Set<String>?
     private var isPumpScheduled = false
     private let retryTimer = LoopTimer()
+    private let dispatchTimer = LoopTimer()
     private var retryPause: Duration = .milliseconds(50)
-    /// A claim may have committed although its answer never came: look for runs that are ours and unknown.
-    private var mayHoldUnknown = false
+    /// Runs that the database has under this lease and that were not held here at the last look.
+    private var strangers: Set<AttemptKey> = []
+    private var isLooking = false
     /// Whether enqueues by others notify this host.
     private var isAsleep = false
     private var idleWaiters: [CheckedContinuation<Void, Never>] = []
@@ -74,9 +78,20 @@ final class Delivery {
     /// found fenced: nothing is decided twice.
     func begin(_ lease: HostLease) {
         self.lease = lease
-        self.mayHoldUnknown = false
+        self.strangers = []
         self.isAsleep = false
         self.hint()
+    }
+
+    /// Somebody has taken this host's attempts: nothing is claimed, dispatched or settled until the next `begin`.
+    func fenced() {
+        self.lease = nil
+        self.releaseBuffer()
+    }
+
+    /// The newest attempt of a run that is held here.
+    func current(_ run: RunID) -> Held? {
+        self.newest[run].flatMap { self.held[AttemptKey(run: run, attempt: $0)] }
     }
 
     /// Something may be waiting.
@@ -102,7 +117,7 @@ final class Delivery {
 
     private func releaseBuffer() {
         for run in self.buffer {
-            self.giveBack(run, .release(run.id, attempt: run.attempt, at: WallTime.current))
+            self.giveBack(.release(run.id, attempt: run.attempt, at: WallTime.current))
         }
         self.buffer = []
         self.schedulePump()
@@ -110,62 +125,66 @@ final class Delivery {
 
     // MARK: Facts from supervision
 
-    func started(_ run: RunID, at time: WallTime, pid: Int32) {
-        self.held[run]?.startedAt = time
-        self.held[run]?.pid = pid
+    func started(_ key: AttemptKey, at time: WallTime, pid: Int32) {
+        self.held[key]?.startedAt = time
+        self.held[key]?.pid = pid
         self.counters.started += 1
-        self.watch.poke(run)
+        self.watch.poke(key.run)
     }
 
-    func progressed(_ run: RunID, _ progress: Progress) {
-        self.held[run]?.progress = progress
-        self.watch.poke(run)
+    func progressed(_ key: AttemptKey, _ progress: Progress) {
+        self.held[key]?.progress = progress
+        self.watch.poke(key.run)
     }
 
-    func ordered(_ run: RunID, _ action: HostSignal.Action) {
-        if self.held[run]?.cancelRequestedAt == nil { self.held[run]?.cancelRequestedAt = WallTime.current }
-        self.held[run]?.obeyed = action
+    /// Somebody ordered this attempt to end; a later cancel takes nothing back from a terminate.
+    func ordered(_ key: AttemptKey, _ action: HostSignal.Action) {
+        guard let held = self.held[key] else { return }
+        if held.cancelRequestedAt == nil { self.held[key]?.cancelRequestedAt = WallTime.current }
+        if held.obeyed != .terminate { self.held[key]?.obeyed = action }
         // Claimed and not dispatched: supervision does not know it, so it ends here.
-        guard let index = self.buffer.firstIndex(where: { $0.id == run }) else { return }
+        guard let index = self.buffer.firstIndex(where: { AttemptKey($0) == key }) else { return }
         let waiting = self.buffer.remove(at: index)
-        self.giveBack(
-            waiting, Settlement(report: Self.cancelledBeforeStart(waiting), decision: .finishUncounted(.cancelled)))
+        self.giveBack(Settlement(report: Self.cancelledBeforeStart(waiting), decision: .finishUncounted(.cancelled)))
     }
 
     /// Attempts older than a second whose start or progress the database does not know. Counts as noted until `notesFailed`.
     func takeNotes() -> [StartedAttempt] {
         let old = WallTime.current.advanced(by: .seconds(-1))
         var notes: [StartedAttempt] = []
-        for (id, held) in self.held {
+        for (key, held) in self.held {
             guard let startedAt = held.startedAt, startedAt <= old, !held.hasEnded, held.noted != held.progress else {
                 continue
             }
-            self.held[id]?.noted = held.progress
+            self.held[key]?.noted = held.progress
             notes.append(
                 StartedAttempt(
-                    id: id, attempt: held.run.attempt, pid: held.pid, version: held.version, startedAt: startedAt,
+                    id: key.run, attempt: key.attempt, pid: held.pid, version: held.version, startedAt: startedAt,
                     progress: held.progress))
         }
         return notes
     }
 
-    func notesFailed(_ notes: [StartedAttempt]) { for note in notes { self.held[note.id]?.noted = nil } }
+    func notesFailed(_ notes: [StartedAttempt]) {
+        for note in notes { self.held[AttemptKey(run: note.id, attempt: note.attempt)]?.noted = nil }
+    }
 
     func ended(_ report: AttemptReport) {
-        guard let held = self.held[report.runID], held.run.attempt == report.attempt, !held.hasEnded else {
+        let key = AttemptKey(run: report.runID, attempt: report.attempt)
+        guard let held = self.held[key], !held.hasEnded else {
             // Supervision promises one report per dispatch; a second one must not be able to decide anything.
             self.logger.error("an attempt ended that is not held", metadata: ["run": "\(report.runID)"])
             return
         }
-        self.held[report.runID]?.hasEnded = true
-        self.held[report.runID]?.progress = report.progress
+        self.held[key]?.hasEnded = true
+        self.held[key]?.progress = report.progress
         let spent = held.dispatchedAt.map { (LoopInstant.now - $0).wholeMicroseconds } ?? 0
         self.machine.ended(micros: spent)
         self.counters.count(report)
         let decision = Settlement.Decision(report, for: held)
-        self.logs.append(report.runID, report.attempt, [Self.lastWords(report, decision)])
+        self.logs.append(key, [Self.lastWords(report, decision)])
         let settlement = Settlement(report: report, decision: decision)
-        self.logs.whenWritten(report.runID, report.attempt) { [weak self] in
+        self.logs.whenWritten(key) { [weak self] in
             guard let self else { return }
             self.machine.flushed()
             self.settlements.append(settlement)
@@ -201,20 +220,15 @@ final class Delivery {
     private func perform(_ exchange: DeliveryStateMachine.Exchange, _ lease: HostLease) async {
         let batch = Array(self.settlements.prefix(exchange.settle))
         do {
-            if self.mayHoldUnknown {
-                try await self.releaseUnknown(lease)
-                self.mayHoldUnknown = false
-            }
             let answer = try await self.store.settleAndClaim(
                 lease, batch, claim: ClaimRequest(limit: exchange.claim, jobs: self.servable))
             self.retryPause = .milliseconds(50)
             self.settlements.removeFirst(batch.count)
             self.machine.exchanged(exchange, claimed: answer.claimed.count)
             self.accept(batch, answer.settled)
-            self.hold(answer.claimed)
+            self.hold(answer.claimed, under: lease)
             await self.sleepOrWake(exchange, claimed: answer.claimed.count, lease)
         } catch {
-            if exchange.claim > 0 { self.mayHoldUnknown = true }
             self.machine.exchangeFailed()
             self.logger.warning(
                 "the database did not answer: claims wait, outcomes are kept",
@@ -248,15 +262,29 @@ final class Delivery {
         }
     }
 
-    /// After a claim whose answer was lost: runs that the database has under this lease and that are not held here go
-    /// back to their queues.
-    private func releaseUnknown(_ lease: HostLease) async throws(StoreError) {
-        let unknown = try await self.store.liveRuns(lease).filter { self.held[$0.id]?.run.attempt != $0.attempt }
-        guard !unknown.isEmpty else { return }
-        self.logger.notice("gave back runs whose claim had no answer", metadata: ["runs": "\(unknown.count)"])
-        self.machine.foundUnknown(unknown.count)
-        for run in unknown {
-            self.settlements.append(.release(run.id, attempt: run.attempt, at: WallTime.current))
+    /// Gives back runs that the database has under this lease and that nobody here knows: a claim committed, and its
+    /// answer was lost. They must have been strangers at two looks, since a claim may be on its way at the first.
+    func look() {
+        guard let lease = self.lease, !self.isLooking, !self.machine.isDraining else { return }
+        self.isLooking = true
+        loopTask {
+            defer { self.isLooking = false }
+            do {
+                let live = Set(try await self.store.liveRuns(lease).map { AttemptKey(run: $0.id, attempt: $0.attempt) })
+                guard lease == self.lease, !self.machine.isExchanging else { return }
+                let pending = Set(self.settlements.map { AttemptKey(run: $0.report.runID, attempt: $0.report.attempt) })
+                let strangers = live.filter { self.held[$0] == nil && !pending.contains($0) }
+                let lost = strangers.intersection(self.strangers)
+                self.strangers = strangers.subtracting(lost)
+                guard !lost.isEmpty else { return }
+                self.logger.notice("gave back runs whose claim had no answer", metadata: ["runs": "\(lost.count)"])
+                self.machine.foundUnknown(lost.count)
+                let now = WallTime.current
+                self.settlements += lost.map { .release($0.run, attempt: $0.attempt, at: now) }
+                self.schedulePump()
+            } catch {
+                self.logger.debug("no look for lost claims", metadata: ["error": "\(error)"])
+            }
         }
     }
 
@@ -274,31 +302,37 @@ final class Delivery {
             case .refused(let why):
                 self.logger.error("the database refuses an outcome", metadata: ["run": "\(run)", "error": "\(why)"])
             }
-            if self.held[run]?.run.attempt == settlement.report.attempt { self.held[run] = nil }
-            self.logs.forget(run, settlement.report.attempt)
+            let key = AttemptKey(run: run, attempt: settlement.report.attempt)
+            self.held[key] = nil
+            if self.newest[run] == key.attempt { self.newest[run] = nil }
+            self.logs.forget(key)
             self.watch.poke(run)
         }
     }
 
-    private func hold(_ runs: [ClaimedRun]) {
+    private func hold(_ runs: [ClaimedRun], under lease: HostLease) {
         guard !runs.isEmpty else { return }
         self.counters.claimed += UInt64(runs.count)
-        for run in runs { self.held[run.id] = Held(run: run) }
+        for run in runs {
+            self.held[AttemptKey(run)] = Held(run: run)
+            self.newest[run.id] = run.attempt
+        }
         // Oldest last, so that taking one is popLast.
         self.buffer.insert(contentsOf: runs.reversed(), at: 0)
-        if self.machine.isDraining { self.releaseBuffer() } else { self.dispatchBuffered() }
+        // A claim that came back after its lease had ended is nobody's: a sweep takes such runs back.
+        if self.machine.isDraining || lease != self.lease { self.releaseBuffer() } else { self.dispatchBuffered() }
     }
 
     // MARK: Dispatch
 
     private func dispatchBuffered() {
-        while self.machine.freeSlots > 0, let run = self.buffer.popLast() {
+        while self.machine.freeSlots > 0, self.lease != nil, let run = self.buffer.popLast() {
             guard let version = self.resolve(run.handler) else {
                 self.logger.notice(
                     "no plugin here serves a run's handler: it goes back to its queue",
                     metadata: ["run": "\(run.id)", "handler": "\(run.handler)"])
                 self.narrow(without: run.job)
-                self.giveBack(run, .release(run.id, attempt: run.attempt, at: WallTime.current))
+                self.giveBack(.release(run.id, attempt: run.attempt, at: WallTime.current))
                 continue
             }
             let limits = run.limits.merging(over: version.manifest.limits).resolved
@@ -309,8 +343,8 @@ final class Delivery {
             do {
                 try self.supervisor.dispatch(spec)
                 self.machine.dispatched()
-                self.held[run.id]?.version = version.sha256
-                self.held[run.id]?.dispatchedAt = LoopInstant.now
+                self.held[AttemptKey(run)]?.version = version.sha256
+                self.held[AttemptKey(run)]?.dispatchedAt = LoopInstant.now
             } catch {
                 self.dispatchFailed(run, error)
                 return
@@ -323,16 +357,16 @@ final class Delivery {
         case .alreadyRunning:
             // The same attempt twice would be our own bug; the first one's report decides.
             self.logger.error("a run was dispatched twice", metadata: ["run": "\(run.id)"])
-            self.giveBack(run, .release(run.id, attempt: run.attempt, at: WallTime.current))
+            self.giveBack(.release(run.id, attempt: run.attempt, at: WallTime.current))
         case .draining, .notLoaded, .retired, .noSlot, .resources:
             // Nothing has started. It waits here for the next event, at the latest for the retry timer.
             self.logger.warning("a run could not be started yet", metadata: ["run": "\(run.id)", "error": "\(error)"])
             self.buffer.append(run)
-            self.retryTimer.start(after: .milliseconds(200)) { [weak self] in self?.schedulePump() }
+            self.dispatchTimer.start(after: .milliseconds(200)) { [weak self] in self?.schedulePump() }
         }
     }
 
-    private func giveBack(_ run: ClaimedRun, _ settlement: Settlement) {
+    private func giveBack(_ settlement: Settlement) {
         self.machine.released()
         self.settlements.append(settlement)
         self.schedulePump()
@@ -393,6 +427,10 @@ final class Delivery {
     }
 }
 
+extension AttemptKey {
+    init(_ run: ClaimedRun) { self.init(run: run.id, attempt: run.attempt) }
+}
+
 extension Settlement.Decision {
     /// By the run's own policy.
     init(_ report: AttemptReport, for held: Delivery.Held) {
@@ -400,13 +438,7 @@ extension Settlement.Decision {
         let decision = RetryDecision(
             policy: run.backoff, maxAttempts: run.maxAttempts, attemptsUsed: run.attemptsUsed, lostCount: run.lostCount,
             isCancelRequested: held.obeyed != nil)
-        switch decision.decide(report, now: report.ended, random: .random(in: 0..<1)) {
-        case .finish(let state, counts: true): self = .finish(state)
-        case .finish(let state, counts: false): self = .finishUncounted(state)
-        case .retry(let at): self = .retry(at: at)
-        case .requeueLost: self = .requeueLost
-        case .snooze(let until): self = .snooze(until: until)
-        }
+        self.init(decision.decide(report, now: report.ended, random: .random(in: 0..<1)))
     }
 }
 

@@ -37,7 +37,7 @@ extension JobRunner {
     }
 
     package func live(_ run: RunID) -> Live? {
-        self.delivery.held[run].flatMap { $0.dispatchedAt == nil ? nil : self.live($0) }
+        self.delivery.current(run).flatMap { $0.dispatchedAt == nil ? nil : self.live($0) }
     }
 
     /// Longest running first.

@@ -72,7 +72,7 @@ package final class JobRunner {
         self.timekeeper.onWork = { [weak self] in self?.delivery.hint() }
         self.registry.onChange = { [weak self] in self?.delivery.pluginsChanged() }
         self.liveness.onLease = { [weak self] in self?.leased($0) }
-        self.liveness.onFenced = { [weak self] in await self?.endEverything() }
+        self.liveness.onFenced = { [weak self] in self?.endEverything() }
         self.delivery.loadServableJobs = { [weak self] () async throws(StoreError) -> Set<String> in
             guard let self else { return [] }
             let jobs = try await self.store.jobs()
@@ -98,7 +98,12 @@ package final class JobRunner {
         self.delivery.begin(lease)
         self.timekeeper.look()
         self.pollTimer.start(after: Self.pollInterval, repeating: Self.pollInterval) { [weak self] in self?.poll() }
-        guard !self.isListening else { return self.poll() }
+        self.poll()
+    }
+
+    /// Subscribes to what others announce; tried again with each poll until it has worked once.
+    private func listen(_ lease: HostLease) {
+        guard !self.isListening else { return }
         self.isListening = true
         loopTask {
             do {
@@ -106,7 +111,6 @@ package final class JobRunner {
                     host: lease.id, onWake: { [weak self] _ in self?.delivery.hint() },
                     onSignal: { [weak self] in self?.obey($0) }, onReconnect: { [weak self] in self?.poll() })
             } catch {
-                // The poll finds everything, later.
                 self.isListening = false
                 self.logger.warning("cannot listen for notifications yet", metadata: ["error": "\(error)"])
             }
@@ -144,6 +148,8 @@ package final class JobRunner {
     }
 
     private func finish(_ drained: Task<Void, Never>, settleLimit: Duration) async {
+        // First the catalog: it would start a zygote that ends.
+        self.catalog.stop()
         await self.supervisor.shutdown(killAll: true)
         self.isHurried = false
         _ = await self.wait(for: drained, atMost: settleLimit)
@@ -170,10 +176,12 @@ package final class JobRunner {
         return isDone
     }
 
-    /// Others have taken this host's attempts: nothing that still runs here may go on.
-    private func endEverything() async {
+    /// Others have taken this host's attempts: nothing that still runs here may go on. Not by `terminate`, whose outcome
+    /// would be somebody's wish; as at a shutdown they end as lost, which decides nothing.
+    private func endEverything() {
+        self.delivery.fenced()
         for attempt in self.supervisor.running {
-            self.supervisor.terminate(attempt.runID, attempt.attempt, grace: .zero)
+            self.supervisor.cancel(attempt.runID, attempt.attempt, reason: .shutdown, grace: .zero)
         }
     }
 
@@ -187,20 +195,20 @@ package final class JobRunner {
 
     /// Asks an attempt of this host to stop; ignored where it does not run here.
     package func cancel(_ run: RunID, attempt: Int, grace: Duration?) {
-        self.delivery.ordered(run, .cancel)
+        self.delivery.ordered(AttemptKey(run: run, attempt: attempt), .cancel)
         self.supervisor.cancel(run, attempt, reason: .requested, grace: grace)
     }
 
     /// Ends an attempt of this host by force; ignored where it does not run here.
     package func terminate(_ run: RunID, attempt: Int, grace: Duration?) {
-        self.delivery.ordered(run, .terminate)
+        self.delivery.ordered(AttemptKey(run: run, attempt: attempt), .terminate)
         self.supervisor.terminate(run, attempt, grace: grace)
     }
 
-    /// Returns when all lines that an attempt of this host has said so far can be read in the database.
+    /// Returns when all lines that an attempt of this host has said so far can be read in the database, or after a second.
     package func logsWritten(of run: RunID) async {
-        guard let held = self.delivery.held[run] else { return }
-        await self.logs.written(run: run, attempt: held.run.attempt)
+        guard let held = self.delivery.current(run) else { return }
+        await self.logs.written(AttemptKey(held.run), limit: .seconds(1))
     }
 
     private func obey(_ signal: HostSignal) {
@@ -213,7 +221,9 @@ package final class JobRunner {
     /// The safety net: what a lost hint or notification would have told.
     private func poll() {
         self.delivery.hint()
+        self.delivery.look()
         guard let lease = self.lease else { return }
+        self.listen(lease)
         loopTask {
             do {
                 for signal in try await self.store.pendingSignals(lease) where !self.isObeyed(signal) {
@@ -227,7 +237,7 @@ package final class JobRunner {
 
     /// An order that supervision has already: repeating a terminate would begin its grace anew.
     private func isObeyed(_ signal: HostSignal) -> Bool {
-        guard let held = self.delivery.held[signal.runID] else { return true }
+        guard let held = self.delivery.held[AttemptKey(run: signal.runID, attempt: signal.attempt)] else { return true }
         return held.obeyed == signal.action || held.obeyed == .terminate
     }
 
@@ -264,15 +274,15 @@ extension JobRunner: AttemptObserver {
     package var acceptsLogs: Bool { self.logs.acceptsMore }
 
     package func attemptStarted(_ runID: RunID, _ attempt: Int, at time: WallTime, pid: Int32) {
-        self.delivery.started(runID, at: time, pid: pid)
+        self.delivery.started(AttemptKey(run: runID, attempt: attempt), at: time, pid: pid)
     }
 
     package func attemptLogged(_ runID: RunID, _ attempt: Int, lines: [LogLine]) {
-        self.logs.append(runID, attempt, lines)
+        self.logs.append(AttemptKey(run: runID, attempt: attempt), lines)
     }
 
     package func attemptProgressed(_ runID: RunID, _ attempt: Int, progress: Progress) {
-        self.delivery.progressed(runID, progress)
+        self.delivery.progressed(AttemptKey(run: runID, attempt: attempt), progress)
     }
 
     package func attemptEnded(_ report: AttemptReport) { self.delivery.ended(report) }

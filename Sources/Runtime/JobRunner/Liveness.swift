@@ -21,8 +21,8 @@ final class Liveness {
     private var task: Task<Void, Never>?
     /// A new registration: work may begin under it.
     var onLease: (@LoopActor (HostLease) -> Void)?
-    /// Somebody took this host's attempts: end everything that still runs here, then return.
-    var onFenced: (@LoopActor () async -> Void)?
+    /// Somebody took this host's attempts: end everything that still runs here.
+    var onFenced: (@LoopActor () -> Void)?
 
     init(store: JobStore, registration: HostRegistration, logger: Logger) {
         self.store = store
@@ -91,7 +91,7 @@ final class Liveness {
         guard try await self.store.heartbeat(lease) else {
             self.logger.error("this host was declared dead and its attempts were taken: ending what runs here")
             self.lease = nil
-            await self.onFenced?()
+            self.onFenced?()
             try await self.register()
             return
         }

@@ -56,21 +56,28 @@ final class Timekeeper {
     private func turn() async -> Duration {
         do {
             var next: WallTime?
+            var hasMoved = false
             let limit = 1000
             while true {
                 let promoted = try await self.store.promoteDue(limit: limit)
-                if promoted.moved > 0 { self.onWork?() }
+                if promoted.moved > 0 {
+                    hasMoved = true
+                    self.onWork?()
+                }
                 next = promoted.nextDue
                 if promoted.moved < limit || self.isStopped { break }
             }
             let answer = try await self.store.fireDue()
             if !answer.fired.isEmpty {
+                hasMoved = true
                 self.fired += UInt64(answer.fired.count)
                 self.onWork?()
             }
             if let due = answer.nextDue { next = next.map { min($0, due) } ?? due }
             guard let next else { return Self.longestSleep }
-            return min(max(next - WallTime.current, .milliseconds(1)), Self.longestSleep)
+            // Due, and yet nothing moved: the database's clock is behind ours, or somebody holds the row.
+            let shortest: Duration = hasMoved ? .milliseconds(1) : .milliseconds(50)
+            return min(max(next - WallTime.current, shortest), Self.longestSleep)
         } catch {
             self.logger.warning("schedules and due runs wait for the database", metadata: ["error": "\(error)"])
             return Self.longestSleep

@@ -68,9 +68,16 @@ extension JobStore {
                 sweep.requeued += taken.requeued
                 sweep.ended += taken.ended
             }
+            for row in try await connection.query(.hostStaleEpochs) {
+                let taken = try await Self.takeBack(
+                    connection, HostID(try row.int64(0)), upTo: try row.int64(1),
+                    "It was claimed in an earlier life of its host; the run went back to its queue.")
+                sweep.requeued += taken.requeued
+                sweep.ended += taken.ended
+            }
             return sweep
         }
-        if !sweep.silent.isEmpty { lanes.forget() }
+        if sweep.requeued > 0 { lanes.forget() }
         return sweep
     }
 

@@ -139,6 +139,8 @@ extension JobStore {
                 }
                 return try await results(lease, batch, applied, tries: tries - 1)
             }
+            // Still this attempt's, and still not settled: the caller keeps it and tries again.
+            if !again.isEmpty { throw PostgresError(kind: .unavailable, message: "rows were busy at every try") }
         }
         return batch.map { item in
             let id = item.report.runID.rawValue

@@ -37,8 +37,9 @@ extension JobStore {
     /// come in between.
     /// - Parameter queues: nil: all.
     package func markSleeping(_ host: HostID, queues: Set<String>? = nil) async throws(StoreError) {
-        lanes.forget()
         _ = try await query(.sleepMark, [.int64(host.rawValue), .textArray(queues?.sorted() ?? ["*"])])
+        // After the mark: a claim under way meanwhile would have used up the look that must come now.
+        lanes.forget()
     }
 
     /// This host looks by itself again.

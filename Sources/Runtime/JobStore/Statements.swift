@@ -13,6 +13,7 @@ extension PGStatement {
     static let hostHeartbeat = file("host_heartbeat", PackageResources.host_heartbeat_sql)
     static let hostList = file("host_list", PackageResources.host_list_sql)
     static let hostRegister = file("host_register", PackageResources.host_register_sql)
+    static let hostStaleEpochs = file("host_stale_epochs", PackageResources.host_stale_epochs_sql)
     static let hostState = file("host_state", PackageResources.host_state_sql)
     static let hostSweep = file("host_sweep", PackageResources.host_sweep_sql)
     static let jobList = file("job_list", PackageResources.job_list_sql)

@@ -12,7 +12,7 @@ final class CgroupLeaf {
     private let events: Int32
     private var watcher: FDWatcher?
     private var isOpen = true
-    /// It has been killed once, and is not used again: Linux 6.12 to 6.18 (tried) compares the kill count of the parent's
+    /// It has been killed once, and is not used again: Linux 6.18 (tried) compares the kill count of the parent's
     /// cgroup with that of the child's in clone3, and so kills every child born into a cgroup that was ever killed.
     private(set) var wasKilled = false
 

@@ -23,7 +23,11 @@ WITH input AS (
     RETURNING l.id, l.queue, l.rank, l.run_at, l.job, l.args, l.max_attempts, l.created_at, l.retention, l.trigger, l.backoff,
         l.timeout_ms, l.title, l.description, l.labels, l.owner, l.organization, l.retry_of, l.schedule_id, l.planned_at,
         l.traceparent, l.attempt, l.attempts_used + i.counts::integer AS attempts_used, l.lost_count, l.claimed_at,
-        l.cancel_requested_at, l.terminate_requested_at, l.cancel_reason, i.state, i.wait_until, i.outcome, i.reason,
+        l.cancel_requested_at, l.terminate_requested_at, l.cancel_reason,
+        -- An order to end that came after the decision to go on, and before this: the order wins.
+        CASE WHEN i.state IN ('retrying', 'scheduled') AND (l.cancel_requested_at IS NOT NULL OR l.terminate_requested_at IS NOT NULL)
+            THEN 'cancelled' ELSE i.state END AS state,
+        i.wait_until, i.outcome, i.reason,
         i.started_at, i.ended_at, i.exit_code, i.signal, i.pid, i.version, i.error_code, i.error_message, i.error_details,
         i.user_cpu_us, i.system_cpu_us, i.max_rss_bytes, i.minor_faults, i.major_faults, i.blocks_in, i.blocks_out,
         i.voluntary_switches, i.involuntary_switches, i.processed, i.total, i.stage, i.summary, i.detail, i.sentence, i.result,
