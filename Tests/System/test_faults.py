@@ -223,10 +223,39 @@ def test_cleanup_of_stale_runs_plans_first(host):
     assert ended["state"] in ("failed", "cancelled")
 
 
+def test_a_run_taken_from_a_dying_attempt_leaks_no_slot(host_factory):
+    host = host_factory(arguments=["--slots", "1"]).start()
+    run = host.run("mischief.deaf", attempts=1)
+    host.wait_state(run, "running")
+    plan = until(lambda: (lambda p: p if p["count"] == 1 else None)(host.call(
+        "POST", "/api/v1/safety/cleanup-stale", {"older_than_ms": 10, "dry_run": True, "outcome": "retry"}).json), 10)
+    done = host.call("POST", "/api/v1/safety/cleanup-stale",
+                     {"older_than_ms": 10, "outcome": "retry", "plan": plan["plan"]})
+    assert done.status in (200, 202), done
+    ended = host.wait_state(run, TERMINAL | {"running"}, bound=30)
+    if ended["state"] == "running":
+        host.call("POST", f"/api/v1/runs/{run}/terminate", {"grace_ms": 100})
+        host.wait_state(run)
+    # The only slot is free again, and the drain finds nothing to wait for.
+    assert host.wait_state(host.run("mischief.noop"), bound=30)["state"] == "succeeded"
+    began = time.monotonic()
+    assert host.stop(30) == 0
+    assert time.monotonic() - began < 15
+
+
+def test_logs_can_be_read_while_a_run_logs_without_pause(host):
+    run = host.run("mischief.log", {"lines": 1_000_000})
+    host.wait_state(run, "running")
+    answer = host.call("GET", f"/api/v1/runs/{run}/logs?limit=5", timeout=10)
+    assert answer.status == 200
+    host.call("POST", f"/api/v1/runs/{run}/terminate", {"grace_ms": 0})
+    host.wait_state(run)
+
+
 def test_no_database_at_start_is_waited_for(host_factory, cluster):
     cluster.stop("fast")
     host = host_factory(database_url=cluster.url).launch()
-    until(lambda: "database" in host.tail().lower(), 20, "a message about the database")
+    until(lambda: host.tail().count("waiting for the database") >= 2, 60, "messages about the database")
     assert host.process.poll() is None
     cluster.start()
     host.wait_ready(60)
