@@ -44,10 +44,13 @@ test-abi: bootstrap zygote c-plugins
 test-zygote: zygote c-plugins fixtures
 	Tests/zygote/run.sh
 
-# One job: the tests start real processes and databases, and the machine has two cores.
+# A process per suite: they watch their own process's children, descriptors and threads.
+UNIT_TESTS := JobCoreTests UVLoopTests NIOLibuvTests PostgresTests JobStoreTests ControlPlaneTests PluginKitTests SupervisionTests
+
 test-unit: zygote plugins fixtures
 	swift build --build-tests
-	PAWL_TEST_BIN=$(CURDIR)/$(OUT) swift test --skip-build
+	set -e; for suite in $(UNIT_TESTS); do echo "== $$suite"; \
+	    PAWL_TEST_BIN=$(CURDIR)/$(OUT) swift test --skip-build --filter "^$$suite\\."; done
 
 test-system: build fixtures $(PYTHON)
 	$(PYTHON) -m pytest -q Tests/System

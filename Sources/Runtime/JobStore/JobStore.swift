@@ -108,27 +108,41 @@ extension PostgresConfiguration {
 // MARK: - Errors
 
 extension JobStore {
+    /// How often a statement that lost a deadlock is tried in all. Statements over several runs lock them in the order of
+    /// their plans; where two meet, the server rolls one back, so repeating it is safe.
+    private static let deadlockTries = 4
+
     func query(_ statement: PGStatement, _ parameters: [PGParameter] = []) async throws(StoreError) -> PGRows {
-        do throws(PostgresError) {
-            return try await pool.query(statement, parameters)
-        } catch {
-            throw StoreError(error)
-        }
+        try await transaction([(statement, parameters)])[0]
     }
 
     func transaction(_ steps: [(PGStatement, [PGParameter])]) async throws(StoreError) -> [PGRows] {
-        do throws(PostgresError) {
-            return try await pool.transaction(steps)
-        } catch {
-            throw StoreError(error)
+        var tries = Self.deadlockTries
+        while true {
+            do throws(PostgresError) {
+                return try await pool.transaction(steps)
+            } catch {
+                tries -= 1
+                guard error.sqlState == .deadlockDetected, tries > 0 else { throw StoreError(error) }
+            }
         }
     }
 
-    /// Runs `body` in an interactive transaction of the pool.
+    /// Runs `body` in an interactive transaction of the pool; once more, from its beginning, if it lost a deadlock.
     func withTransaction<T: Sendable>(
         _ body: @LoopActor (PostgresConnection) async throws -> T
     ) async throws(StoreError) -> T {
-        try await decoding { () throws in try await self.pool.withTransaction(body) }
+        var tries = Self.deadlockTries
+        while true {
+            do {
+                return try await decoding { () throws in try await self.pool.withTransaction(body) }
+            } catch {
+                tries -= 1
+                guard case .unavailable(let cause) = error, cause.sqlState == .deadlockDetected, tries > 0 else {
+                    throw error
+                }
+            }
+        }
     }
 
     /// Gives every error of `body` its place in `StoreError`. A cell that cannot be decoded means that statement and reader
