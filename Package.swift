@@ -30,7 +30,8 @@ let package = Package(
         .target(
             name: "PluginABI", path: ".", sources: ["Sources/PluginABI/layout.c"], publicHeadersPath: "include"),
         .target(
-            name: "PluginKit", dependencies: ["PluginABI"], path: "Sources/PluginABI/PluginKit", swiftSettings: settings),
+            name: "PluginKit", dependencies: ["PluginABI"], path: "Sources/PluginABI/PluginKit", swiftSettings: settings
+        ),
         .target(name: "CWire", path: "Sources/PluginABI/Wire"),
 
         // MARK: Runtime
