@@ -67,6 +67,10 @@ def run(test, arguments):
 
 
 def main():
+    # A shell that runs us in the background ignores some signals, and zygotes would inherit that from us.
+    for name in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
+        signal.signal(name, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     driver.become_subreaper()
     passed = failed = 0
     for path in sorted(Path(__file__).parent.glob("test_*.py")):
