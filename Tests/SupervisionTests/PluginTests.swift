@@ -243,11 +243,15 @@ extension SupervisionSuite {
                 let copied = try await ChildProcess.run(copy, timeout: .seconds(10))
                 try #require(copied.status.isSuccess)
                 Self.put(Array("{\"broken\":".utf8), directory, "broken.ffi.json")
+                Self.put([UInt8](repeating: 32, count: 60_001), directory, "large.ffi.json")
                 try await catalog.start()
                 let status = try #require(catalog.statuses.first { $0.file == "libm.ffi.json" })
                 #expect(status.state == .active && status.kind == .ffi && !status.handlers.isEmpty, "\(status)")
                 let broken = try #require(catalog.statuses.first { $0.file == "broken.ffi.json" })
                 #expect(broken.state == .rejected && broken.error != nil, "\(broken)")
+                // More than one datagram to the zygote takes.
+                let large = try #require(catalog.statuses.first { $0.file == "large.ffi.json" })
+                #expect(large.state == .rejected && large.error?.contains("60000 are the most") == true, "\(large)")
             }
         }
     }

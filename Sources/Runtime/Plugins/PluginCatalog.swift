@@ -228,7 +228,10 @@ package final class PluginCatalog {
             self.perform(order, entry)
         } catch {
             // A file that is gone by now is no broken one.
-            if self.fingerprint(entry.file) == nil { _ = entry.machine.fileRemoved() }
+            if self.fingerprint(entry.file) == nil {
+                self.perform(entry.machine.fileRemoved(), entry)
+                self.serve(entry, nil)
+            }
             self.perform(entry.machine.ingestFailed(error.words), entry)
         }
         self.forgetIfGone(entry)

@@ -40,12 +40,15 @@ package enum PluginIngest {
         return Taken(sha256: hash, bytes: copy.size, path: try copy.publish(as: "\(hash).so"), configuration: nil)
     }
 
+    /// Bytes of a manifest: it goes to the zygote in one datagram of 64 KiB, with a path.
+    static let manifestLimit: UInt64 = 60_000
+
     /// A version of such a plugin is the manifest's text and the bridge's bytes together.
     private static func manifest(_ source: String, into store: String, bridge: String) throws(IngestFault) -> Taken {
         let served = try library(bridge, into: store)
         var copy = try StoreFile(in: store)
         defer { copy.close() }
-        let hash = try copy.fill(from: source, limit: 1 << 20)
+        let hash = try copy.fill(from: source, limit: self.manifestLimit)
         let name = hex(SHA256.hash(data: Array("pawl-ffi \(served.sha256) \(hash)".utf8)))
         return Taken(
             sha256: name, bytes: served.bytes, path: served.path,
