@@ -33,6 +33,52 @@ extension SupervisionSuite {
             }
         }
 
+        /// What has dropped its marker and lost monitor and zygote comes to the host as subreaper. It is told from other
+        /// orphans by what a zygote cannot take back.
+        @Test(.enabled(if: !(readText("/proc/self/status") ?? "").contains("NoNewPrivs:\t1")))
+        func orphansOfADeadZygoteAreKilledAndOthersAreNot() async throws {
+            try await TestHost.with(.none) { host in
+                let run = try host.dispatch("sleep", "{\"ms\":600000}")
+                await host.recorder.wait { host.recorder.started[run] != nil }
+                let zygote = try #require(TestHost.children().first)
+                let escape = "/bin/sleep 600 >/dev/null 2>&1 & echo $!"
+                let marked = try await Self.orphan("/usr/bin/setpriv", ["--no-new-privs", "/bin/sh", "-c", escape])
+                let other = try await Self.orphan("/bin/sh", ["-c", escape])
+                #expect(isAlive(marked) && isAlive(other))
+                kill(zygote, SIGKILL)
+                #expect(await host.recorder.report(run).outcome == .lost)
+                await TestHost.eventually("the orphan is dead") { !isAlive(marked) }
+                #expect(isAlive(other))
+                // Safe: our own unreaped child.
+                kill(other, SIGKILL)
+                #expect(waitpid(other, nil, 0) == other)
+            }
+        }
+
+        private static func orphan(_ program: String, _ arguments: [String]) async throws -> Int32 {
+            let spec = ChildProcess.Spec(executable: program, arguments: arguments)
+            let output = try await ChildProcess.run(spec, timeout: .seconds(10))
+            return try #require(output.stdoutText.split(separator: "\n").first.flatMap { Int32($0) })
+        }
+
+        /// The handler's processes come to the zygote then, which says when they are gone.
+        @Test func aDeadMonitorLeavesNothingBehind() async throws {
+            try await TestHost.with(.none) { host in
+                let run = try host.dispatch("escape", "{\"children\":3}")
+                await host.recorder.wait { host.recorder.messages(run).last == "all have escaped" }
+                let pids = host.recorder.messages(run).compactMap { Int32($0.split(separator: " ").last ?? "") }
+                let leader = try #require(host.recorder.started[run])
+                let stat = try #require(readText("/proc/\(leader)/stat"))
+                let fields = stat[stat.index(after: try #require(stat.lastIndex(of: ")")))...].split(separator: " ")
+                let monitor = try #require(Int32(fields[1]))
+                kill(monitor, SIGKILL)
+                let report = await host.recorder.report(run)
+                #expect(report.outcome == .lost, "\(report)")
+                #expect(!report.sentence.contains("cannot be killed"), "\(report)")
+                #expect(pids.count == 3 && !pids.contains(where: isAlive) && !isAlive(leader))
+            }
+        }
+
         @Test(arguments: profiles) func aStoppedZygoteDoesNotKeepATreeAlive(_ profile: SupervisorConfiguration.Profile)
             async throws
         {

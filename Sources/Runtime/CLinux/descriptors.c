@@ -81,7 +81,8 @@ ssize_t linux_receive_fds(
     if (received < 0) {
         return -errno;
     }
-    *truncated = (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
+    /* Not for MSG_CTRUNC: descriptors that we have no room for are missing, and the bytes are whole. */
+    *truncated = (message.msg_flags & MSG_TRUNC) != 0;
     for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header != NULL; header = CMSG_NXTHDR(&message, header)) {
         if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) {
             continue;

@@ -26,7 +26,11 @@ extension Attempt {
         let stages = ["", "fork", "descriptors", "monitor", "refused", "load"]
         let stage = stages.indices.contains(Int(body.stage)) ? stages[Int(body.stage)] : "stage \(body.stage)"
         self.spawnFailure = "\(stage): \(String(cString: strerror(body.error)))"
-        self.conclude(self.child.couldNotSpawn())
+        // It waits until its children have ended, and is then as good as new: nothing has been tried.
+        if body.stage == 4, body.error == EAGAIN, self.ladder.cause == nil { return self.postpone() }
+        let order = self.child.couldNotSpawn()
+        if self.child.spawnFailed { self.leavePlace(isEmpty: true) }
+        self.conclude(order)
     }
 
     func keeperExited(_ body: pawl_c_exited) {
@@ -46,7 +50,10 @@ extension Attempt {
     /// The zygote died. Nobody (or only a monitor, if there is one) will tell the leader's exit.
     func keeperLost() {
         guard !self.hasEnded, self.launched != nil else { return }
+        if self.awaitsZygote { return self.sweepByEnvironment() }
         for _ in 0..<16 where self.readData() {}
+        // A leader that has left its cgroup would not be found there.
+        if self.leaf != nil, self.pidfd >= 0, self.child.exit == nil { linux_pidfd_send_signal(self.pidfd, SIGKILL) }
         if self.child.keeperLost() == .sweep { self.sweep() } else { self.lookAtTree() }
     }
 
@@ -54,7 +61,10 @@ extension Attempt {
     func keeperEmptied(_ body: pawl_c_empty) {
         guard self.monitor >= 0 else { return }
         self.survivorsKilled += Int(clamping: body.killed)
-        if body.survivors > 0 { return self.unkillable(Int(clamping: body.survivors)) }
+        if body.survivors > 0 {
+            _ = self.child.keeperLost()
+            return self.unkillable(Int(clamping: body.survivors))
+        }
         self.treeIsEmpty()
     }
 
@@ -67,8 +77,15 @@ extension Attempt {
         if self.pidfd >= 0, self.child.exit == nil { linux_pidfd_send_signal(self.pidfd, SIGKILL) }
         for _ in 0..<16 where self.readData() {}
         if self.child.keeperLost() == .sweep { _ = self.ladder.leaderExited(.unknown, at: self.now) }
-        if case .sweeping = self.child.life { self.sweepByEnvironment() }
+        guard case .sweeping = self.child.life else { return }
+        guard self.zygote.keeps(self.slot) else { return self.sweepByEnvironment() }
+        // A living zygote kills what came to it, and says when it is gone. One that stands still is not waited for.
+        self.awaitsZygote = true
+        self.sweepTimer.start(after: .seconds(5)) { [weak self] in self?.sweepByEnvironment() }
     }
+
+    /// The zygote has nothing of the slot any more.
+    func zygoteEmptied() { if self.awaitsZygote { self.sweepByEnvironment() } }
 
     // MARK: Proving the tree empty
 
@@ -101,16 +118,25 @@ extension Attempt {
         self.treeIsEmpty()
     }
 
-    /// Without cgroup and monitor only the marker in their environment tells whose processes they are.
+    /// Without cgroup and monitor only the marker in their environment tells whose processes they are; what has dropped it
+    /// has come to the zygote, or to us.
     private func sweepByEnvironment() {
+        self.awaitsZygote = false
+        self.sweepTimer.stop()
         var rounds = 0
+        var seen: Set<Int32> = []
         func round() {
-            let killed = ProcessTable.kill(marked: [self.supervisor.marker(of: self)])
-            self.survivorsKilled += killed
+            var found = ProcessTable.kill(marked: [self.supervisor.marker(of: self)])
+            found.formUnion(self.supervisor.killStrays())
+            let killed = found.count
+            self.survivorsKilled += found.subtracting(seen).count { $0 != self.pid }
+            seen.formUnion(found)
             rounds += 1
             // What was killed in this round may have forked meanwhile; a round that finds nothing is the proof we have.
-            if killed == 0 || rounds > 50 { return self.treeIsEmpty() }
-            self.timer.start(after: .milliseconds(5)) { [weak self] in if self != nil { round() } }
+            if killed == 0 { return self.treeIsEmpty() }
+            // As long as a cgroup gets.
+            if rounds > 400 { return self.unkillable(killed) }
+            self.sweepTimer.start(after: .milliseconds(5)) { [weak self] in if self != nil { round() } }
         }
         round()
     }
@@ -135,7 +161,8 @@ extension Attempt {
         }
         if self.monitor >= 0 {
             // Its end is a fact that comes back as `monitorGone`.
-            if self.monitorPidfd >= 0 { linux_pidfd_send_signal(self.monitorPidfd, SIGKILL) }
+            guard self.monitorPidfd >= 0 else { return self.monitorGone() }
+            linux_pidfd_send_signal(self.monitorPidfd, SIGKILL)
             return
         }
         if self.child.keeperLost() == .sweep { self.unkillable(self.leaf?.processes.count ?? 1) }
@@ -166,6 +193,20 @@ extension Attempt {
         self.say(.warning, "its process ended before the handler began (\(self.exitWords)); another one is started")
         self.forgetChild()
         self.child.redispatched()
+        self.renew()
+        if self.zygote.isReady { self.launchNow() } else { self.supervisor.requeue(self) }
+    }
+
+    /// The zygote has no child for it at present.
+    private func postpone() {
+        self.leavePlace(isEmpty: true)
+        self.forgetChild()
+        self.renew()
+        self.zygote.postpone(self)
+    }
+
+    /// As before its dispatch, but for what is known of it and what has been said.
+    private func renew() {
         self.serial = self.supervisor.nextSerial()
         let run = UInt64(bitPattern: self.spec.runID.rawValue)
         self.parser = FrameParser(runID: run)
@@ -178,7 +219,6 @@ extension Attempt {
         self.owedCredit = 0
         self.spawnFailure = nil
         self.crash = nil
-        if self.zygote.isReady { self.launchNow() } else { self.supervisor.requeue(self) }
     }
 
     private var exitWords: String {
@@ -192,6 +232,8 @@ extension Attempt {
     /// Lets go of everything of the present child.
     private func forgetChild() {
         self.timer.stop()
+        self.sweepTimer.stop()
+        self.awaitsZygote = false
         self.supervisor.unwatch(self)
         if self.pidfd >= 0 && self.child.isKeeperLost {
             // The leader has come to us as its subreaper.

@@ -79,6 +79,7 @@ extension Attempt {
             try self.obey(self.child.started())
         case .log(let line):
             self.owedCredit &+= UInt32(size)
+            guard self.owedCredit <= PAWL_CREDIT_DEFAULT else { throw WireFault("log lines beyond its credit") }
             self.collected.append(line)
         case .progress(let progress):
             self.deliverLines()

@@ -81,10 +81,11 @@ extension Attempt {
         let events: ReadinessSet.Events = self.unsent.isEmpty ? .readable : [.readable, .writable]
         do throws(LoopError) {
             if self.data >= 0 { try self.supervisor.readiness.add(self.data, events, token: self.token(.data)) }
-            if self.stdout >= 0 {
+            // While paused they wait for `resume`: a hang-up would be reported without end.
+            if self.stdout >= 0, !self.isPaused {
                 try self.supervisor.readiness.add(self.stdout, .readable, token: self.token(.stdout))
             }
-            if self.stderr >= 0 {
+            if self.stderr >= 0, !self.isPaused {
                 try self.supervisor.readiness.add(self.stderr, .readable, token: self.token(.stderr))
             }
         } catch {

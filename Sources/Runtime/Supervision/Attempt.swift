@@ -23,6 +23,10 @@ final class Attempt {
     var child: ChildStateMachine
     var ladder: EscalationStateMachine
     let timer = LoopTimer()
+    /// Of the search after a monitor's death; the ladder stops and starts the other one as it likes.
+    let sweepTimer = LoopTimer()
+    /// The monitor is dead, and the zygote has not said yet that what came to it is gone.
+    var awaitsZygote = false
 
     // MARK: Of the present child
 
@@ -93,7 +97,8 @@ final class Attempt {
         let isCgroup = supervisor.capabilities.profile == .cgroup
         self.ladder = EscalationStateMachine(
             cancelGrace: spec.limits.cancelGrace, termGrace: spec.limits.termGrace,
-            killLimit: isCgroup ? .seconds(2) : .seconds(5))
+            // A monitor gives its own sweep 5 s, and must be able to say so.
+            killLimit: isCgroup ? .seconds(2) : .seconds(7))
         let run = UInt64(bitPattern: spec.runID.rawValue)
         self.parser = FrameParser(runID: run)
         self.frames = DataFrames(runID: run)

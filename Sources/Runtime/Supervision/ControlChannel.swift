@@ -10,6 +10,8 @@ final class ControlChannel {
         /// The descriptors belong to the receiver.
         case message(UnsafeRawBufferPointer, fds: ArraySlice<Int32>)
         case closed
+        /// The kernel refuses a message, with this errno: it is lost, and what it ordered will not happen.
+        case unsendable(Int32)
     }
 
     private let fd: Int32
@@ -55,7 +57,15 @@ final class ControlChannel {
     private func sendNow(_ bytes: [UInt8], _ fds: [Int32], lent: Int32? = nil) -> Bool {
         let all = lent.map { fds + [$0] } ?? fds
         let result = bytes.withUnsafeBytes { linux_send_fds(self.fd, $0.baseAddress, $0.count, all, all.count) }
-        if result == -Int(EAGAIN) { return false }
+        switch Int32(clamping: -result) {
+        // The last two: too many descriptors are on their way, or too little memory is there for one more.
+        case EAGAIN, ETOOMANYREFS, ENOBUFS: return false
+        case EPIPE, ECONNRESET: break  // Shows as `closed`.
+        case let error where error > 0:
+            // Not at once: the sender is in the middle of something.
+            loopTask { [weak self] in if let self, !self.isClosed { self.handler(.unsendable(error)) } }
+        default: break
+        }
         Self.close(fds)
         return true
     }

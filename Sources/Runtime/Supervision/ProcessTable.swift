@@ -7,17 +7,17 @@ internal import UVLoop
 enum ProcessTable {
     /// Ends every process whose environment carries one of `markers` (`NAME=value`), except ourselves and our ancestors.
     /// A number is never signalled: a descriptor is opened, the marker is looked for again, and the signal goes through
-    /// the descriptor. Returns how many were ended.
-    static func kill(marked markers: [String]) -> Int {
+    /// the descriptor. Returns those that were ended.
+    static func kill(marked markers: [String]) -> Set<Int32> {
         let wanted = markers.map { Array($0.utf8) }
         let exempt = self.ancestors()
-        var killed = 0
+        var killed: Set<Int32> = []
         for name in SmallFiles.entries("/proc") {
             guard let pid = Int32(name), !exempt.contains(pid), self.carries(wanted, pid) else { continue }
             let pidfd = linux_pidfd_open(pid)
             guard pidfd >= 0 else { continue }
             defer { close(pidfd) }
-            if self.carries(wanted, pid), linux_pidfd_send_signal(pidfd, SIGKILL) == 0 { killed += 1 }
+            if self.carries(wanted, pid), linux_pidfd_send_signal(pidfd, SIGKILL) == 0 { killed.insert(pid) }
         }
         return killed
     }
@@ -47,6 +47,7 @@ enum ProcessTable {
     }
 
     /// Reaps dead children that nobody else here waits for: strays that came to us as subreaper. Returns their number.
+    @discardableResult
     static func reapStrays() -> Int {
         var reaped = 0
         for pid in self.children() where !ChildProcess.isOurs(pid) {
@@ -54,6 +55,33 @@ enum ProcessTable {
             if waitid(P_PID, id_t(pid), &info, WEXITED | WNOHANG) == 0, info.si_signo == SIGCHLD { reaped += 1 }
         }
         return reaped
+    }
+
+    /// Ends children of ours that descend from a dead zygote, except `known`. Returns those that were ended.
+    ///
+    /// They come to us as subreaper. A zygote gives up new privileges before it loads anything, and no descendant can take
+    /// that back, whatever it does to its environment, session or name. Nothing else that may become our child without a
+    /// `ChildProcess` has that mark, a database server of an earlier host's least of all; unless we have it ourselves: then
+    /// it tells nothing, and nobody is ended.
+    static func killStrays(except known: Set<Int32>) -> Set<Int32> {
+        var killed: Set<Int32> = []
+        guard !self.isMarkedOurselves else { return killed }
+        for pid in self.children() where !ChildProcess.isOurs(pid) && !known.contains(pid) {
+            // Unreaped, and reaped by nobody but us: the number stays its own.
+            guard self.hasNoNewPrivileges("\(pid)") else { continue }
+            let pidfd = linux_pidfd_open(pid)
+            guard pidfd >= 0 else { continue }
+            defer { close(pidfd) }
+            if linux_pidfd_send_signal(pidfd, SIGKILL) == 0 { killed.insert(pid) }
+        }
+        return killed
+    }
+
+    private static let isMarkedOurselves = hasNoNewPrivileges("self")
+
+    private static func hasNoNewPrivileges(_ process: String) -> Bool {
+        guard let text = SmallFiles.text("/proc/\(process)/status") else { return false }
+        return text.split(separator: "\n").contains("NoNewPrivs:\t1")
     }
 
     /// Resident bytes of one process.

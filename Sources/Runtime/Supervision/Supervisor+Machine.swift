@@ -108,8 +108,8 @@ extension Supervisor {
                 return access(leaf, F_OK) == 0
             }
             let found = ProcessTable.kill(marked: [self.childEnvironment.instanceMarker])
-            killed += found
-            if found == 0 && leaves.isEmpty { break }
+            killed += found.count
+            if found.isEmpty && leaves.isEmpty { break }
             rounds += 1
             do { try await LoopClock.sleep(for: .milliseconds(10)) } catch { break }
         }

@@ -216,7 +216,19 @@ package final class Supervisor {
 
     var zygoteEnvironment: [String: String] { self.childEnvironment.ofZygote }
 
+    /// Kills what dead zygotes and monitors have left to us, and reaps it. Returns what still had to be killed. With
+    /// cgroups the leaf finds them.
+    func killStrays() -> Set<Int32> {
+        ProcessTable.reapStrays()
+        guard self.cgroups == nil else { return [] }
+        // Monitors outlive their zygote, and finish their work as our children.
+        let monitors = self.attempts.values.compactMap { $0.monitor >= 0 ? $0.monitorPID : nil }
+        return ProcessTable.killStrays(except: Set(monitors))
+    }
+
     func lookForStrays() {
+        let killed = self.killStrays()
+        if !killed.isEmpty { self.logger.warning("killed \(killed.count) processes that dead zygotes have left") }
         let reaped = ProcessTable.reapStrays()
         if reaped > 0 { self.logger.debug("reaped \(reaped) strays") }
     }

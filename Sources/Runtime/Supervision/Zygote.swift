@@ -15,6 +15,7 @@ final class Zygote {
     private let logger: Logger
     private let epoch = LoopInstant.now
     private let timer = LoopTimer()
+    private let retryTimer = LoopTimer()
 
     /// The living process, if any.
     private var process: ChildProcess?
@@ -97,6 +98,16 @@ final class Zygote {
     /// The attempt's leaf is empty; it can be used again when this process has let go of it.
     func park(_ leaf: CgroupLeaf, slot: UInt32) {
         if self.kept[slot] == nil { self.supervisor.cgroups?.giveBack(leaf) } else { self.parked[slot] = leaf }
+    }
+
+    /// Whether this process has not let go of the slot.
+    func keeps(_ slot: UInt32) -> Bool { self.process != nil && self.kept[slot] != nil }
+
+    /// Starts the attempt's child when the process is ready anew, or asks again in a second.
+    func postpone(_ attempt: Attempt) {
+        self.queued.append(attempt)
+        if self.retryTimer.isActive { return }
+        self.retryTimer.start(after: .seconds(1)) { [weak self] in if let self, self.isReady { self.launchQueued() } }
     }
 
     /// An attempt that waited is not to be started any more.
@@ -219,6 +230,10 @@ final class Zygote {
     private func serve() {
         guard let manifest else { preconditionFailure("ready without a manifest") }
         self.answer(.success(manifest))
+        self.launchQueued()
+    }
+
+    private func launchQueued() {
         let queued = self.queued
         self.queued = []
         for attempt in queued { attempt.launchNow() }
@@ -253,6 +268,9 @@ final class Zygote {
     private func received(_ event: ControlChannel.Event, _ generation: Int) {
         switch event {
         case .closed: break  // Its exit tells more.
+        case .unsendable(let error):
+            guard generation == self.generation else { return }
+            self.fail("a message cannot be sent to it: \(String(cString: strerror(error)))")
         case .message(let bytes, let fds):
             guard generation == self.generation else { return ControlChannel.close(Array(fds)) }
             do throws(WireFault) {
@@ -292,7 +310,10 @@ final class Zygote {
             self.release(slot)
             attempt?.keeperFailed(body)
         case .exited(let slot, let body): self.kept[slot]?.keeperExited(body)
-        case .empty(let slot, _): self.release(slot)
+        case .empty(let slot, _):
+            let attempt = self.kept[slot]
+            self.release(slot)
+            attempt?.zygoteEmptied()
         case .orphan(let body): self.logger.debug("an escapee ended, pid \(body.pid), status \(body.status)")
         }
     }
