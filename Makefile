@@ -44,13 +44,14 @@ test-abi: bootstrap zygote c-plugins
 test-zygote: zygote c-plugins fixtures
 	Tests/zygote/run.sh
 
-# A process per suite: they watch their own process's children, descriptors and threads.
+# A process per suite: they watch their own process's children, descriptors and threads. Its tests run beside each other, but
+# not all at once: a slow machine would run into their safety nets.
 UNIT_TESTS := JobCoreTests UVLoopTests NIOLibuvTests PostgresTests JobStoreTests ControlPlaneTests PluginKitTests SupervisionTests
 
 test-unit: zygote plugins fixtures
 	swift build --build-tests
 	set -e; for suite in $(UNIT_TESTS); do echo "== $$suite"; \
-	    PAWL_TEST_BIN=$(CURDIR)/$(OUT) swift test --skip-build --filter "^$$suite\\."; done
+	    SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=16 PAWL_TEST_BIN=$(CURDIR)/$(OUT) swift test --skip-build --filter "^$$suite\\."; done
 
 test-system: build fixtures $(PYTHON)
 	$(PYTHON) -m pytest -q Tests/System

@@ -65,7 +65,7 @@ package enum TestDatabase {
     }()
 
     /// Settings of test clusters: nothing has to survive a power failure, and many tests connect at once.
-    package static let serverSettings = ["fsync": "off", "max_connections": "200", "shared_buffers": "64MB"]
+    package static let serverSettings = ["fsync": "off", "max_connections": "1000", "shared_buffers": "64MB"]
 
     private struct Server: Sendable {
         let configuration: PostgresConfiguration
