@@ -33,6 +33,16 @@ package struct AttemptReport: Hashable, Sendable {
     package var version: String?
     /// One sentence for people.
     package var sentence: String
+    /// How its process was made.
+    package var mode = ExecutionMode.fork
+    /// What it used while it ran, thinned.
+    package var samples: [ResourceSample] = []
+    /// What it was found doing before it was ended, as JSON; nil: nobody looked.
+    package var diagnosis: String?
+    /// What it left behind.
+    package var leaks = LeakReport()
+    /// The last lines of its log, oldest first, for the crash report.
+    package var lastLines: [LogLine] = []
 
     package init(
         runID: RunID, attempt: Int, outcome: AttemptOutcome, reason: AttemptReason? = nil, started: WallTime? = nil,
@@ -148,6 +158,10 @@ package struct CrashInfo: Hashable, Sendable {
     /// Return addresses, innermost first.
     package var frames: [UInt64]
     package var addressSpaceBytes: UInt64
+    /// Of the crashing thread, in the machine's order.
+    package var registers: [RegisterValue] = []
+    /// Code that was mapped, for naming the frames.
+    package var modules: [MappedModule] = []
 
     package init(
         signal: Int32, code: Int32, address: UInt64, pc: UInt64, threadName: String, frames: [UInt64],

@@ -6,6 +6,12 @@ package enum StopCause: Hashable, Sendable {
     case terminate
     /// Its wall time is over.
     case wall
+    /// It used more processor time than allowed.
+    case cpu
+    /// No sign of progress for too long.
+    case noProgress
+    /// It wrote more than allowed, and its job says that this ends it.
+    case output
     /// Its child did not begin in time.
     case start
     /// The host goes.
@@ -84,9 +90,9 @@ package struct EscalationStateMachine: Sendable {
         self.phase = .asked(until: now + grace)
         let reason: UInt32 =
             switch cause {
-            case .wall, .start: 2
+            case .wall, .start, .cpu, .noProgress: 2
             case .shutdown: 3
-            case .cancel, .terminate, .memory, .fault: 1
+            case .cancel, .terminate, .memory, .output, .fault: 1
             }
         return [.cancel(reason: reason, grace: grace)] + (grace == .zero ? self.tick(at: now) : [])
     }

@@ -18,11 +18,18 @@ package struct Limits: Hashable, Sendable {
     package var termGrace: Duration?
     /// How many attempts a run has, the first included.
     package var attempts: Int?
+    /// From being due to being started: a run that waits longer expires.
+    package var queue: Duration?
+    /// From the claim to STARTED.
+    package var start: Duration?
+    /// Without progress, a log line or output.
+    package var noProgress: Duration?
 
     package init(
         wall: Duration? = nil, cpu: Duration? = nil, memoryBytes: Int64? = nil, outputBytes: Int64? = nil,
         fileBytes: Int64? = nil, openFiles: Int? = nil, processes: Int? = nil, cancelGrace: Duration? = nil,
-        termGrace: Duration? = nil, attempts: Int? = nil
+        termGrace: Duration? = nil, attempts: Int? = nil, queue: Duration? = nil, start: Duration? = nil,
+        noProgress: Duration? = nil
     ) {
         self.wall = wall
         self.cpu = cpu
@@ -34,6 +41,9 @@ package struct Limits: Hashable, Sendable {
         self.cancelGrace = cancelGrace
         self.termGrace = termGrace
         self.attempts = attempts
+        self.queue = queue
+        self.start = start
+        self.noProgress = noProgress
     }
 
     /// These limits; where they say nothing, those of `general`.
@@ -43,7 +53,8 @@ package struct Limits: Hashable, Sendable {
             outputBytes: outputBytes ?? general.outputBytes, fileBytes: fileBytes ?? general.fileBytes,
             openFiles: openFiles ?? general.openFiles, processes: processes ?? general.processes,
             cancelGrace: cancelGrace ?? general.cancelGrace, termGrace: termGrace ?? general.termGrace,
-            attempts: attempts ?? general.attempts)
+            attempts: attempts ?? general.attempts, queue: queue ?? general.queue, start: start ?? general.start,
+            noProgress: noProgress ?? general.noProgress)
     }
 
     /// With the product's defaults where nothing was said.
@@ -51,7 +62,8 @@ package struct Limits: Hashable, Sendable {
         ResolvedLimits(
             wall: wall ?? .seconds(3600), cpu: cpu, memoryBytes: memoryBytes ?? 1 << 30,
             outputBytes: outputBytes ?? 16 << 20, fileBytes: fileBytes, openFiles: openFiles, processes: processes,
-            cancelGrace: cancelGrace ?? .seconds(5), termGrace: termGrace ?? .seconds(5), attempts: attempts ?? 3)
+            cancelGrace: cancelGrace ?? .seconds(5), termGrace: termGrace ?? .seconds(5), attempts: attempts ?? 3,
+            queue: queue, start: start ?? .seconds(30), noProgress: noProgress)
     }
 }
 
@@ -67,10 +79,14 @@ package struct ResolvedLimits: Hashable, Sendable {
     package var cancelGrace: Duration
     package var termGrace: Duration
     package var attempts: Int
+    package var queue: Duration?
+    package var start: Duration
+    package var noProgress: Duration?
 
     package init(
         wall: Duration, cpu: Duration? = nil, memoryBytes: Int64, outputBytes: Int64, fileBytes: Int64? = nil,
-        openFiles: Int? = nil, processes: Int? = nil, cancelGrace: Duration, termGrace: Duration, attempts: Int
+        openFiles: Int? = nil, processes: Int? = nil, cancelGrace: Duration, termGrace: Duration, attempts: Int,
+        queue: Duration? = nil, start: Duration = .seconds(30), noProgress: Duration? = nil
     ) {
         self.wall = wall
         self.cpu = cpu
@@ -82,6 +98,9 @@ package struct ResolvedLimits: Hashable, Sendable {
         self.cancelGrace = cancelGrace
         self.termGrace = termGrace
         self.attempts = attempts
+        self.queue = queue
+        self.start = start
+        self.noProgress = noProgress
     }
 }
 
@@ -102,6 +121,9 @@ extension Limits {
         add("cancel_grace_ms", cancelGrace?.wholeMilliseconds)
         add("term_grace_ms", termGrace?.wholeMilliseconds)
         add("attempts", attempts.map(Int64.init))
+        add("queue_ms", queue?.wholeMilliseconds)
+        add("start_ms", start?.wholeMilliseconds)
+        add("no_progress_ms", noProgress?.wholeMilliseconds)
         return JSONValue.object(members).json
     }
 
@@ -130,6 +152,9 @@ extension Limits {
             case "cancel_grace_ms": cancelGrace = .milliseconds(number)
             case "term_grace_ms": termGrace = .milliseconds(number)
             case "attempts": attempts = small
+            case "queue_ms": queue = .milliseconds(number)
+            case "start_ms": start = .milliseconds(number)
+            case "no_progress_ms": noProgress = .milliseconds(number)
             default:
                 throw FieldFault(
                     pointer: "/" + member.key, code: "unknown_field", detail: "unknown field \(member.key)")

@@ -81,7 +81,11 @@ package struct OutcomeClassifier: Sendable {
             case .shutdown:
                 return Verdict(.lost, .host, code: "host_shutdown", "The host shut down and it ended by itself.")
             case .memory: return self.outOfMemory
-            case .fault: return nil
+            case .cpu: return self.outOfCPU
+            case .noProgress:
+                return Verdict(
+                    .timedOut, .noProgress, code: "no_progress", "It made no progress for too long and ended when asked.")
+            case .output, .fault: return nil
             }
         case nil: return nil
         }
@@ -107,6 +111,16 @@ package struct OutcomeClassifier: Sendable {
             return Verdict(.timedOut, .start, code: "start_timeout", "Its process did not begin in time.")
         case .shutdown: return Verdict(.lost, .host, code: "host_shutdown", "The host shut down under it.")
         case .memory: return self.outOfMemory
+        case .cpu: return self.outOfCPU
+        case .noProgress:
+            return Verdict(
+                .timedOut, .noProgress, code: "no_progress",
+                self.wasForced
+                    ? "It made no progress for too long and was ended."
+                    : "It made no progress for too long and ended when asked.")
+        case .output:
+            return Verdict(
+                .crashed, .killed, code: "output_limit", "It wrote more than it is allowed, and its job says to end it.")
         }
     }
 
@@ -124,7 +138,7 @@ package struct OutcomeClassifier: Sendable {
             if self.isOutOfMemory(signal) { return self.outOfMemory }
             let name = Self.signalName(signal)
             if signal == Self.sigxcpu || self.isOverCPU(signal) {
-                return Verdict(.timedOut, .cpu, code: "cpu_limit", "It used more processor time than allowed.")
+                return self.outOfCPU
             }
             if signal == Self.sigsys {
                 return Verdict(.crashed, .sandbox, code: "sandbox", "The sandbox stopped it (\(name)).")
@@ -141,6 +155,10 @@ package struct OutcomeClassifier: Sendable {
         if self.hasStarted { return "" }
         return self.silentDeaths > 1
             ? " before the handler began, \(self.silentDeaths) times in a row" : " before the handler began"
+    }
+
+    private var outOfCPU: Verdict {
+        Verdict(.timedOut, .cpu, code: "cpu_limit", "It used more processor time than allowed.")
     }
 
     private var outOfMemory: Verdict {

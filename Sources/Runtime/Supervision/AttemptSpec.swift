@@ -15,6 +15,7 @@ package struct AttemptSpec: Sendable {
     /// JSON text.
     package var args: [UInt8]
     package var limits: ResolvedLimits
+    package var execution: ResolvedExecution
     /// Added to the child's environment.
     package var environment: [String: String]
     /// W3C trace context; nil: none.
@@ -22,7 +23,8 @@ package struct AttemptSpec: Sendable {
 
     package init(
         runID: RunID, runName: String, attempt: Int, version: String, handlerIndex: Int, jobName: String,
-        args: [UInt8], limits: ResolvedLimits, environment: [String: String] = [:], traceparent: String? = nil
+        args: [UInt8], limits: ResolvedLimits, execution: ResolvedExecution = ExecutionSettings().resolved,
+        environment: [String: String] = [:], traceparent: String? = nil
     ) {
         self.runID = runID
         self.runName = runName
@@ -32,6 +34,7 @@ package struct AttemptSpec: Sendable {
         self.jobName = jobName
         self.args = args
         self.limits = limits
+        self.execution = execution
         self.environment = environment
         self.traceparent = traceparent
     }
