@@ -84,7 +84,8 @@ package struct OutcomeClassifier: Sendable {
             case .cpu: return self.outOfCPU
             case .noProgress:
                 return Verdict(
-                    .timedOut, .noProgress, code: "no_progress", "It made no progress for too long and ended when asked.")
+                    .timedOut, .noProgress, code: "no_progress",
+                    "It made no progress for too long and ended when asked.")
             case .output, .fault: return nil
             }
         case nil: return nil
@@ -120,7 +121,8 @@ package struct OutcomeClassifier: Sendable {
                     : "It made no progress for too long and ended when asked.")
         case .output:
             return Verdict(
-                .crashed, .killed, code: "output_limit", "It wrote more than it is allowed, and its job says to end it.")
+                .crashed, .killed, code: "output_limit", "It wrote more than it is allowed, and its job says to end it."
+            )
         }
     }
 
