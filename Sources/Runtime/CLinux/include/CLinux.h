@@ -105,8 +105,8 @@ ssize_t linux_send_fds(int socket, const void *bytes, size_t length, const int *
 
 /// Receives one message without blocking. `fds` has room for LINUX_MAX_PASSED_FDS; `*fd_count` says how many came, all
 /// close-on-exec, owned by the caller. `*truncated` is set when the message was longer than `capacity` or carried more
-/// descriptors than fit (those are closed by the kernel): such a message must be treated as a protocol error, and the
-/// descriptors that did come still have to be closed.
+/// than LINUX_MAX_PASSED_FDS descriptors: such a message must be treated as a protocol error, and the descriptors that did
+/// come still have to be closed. A process that has no descriptors left gets the message whole and fewer of them.
 /// Returns the bytes received, 0 for end of file, or -EAGAIN, -ECONNRESET, ...
 ssize_t linux_receive_fds(
     int socket, void *bytes, size_t capacity, int fds[LINUX_MAX_PASSED_FDS], size_t *fd_count, bool *truncated);
