@@ -8,16 +8,14 @@ internal import UVLoop
 extension Attempt {
     // MARK: What the keeper says
 
-    /// `pidfds`: of the child, and of the monitor if there is one. Ours.
-    func keeperSpawned(_ body: pawl_c_spawned, pidfds: [Int32]) {
-        guard self.launched != nil, self.pidfd < 0, !self.hasEnded else { return ControlChannel.close(pidfds) }
-        self.pidfd = pidfds.first ?? -1
-        self.monitorPidfd = pidfds.count > 1 ? pidfds[1] : -1
-        ControlChannel.close(Array(pidfds.dropFirst(2)))
-        self.pid = Int32(clamping: body.pid)
-        self.monitorPID = body.monitor_pid == 0 ? nil : Int32(clamping: body.monitor_pid)
+    /// The child is there, and its descriptors are known.
+    func keeperSpawned() {
         if case .fault(let why) = self.child.spawned() { self.logger.error("\(why)") }
-        self.watchChannels()
+        do throws(LoopError) { try self.process?.watchChannels() } catch {
+            // Out of kernel memory. A child that nobody hears must not go on.
+            self.logger.error("a child cannot be watched: \(error)")
+            self.kill(.fault)
+        }
         // Killed before it was there: its tree was empty then, and the zygote made it all the same.
         if self.ladder.steps.contains(where: { $0.name == "kill" }) { self.perform([.kill]) }
     }
@@ -207,14 +205,9 @@ extension Attempt {
 
     /// As before its dispatch, but for what is known of it and what has been said.
     private func renew() {
-        self.serial = self.supervisor.nextSerial()
-        let run = UInt64(bitPattern: self.spec.runID.rawValue)
-        self.parser = FrameParser(runID: run)
-        self.frames = DataFrames(runID: run)
         self.ladder = EscalationStateMachine(
             cancelGrace: self.ladder.cancelGrace, termGrace: self.ladder.termGrace, killLimit: self.ladder.killLimit)
         self.result = ResultAssembler()
-        self.pid = nil
         self.launched = nil
         self.owedCredit = 0
         self.spawnFailure = nil
@@ -234,16 +227,9 @@ extension Attempt {
         self.timer.stop()
         self.sweepTimer.stop()
         self.awaitsZygote = false
-        self.supervisor.unwatch(self)
-        if self.pidfd >= 0 && self.child.isKeeperLost {
-            // The leader has come to us as its subreaper.
-            var exit = linux_exit()
-            _ = linux_wait_pidfd(self.pidfd, false, &exit)
-        }
-        let isMonitored = self.leaf == nil && self.supervisor.cgroups == nil
-        self.closeAll()
-        // With a cgroup the zygote says when it has reaped the leader.
-        if isMonitored { self.zygote.release(self.slot) }
+        guard let process else { return }
+        self.process = nil
+        process.forget(isKeeperLost: self.child.isKeeperLost)
     }
 
     func report() {
@@ -270,7 +256,6 @@ extension Attempt {
         let report = self.report(verdict)
         self.hasEnded = true
         self.forgetChild()
-        self.leaveScratch()
         self.supervisor.ended(self, report)
     }
 

@@ -6,11 +6,13 @@ internal import Logging
 internal import UVLoop
 
 extension Attempt {
+    typealias Channel = RunChild.Channel
+
     /// One of its descriptors is ready.
     func ready(_ channel: Channel, _ events: ReadinessSet.Events) {
         switch channel {
         case .data:
-            if events.contains(.writable) { self.flush() }
+            if events.contains(.writable) { self.process?.flush() }
             if !events.isDisjoint(with: [.readable, .hangUp]) { self.readData() }
         case .stdout, .stderr:
             // The credit for log lines and the pipes stop together.
@@ -25,7 +27,7 @@ extension Attempt {
     /// One read of at most 64 KiB; what is left makes the descriptor ready again. False: nothing (more) to read.
     @discardableResult
     func readData() -> Bool {
-        guard self.data >= 0 else { return false }
+        guard let process, self.data >= 0 else { return false }
         let buffer = self.supervisor.readBuffer
         let length = recv(self.data, buffer.baseAddress, buffer.count, Int32(MSG_DONTWAIT))
         if length < 0 && (errno == EAGAIN || errno == EINTR) { return false }
@@ -35,7 +37,7 @@ extension Attempt {
             return false
         }
         do throws(WireFault) {
-            try self.parser.consume(UnsafeRawBufferPointer(rebasing: buffer[..<length])) {
+            try process.parser.consume(UnsafeRawBufferPointer(rebasing: buffer[..<length])) {
                 (header, payload) throws(WireFault) in
                 try self.handle(try ChildMessage(header, payload), size: payload.count)
             }
@@ -60,7 +62,7 @@ extension Attempt {
     private func closeData() {
         if self.data >= 0 { close(self.data) }
         self.data = -1
-        self.unsent = []
+        self.process?.unsent = []
     }
 
     /// It is not understood any more: nothing further is read, and it is killed.
@@ -122,7 +124,7 @@ extension Attempt {
     func giveCredit() {
         guard self.owedCredit >= 64 << 10, self.data >= 0 else { return }
         guard self.supervisor.observerAcceptsLogs else { return self.pause() }
-        self.write(self.frames.credit(self.owedCredit))
+        if let process { process.write(process.frames.credit(self.owedCredit)) }
         self.owedCredit = 0
     }
 
@@ -207,23 +209,14 @@ extension Attempt {
 
     /// The observer is full: the pipes leave the set (a hang-up would be reported without end otherwise).
     private func pause() {
-        guard !self.isPaused else { return }
-        self.isPaused = true
-        guard self.isWatched else { return self.supervisor.paused(self) }
-        for fd in [self.stdout, self.stderr] where fd >= 0 { self.supervisor.readiness.remove(fd) }
+        guard let process, !process.isPaused else { return }
+        process.pause()
         self.supervisor.paused(self)
     }
 
     func resume() {
-        guard self.isPaused, !self.hasEnded else { return }
-        self.isPaused = false
-        guard self.isWatched else { return }
-        for (fd, channel) in [(self.stdout, Channel.stdout), (self.stderr, .stderr)] where fd >= 0 {
-            do { try self.supervisor.readiness.add(fd, .readable, token: self.token(channel)) } catch {
-                // Out of kernel memory: what the child writes is read when it has ended.
-                self.logger.error("a child's output cannot be watched: \(error)")
-            }
-        }
+        guard let process, !self.hasEnded else { return }
+        process.resume()
         self.giveCredit()
     }
 
@@ -246,7 +239,7 @@ extension Attempt {
     private func monitorSaid(_ bytes: UnsafeRawBufferPointer, _ fds: [Int32]) {
         do throws(WireFault) {
             switch try ControlMessage(bytes) {
-            case .spawned(_, let body): return self.keeperSpawned(body, pidfds: fds)
+            case .spawned(_, let body): return self.process?.spawned(body, pidfds: fds) ?? ControlChannel.close(fds)
             case .spawnFailed(_, let body): self.keeperFailed(body)
             case .exited(_, let body): self.keeperExited(body)
             case .empty(_, let body): self.keeperEmptied(body)

@@ -13,11 +13,9 @@ internal import UVLoop
 final class Attempt {
     let spec: AttemptSpec
     unowned let supervisor: Supervisor
-    let zygote: Zygote
-    /// Orders attempts; also the token of its descriptors. New for each child.
-    var serial: UInt64
-    /// Its number in the zygote's frames. New for each child.
-    var slot: UInt32 = 0
+    var zygote: Zygote
+    /// Orders attempts.
+    let serial: UInt64
     let dispatched = LoopInstant.now
 
     var child: ChildStateMachine
@@ -28,27 +26,9 @@ final class Attempt {
     /// The monitor is dead, and the zygote has not said yet that what came to it is gone.
     var awaitsZygote = false
 
-    // MARK: Of the present child
-
-    var data: Int32 = -1
-    var stdout: Int32 = -1
-    var stderr: Int32 = -1
-    var crashPipe: Int32 = -1
-    /// Control socket of the attempt's monitor; profile `none` only.
-    var monitor: Int32 = -1
-    var pidfd: Int32 = -1
-    var monitorPidfd: Int32 = -1
-    var pid: Int32?
-    var monitorPID: Int32?
-    var leaf: CgroupLeaf?
-    var scratch: ScratchDirectory?
-    var parser: FrameParser
-    var frames: DataFrames
-    /// Bytes for the child that its socket had no room for.
-    var unsent: [UInt8] = []
+    /// Its present child; nil before the first one, and between two.
+    var process: RunChild?
     var launched: LoopInstant?
-    /// Its descriptors are in the readiness set, from SPAWNED on: so its process id is known before anything it says.
-    var isWatched = false
 
     // MARK: What is known of it
 
@@ -85,8 +65,6 @@ final class Attempt {
     var owedCredit: UInt32 = 0
     /// Lines of the present read that the observer has not got yet.
     var collected: [LogLine] = []
-    /// Nothing is read from its pipes while the observer is full.
-    var isPaused = false
 
     init(_ spec: AttemptSpec, zygote: Zygote, supervisor: Supervisor) {
         self.spec = spec
@@ -99,9 +77,6 @@ final class Attempt {
             cancelGrace: spec.limits.cancelGrace, termGrace: spec.limits.termGrace,
             // A monitor gives its own sweep 5 s, and must be able to say so.
             killLimit: isCgroup ? .seconds(2) : .seconds(7))
-        let run = UInt64(bitPattern: spec.runID.rawValue)
-        self.parser = FrameParser(runID: run)
-        self.frames = DataFrames(runID: run)
     }
 
     /// The ladder's clock.
@@ -152,7 +127,7 @@ final class Attempt {
             self.ladder.deadlineMoved(to: deadline - self.dispatched)
         else { return }
         self.wallDeadline = deadline
-        self.write(self.frames.deadline(Int64(clamping: deadline.nanoseconds)))
+        if let process { process.write(process.frames.deadline(Int64(clamping: deadline.nanoseconds))) }
         self.armTimer()
     }
 
@@ -168,7 +143,8 @@ final class Attempt {
     func perform(_ actions: [EscalationStateMachine.Action]) {
         for action in actions {
             switch action {
-            case .cancel(let reason, let grace): self.write(self.frames.cancel(reason: reason, grace: grace))
+            case .cancel(let reason, let grace):
+                if let process { process.write(process.frames.cancel(reason: reason, grace: grace)) }
             case .term:
                 // The keeper holds the leader, so the group's number is still its own. A stopped process gets it as well.
                 self.tellKeeper(ControlOrder.signal(SIGTERM, slot: self.slot))
@@ -213,13 +189,6 @@ final class Attempt {
         }
         // A leader that has left its cgroup, which a handler with our own rights can do.
         if self.pidfd >= 0, self.child.exit == nil { linux_pidfd_send_signal(self.pidfd, SIGKILL) }
-    }
-
-    /// Says it to whoever keeps the leader: the monitor, else the zygote.
-    func tellKeeper(_ message: [UInt8]) {
-        guard self.monitor >= 0 else { return self.zygote.send(message) }
-        // A handful of small messages per attempt never fills the socket; a broken one shows as its end.
-        _ = message.withUnsafeBytes { linux_send_fds(self.monitor, $0.baseAddress, $0.count, nil, 0) }
     }
 }
 

@@ -45,11 +45,11 @@ struct ChildEnvironment {
         if spec.environment.isEmpty && Set(own.keys).isDisjoint(with: self.base.keys) {
             var bytes = self.baseBytes
             Self.append(own, to: &bytes)
-            Self.append(self.marker(attempt.serial), to: &bytes)
+            Self.append(self.marker(attempt.process?.serial ?? 0), to: &bytes)
             return bytes
         }
         var bytes = Self.bytes(own.merging(self.base) { $1 }.merging(spec.environment) { $1 })
-        Self.append(self.marker(attempt.serial), to: &bytes)
+        Self.append(self.marker(attempt.process?.serial ?? 0), to: &bytes)
         return bytes
     }
 

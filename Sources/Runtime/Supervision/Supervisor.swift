@@ -33,7 +33,7 @@ package final class Supervisor {
     /// Accepted and not ended.
     var attempts: [AttemptKey: Attempt] = [:]
     /// Those with descriptors in the readiness set, by serial.
-    private var watched: [UInt64: Attempt] = [:]
+    private var watched: [UInt64: RunChild] = [:]
     private var pausedAttempts: [Attempt] = []
     /// Nil with profile `none`.
     var cgroups: CgroupRoot?
@@ -254,13 +254,13 @@ package final class Supervisor {
         return self.lastSlot
     }
 
-    func watch(_ attempt: Attempt) { self.watched[attempt.serial] = attempt }
-    func unwatch(_ attempt: Attempt) { self.watched[attempt.serial] = nil }
+    func watch(_ child: RunChild) { self.watched[child.serial] = child }
+    func unwatch(_ child: RunChild) { self.watched[child.serial] = nil }
     func paused(_ attempt: Attempt) { self.pausedAttempts.append(attempt) }
     func quarantine(_ leaf: CgroupLeaf) { self.quarantined.append(leaf) }
 
     func environment(of attempt: Attempt) -> [UInt8] { self.childEnvironment.of(attempt) }
-    func marker(of attempt: Attempt) -> String { self.childEnvironment.marker(attempt.serial) }
+    func marker(of attempt: Attempt) -> String { self.childEnvironment.marker(attempt.process?.serial ?? 0) }
 
     /// An attempt whose child died before it began waits for its zygote again.
     func requeue(_ attempt: Attempt) {
@@ -281,8 +281,8 @@ package final class Supervisor {
 
     private func ready(_ token: UInt64, _ events: ReadinessSet.Events) {
         // Not there: its descriptor was closed earlier in the same turn.
-        guard let attempt = self.watched[token >> 2], let channel = Attempt.Channel(rawValue: token & 3) else { return }
-        attempt.ready(channel, events)
+        guard let child = self.watched[token >> 2], let channel = RunChild.Channel(rawValue: token & 3) else { return }
+        child.attempt?.ready(channel, events)
     }
 
     private func slowTick() {

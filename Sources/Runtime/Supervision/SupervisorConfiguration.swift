@@ -26,10 +26,13 @@ package struct SupervisorConfiguration: Sendable {
     package var niceness: Int32
     /// Added to what every child sees, in place of defaults of the same name.
     package var environment: [String: String]
+    /// Path of `pawl-inspect`; nil: no diagnoses, and stacks stay numbers.
+    package var inspectorPath: String?
 
     package init(
         zygotePath: String, dataDirectory: String, instance: String, profile: Profile = .automatic,
-        cgroupRoot: String? = nil, slots: Int = 16, niceness: Int32 = 5, environment: [String: String] = [:]
+        cgroupRoot: String? = nil, slots: Int = 16, niceness: Int32 = 5, environment: [String: String] = [:],
+        inspectorPath: String? = nil
     ) {
         self.zygotePath = zygotePath
         self.dataDirectory = dataDirectory
@@ -39,6 +42,7 @@ package struct SupervisorConfiguration: Sendable {
         self.slots = slots
         self.niceness = niceness
         self.environment = environment
+        self.inspectorPath = inspectorPath
     }
 }
 

@@ -26,9 +26,9 @@ final class Zygote {
     private var notes: [String] = []
     private var refusal: PluginRefusal?
     private var waiters: [CheckedContinuation<Result<PluginManifest, PluginRefusal>, Never>] = []
-    /// Attempts whose child this process keeps, by slot.
-    private var kept: [UInt32: Attempt] = [:]
-    /// Leaves of ended attempts whose leader this process has not reaped yet: it looks into the leaf then, and kills what
+    /// Children that this process keeps, by slot.
+    private var kept: [UInt32: RunChild] = [:]
+    /// Leaves of ended children whose leader this process has not reaped yet: it looks into the leaf then, and kills what
     /// it finds there.
     private var parked: [UInt32: CgroupLeaf] = [:]
     /// Accepted attempts that wait for the process to be ready.
@@ -80,9 +80,9 @@ final class Zygote {
     /// Starts the attempt's child, now or when the process is ready.
     func enqueue(_ attempt: Attempt) { self.queued.append(attempt) }
 
-    /// Sends SPAWN and keeps the attempt under its slot until it is released. The descriptors are given away, but for `lent`.
-    func spawn(_ attempt: Attempt, _ message: [UInt8], fds: [Int32], lent: Int32?) {
-        self.kept[attempt.slot] = attempt
+    /// Sends SPAWN and keeps the child under its slot until it is released. The descriptors are given away, but for `lent`.
+    func spawn(_ child: RunChild, _ message: [UInt8], fds: [Int32], lent: Int32?) {
+        self.kept[child.slot] = child
         guard let channel else { return ControlChannel.close(fds) }
         channel.send(message, fds: fds, lent: lent)
     }
@@ -95,7 +95,7 @@ final class Zygote {
         if let leaf = self.parked.removeValue(forKey: slot) { self.supervisor.cgroups?.giveBack(leaf) }
     }
 
-    /// The attempt's leaf is empty; it can be used again when this process has let go of it.
+    /// The child's leaf is empty; it can be used again when this process has let go of it.
     func park(_ leaf: CgroupLeaf, slot: UInt32) {
         if self.kept[slot] == nil { self.supervisor.cgroups?.giveBack(leaf) } else { self.parked[slot] = leaf }
     }
@@ -288,9 +288,8 @@ final class Zygote {
     }
 
     private func handle(_ message: ControlMessage, _ fds: ArraySlice<Int32>) throws(WireFault) {
-        if case .spawned(let slot, let body) = message, let attempt = self.kept[slot] {
-            attempt.keeperSpawned(body, pidfds: Array(fds))
-            return
+        if case .spawned(let slot, let body) = message, let child = self.kept[slot] {
+            return child.spawned(body, pidfds: Array(fds))
         }
         ControlChannel.close(Array(fds))
         switch message {
@@ -306,14 +305,14 @@ final class Zygote {
         case .note(let text): self.note(text)
         case .spawned: break  // Of an attempt that has been given up.
         case .spawnFailed(let slot, let body):
-            let attempt = self.kept[slot]
+            let child = self.kept[slot]
             self.release(slot)
-            attempt?.keeperFailed(body)
-        case .exited(let slot, let body): self.kept[slot]?.keeperExited(body)
+            child?.attempt?.keeperFailed(body)
+        case .exited(let slot, let body): self.kept[slot]?.exited(body)
         case .empty(let slot, _):
-            let attempt = self.kept[slot]
+            let child = self.kept[slot]
             self.release(slot)
-            attempt?.zygoteEmptied()
+            child?.attempt?.zygoteEmptied()
         case .orphan(let body): self.logger.debug("an escapee ended, pid \(body.pid), status \(body.status)")
         }
     }
@@ -352,8 +351,8 @@ final class Zygote {
         }
         let lost = self.kept
         for slot in lost.keys { self.release(slot) }
-        if !lost.isEmpty { self.logger.warning("the zygote ended with \(status) under \(lost.count) attempts") }
-        for attempt in lost.values.sorted(by: { $0.serial < $1.serial }) { attempt.keeperLost() }
+        if !lost.isEmpty { self.logger.warning("the zygote ended with \(status) under \(lost.count) children") }
+        for child in lost.values.sorted(by: { $0.serial < $1.serial }) { child.attempt?.keeperLost() }
         self.perform(self.machine.died(at: self.now))
         self.supervisor.lookForStrays()
     }
