@@ -160,7 +160,7 @@ class Attempt:
         payload = args if isinstance(args, bytes) else json.dumps(args).encode()
         texts = [handler.encode() if isinstance(handler, str) else b"job", b"00-trace-01", scratch.encode(),
                  f"run_{run_id:013}".encode()]
-        head = struct.pack("<IIqQ4I", number, index, deadline, len(payload), *map(len, texts))
+        head = struct.pack("<IIqQ4IIIQ", number, index, deadline, len(payload), *map(len, texts), 0, 0, 0)
         self.send(RUN, head + b"".join(texts))
         if prepared:
             for at in range(0, len(payload), 50000):
@@ -387,7 +387,7 @@ class Zygote:
         path, text = str(plugin).encode(), config.encode()
         if image_bytes is None:
             image_bytes = self.plugin.stat().st_size if self.plugin.exists() else 0
-        self.control.send(HELLO, 0, struct.pack("<IIQIIII", 1, parent or os.getpid(), image_bytes, len(path), len(text),
+        self.control.send(HELLO, 0, struct.pack("<IIQIIII", 2, parent or os.getpid(), image_bytes, len(path), len(text),
                                                 1 if profile == "cgroup" else 0, flags) + path + text)
         if wait:
             try:

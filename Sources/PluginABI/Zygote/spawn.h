@@ -10,6 +10,7 @@ typedef struct spawn_request {
     pawl_c_spawn limits;
     char *environment;     /* NAME=VALUE entries, each ended by a zero byte */
     const char *directory; /* terminated; empty: none */
+    const char *sandbox;   /* limits.sandbox_length bytes, terminated */
     int data, out, err, crash;
     int cgroup;            /* -1: none */
     int monitor;           /* -1: none */

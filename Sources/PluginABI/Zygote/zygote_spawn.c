@@ -1,5 +1,6 @@
 /* zygote_spawn.c - from a SPAWN frame to a child, or to a monitor that makes one. */
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,10 +20,19 @@ static int read_spawn(const control_message *m, spawn_request *r) {
     memcpy(&r->limits, m->body, sizeof r->limits);
     size_t left = m->length - sizeof r->limits;
     if (r->limits.environment_length > left) return EBADMSG;
-    if (r->limits.directory_length != left - r->limits.environment_length) return EBADMSG;
+    left -= r->limits.environment_length;
+    if (r->limits.directory_length > left) return EBADMSG;
+    left -= r->limits.directory_length;
+    if (r->limits.sandbox_length != left) return EBADMSG;
     r->slot = m->head.slot;
     r->environment = (char *)(uintptr_t)(m->body + sizeof r->limits);
-    r->directory = r->environment + r->limits.environment_length; /* the buffer ends with a zero byte */
+    const char *path = r->environment + r->limits.environment_length;
+    static char directory[PATH_MAX];
+    if (r->limits.directory_length >= sizeof directory) return ENAMETOOLONG;
+    memcpy(directory, path, r->limits.directory_length);
+    directory[r->limits.directory_length] = 0;
+    r->directory = directory;
+    r->sandbox = path + r->limits.directory_length; /* the buffer ends with a zero byte */
     if (r->limits.environment_length > 0 && r->environment[r->limits.environment_length - 1] != 0) return EBADMSG;
     bool cgroup = (r->limits.flags & PAWL_SPAWN_HAS_CGROUP) != 0;
     bool monitor = (r->limits.flags & PAWL_SPAWN_HAS_MONITOR) != 0;

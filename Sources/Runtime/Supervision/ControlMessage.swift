@@ -97,9 +97,10 @@ enum ControlOrder {
         return bytes
     }
 
-    /// `environment`: NAME=VALUE entries, each ended by a zero byte.
+    /// `environment`: NAME=VALUE entries, each ended by a zero byte. `sandbox`: what else the child is kept from.
     static func spawn(
-        _ spec: AttemptSpec, slot: UInt32, flags: UInt32, niceness: Int32, environment: [UInt8], directory: [UInt8]
+        _ spec: AttemptSpec, slot: UInt32, flags: UInt32, niceness: Int32, environment: [UInt8], directory: [UInt8],
+        sandbox: [UInt8] = []
     ) -> [UInt8] {
         let limits = spec.limits
         var bytes: [UInt8] = []
@@ -114,9 +115,11 @@ enum ControlOrder {
                 file_bytes: UInt64(clamping: limits.fileBytes ?? 0),
                 open_files: UInt32(clamping: limits.openFiles ?? 0),
                 processes: UInt32(clamping: limits.processes ?? 0), stack_bytes: 0, nice: niceness,
-                environment_length: UInt32(environment.count), directory_length: UInt32(directory.count), reserved: 0))
+                environment_length: UInt32(environment.count), directory_length: UInt32(directory.count),
+                sandbox_length: UInt32(sandbox.count)))
         bytes += environment
         bytes += directory
+        bytes += sandbox
         return bytes
     }
 }

@@ -3,30 +3,36 @@ internal import JobCore
 
 /// Writes the host's frames to one child, numbered.
 struct DataFrames {
-    private let runID: UInt64
+    /// Of the present run.
+    var runID: UInt64
     private var sequence: UInt32 = 0
 
     init(runID: UInt64) { self.runID = runID }
 
-    /// RUN and, in pieces, ARGS.
-    mutating func run(_ spec: AttemptSpec, deadlineNanos: Int64, scratch: [UInt8]) -> [UInt8] {
+    /// RUN and, in pieces, ARGS. `environment`: for a child whose SPAWN did not know the attempt; `cpu` likewise.
+    mutating func run(
+        _ spec: AttemptSpec, deadlineNanos: Int64, scratch: [UInt8], environment: [UInt8] = [], cpu: Duration? = nil
+    ) -> [UInt8] {
         let job = Array(spec.jobName.utf8)
         let trace = Array((spec.traceparent ?? "").utf8)
         let name = Array(spec.runName.utf8)
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(spec.args.count + 256 + scratch.count + job.count)
-        let length = MemoryLayout<pawl_f_run>.size + job.count + trace.count + scratch.count + name.count
+        let length =
+            MemoryLayout<pawl_f_run>.size + job.count + trace.count + scratch.count + name.count + environment.count
+        bytes.reserveCapacity(spec.args.count + 2 * MemoryLayout<pawl_frame>.size + length)
         self.head(PAWL_F_RUN, length, &bytes)
         bytes.appendWire(
             pawl_f_run(
                 attempt: UInt32(clamping: spec.attempt), handler_index: UInt32(clamping: spec.handlerIndex),
                 deadline_ns: deadlineNanos, args_length: UInt64(spec.args.count), job_length: UInt32(job.count),
                 traceparent_length: UInt32(trace.count), scratch_length: UInt32(scratch.count),
-                run_name_length: UInt32(name.count)))
+                run_name_length: UInt32(name.count), environment_length: UInt32(environment.count), reserved: 0,
+                cpu_ms: UInt64(clamping: cpu?.wholeMilliseconds ?? 0)))
         bytes += job
         bytes += trace
         bytes += scratch
         bytes += name
+        bytes += environment
         var position = 0
         while position < spec.args.count {
             let end = min(spec.args.count, position + Int(PAWL_FRAME_MAX))
@@ -44,6 +50,12 @@ struct DataFrames {
 
     mutating func credit(_ count: UInt32) -> [UInt8] {
         self.frame(PAWL_F_CREDIT, pawl_f_credit(bytes: count, reserved: 0))
+    }
+
+    mutating func bye() -> [UInt8] {
+        var bytes: [UInt8] = []
+        self.head(PAWL_F_BYE, 0, &bytes)
+        return bytes
     }
 
     mutating func deadline(_ nanos: Int64) -> [UInt8] {

@@ -21,13 +21,18 @@
  *   keeper: SPAWNED (+ pidfd) | SPAWN_FAILED         child: UP, STARTED (the commit point), LOG, PROGRESS, EMIT, then
  *   one of RESULT, FAILURE, SNOOZE (fragments: PAWL_FLAG_MORE), then the child ends
  *   keeper: EXITED (leader kept as a zombie)  host: SIGNAL or KILL as needed, REAP  keeper: EMPTY when its tree is empty
+ *
+ * A child may be made before there is a RUN for it; it says UP and waits. With PAWL_SPAWN_POOLED it does not end after its
+ * run: it puts itself back into order, says IDLE with what it found, and waits for the next RUN, until BYE. The frames of
+ * both sides carry the id of the present run, and go on being counted. RUN is sent only to a child that has said UP, or
+ * IDLE after its last run, or was spawned for it; what else is on its way is of the run before, and comes before RUN.
  */
 #ifndef PAWL_WIRE_H
 #define PAWL_WIRE_H
 
 #include <stdint.h>
 
-#define PAWL_WIRE_VERSION 1u
+#define PAWL_WIRE_VERSION 2u
 #define PAWL_CONTROL_MAX 65536u        /* bytes of a control datagram */
 #define PAWL_FRAME_MAX (1u << 20)      /* bytes of a data frame's payload; larger things go in fragments */
 #define PAWL_RESULT_MAX (64u << 20)    /* bytes of a result, all fragments together */
@@ -35,8 +40,9 @@
 
 /* Descriptors that a zygote is born with. */
 #define PAWL_ZYGOTE_FD_CONTROL 3
-/* Descriptors that a child has: 0 = /dev/null, 1 and 2 = pipes to the host, these, and 5 and 6, eventfds of its own (of the
- * cancellation, and of progress to send). 3 and up are close-on-exec. */
+/* Descriptors that a child has: 0 = /dev/null, 1 and 2 = pipes to the host, these, 5 and 6, eventfds of its own (of the
+ * cancellation, and of progress to send), and one that serves several attempts also 7, its own statm. 3 and up are
+ * close-on-exec. */
 #define PAWL_CHILD_FD_DATA 3
 #define PAWL_CHILD_FD_CRASH 4
 
@@ -100,11 +106,12 @@ typedef struct pawl_c_spawn {
     int32_t nice;             /* added to the host's own niceness */
     uint32_t environment_length; /* NAME=VALUE entries, each ended by a zero byte; the child's whole environment */
     uint32_t directory_length;   /* working directory and scratch directory of the attempt; not terminated */
-    uint32_t reserved;
+    uint32_t sandbox_length;     /* of the text after it that says what the child is kept from; 0: nothing more */
 } pawl_c_spawn;
 
 #define PAWL_SPAWN_HAS_CGROUP 1u  /* a cgroup descriptor is the fifth */
 #define PAWL_SPAWN_HAS_MONITOR 2u /* a monitor's control socket is the last */
+#define PAWL_SPAWN_POOLED 4u      /* the child serves one RUN after the other, until BYE */
 
 typedef struct pawl_c_signal {
     int32_t signal;
@@ -202,6 +209,7 @@ enum pawl_frame_kind {
     PAWL_F_CREDIT = 4,    /* pawl_f_credit */
     PAWL_F_DEADLINE = 5,  /* pawl_f_deadline: it moved */
     PAWL_F_PING = 6,
+    PAWL_F_BYE = 7,       /* no payload, to a child without a run: it ends, with 0 */
     /* child -> host */
     PAWL_F_UP = 20,       /* no payload: the supervision thread listens */
     PAWL_F_STARTED = 21,  /* pawl_f_started: the handler is about to be called */
@@ -211,7 +219,8 @@ enum pawl_frame_kind {
     PAWL_F_FAILURE = 25,  /* pawl_f_failure + texts */
     PAWL_F_SNOOZE = 26,   /* pawl_f_snooze */
     PAWL_F_PONG = 27,
-    PAWL_F_DROPPED = 28   /* pawl_f_dropped: log lines the child dropped for lack of credit, so far */
+    PAWL_F_DROPPED = 28,  /* pawl_f_dropped: log lines the child dropped for lack of credit, so far */
+    PAWL_F_IDLE = 29      /* pawl_f_idle: the run is over, and the child could take another */
 };
 
 typedef struct pawl_f_run {
@@ -223,6 +232,9 @@ typedef struct pawl_f_run {
     uint32_t traceparent_length;
     uint32_t scratch_length;     /* of the scratch directory's path */
     uint32_t run_name_length;    /* of "run_..." */
+    uint32_t environment_length; /* NAME=VALUE entries, each ended by a zero byte, over those of SPAWN; 0: as it is */
+    uint32_t reserved;
+    uint64_t cpu_ms;             /* processor time for this run, where SPAWN gave no limit; 0: none */
 } pawl_f_run;
 
 typedef struct pawl_f_cancel {
@@ -287,6 +299,36 @@ typedef struct pawl_f_snooze {
     int64_t until_unix_ms;
 } pawl_f_snooze;
 
+/* What a pooled child found after a run. Counts are compared with those before it, without what language runtimes keep
+ * open for good (their event descriptors, their pool's threads). */
+typedef struct pawl_f_idle {
+    uint32_t flags;              /* PAWL_IDLE_* */
+    int32_t reset_status;        /* of the handler's reset(); 0: done, or there is none */
+    uint32_t processes;          /* descendants that have not ended */
+    uint32_t descriptors;        /* more than before */
+    uint32_t threads;            /* more than before */
+    uint32_t reserved;
+    uint64_t rss_bytes;          /* now; 0: not known */
+    uint64_t user_us;            /* of the child and its waited-for descendants, since it began, as in pawl_c_exited */
+    uint64_t system_us;
+    uint64_t max_rss_bytes;      /* of this run, where the machine can tell */
+    uint64_t minor_faults;
+    uint64_t major_faults;
+    uint64_t blocks_in;
+    uint64_t blocks_out;
+    uint64_t voluntary_switches;
+    uint64_t involuntary_switches;
+} pawl_f_idle;
+
+/* What was changed by the run and has been put back. */
+#define PAWL_IDLE_CWD 1u
+#define PAWL_IDLE_UMASK 2u
+#define PAWL_IDLE_ENVIRONMENT 4u
+#define PAWL_IDLE_SIGNALS 8u     /* mask, dispositions, or an alarm */
+#define PAWL_IDLE_LOCALE 16u
+/* The child cannot be used again, whatever else is there: it could not put something back. */
+#define PAWL_IDLE_UNFIT 32u
+
 typedef struct pawl_f_dropped {
     uint64_t lines;
 } pawl_f_dropped;
@@ -323,11 +365,12 @@ PAWL_SIZE(pawl_c_spawned, 16);
 PAWL_SIZE(pawl_c_exited, 96);
 PAWL_SIZE(pawl_c_empty, 16);
 PAWL_SIZE(pawl_frame, 24);
-PAWL_SIZE(pawl_f_run, 40);
+PAWL_SIZE(pawl_f_run, 56);
 PAWL_SIZE(pawl_f_log, 24);
 PAWL_SIZE(pawl_f_progress, 40);
 PAWL_SIZE(pawl_f_result, 24);
 PAWL_SIZE(pawl_f_failure, 32);
+PAWL_SIZE(pawl_f_idle, 104);
 PAWL_SIZE(pawl_crash, 592);
 #endif
 #undef PAWL_SIZE
