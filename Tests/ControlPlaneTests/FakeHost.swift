@@ -10,10 +10,21 @@ final class FakeHost: HostControl {
         case enqueued(queue: String, rank: Int)
         case cancel(RunID, attempt: Int, grace: Duration?)
         case terminate(RunID, attempt: Int, grace: Duration?)
+        case freeze(RunID, attempt: Int)
+        case thaw(RunID, attempt: Int)
+        case extend(RunID, attempt: Int, by: Duration)
+        case niceness(RunID, attempt: Int, Int32)
+        case diagnose(RunID, attempt: Int)
     }
 
     var orders: [Order] = []
     var attempts: [LiveAttempt] = []
+    /// What a look at a live attempt finds; nil: nothing here can look.
+    var diagnosis: String? = "{\"processes\":[]}"
+    var mayRenice = true
+    /// Attempts are ending: nothing can be done with them any more.
+    var isTooLate = false
+    var stored: [String: StoredPlugin] = [:]
     var pluginViews: [PluginView] = []
     var checks = [ReadinessCheck(name: "database", ok: true, detail: "connected")]
     var isDraining = false
@@ -28,6 +39,35 @@ final class FakeHost: HostControl {
     }
     func terminate(runID: RunID, attempt: Int, grace: Duration?) {
         orders.append(.terminate(runID, attempt: attempt, grace: grace))
+    }
+    func freeze(runID: RunID, attempt: Int) -> Bool {
+        orders.append(.freeze(runID, attempt: attempt))
+        return change(runID, attempt) { $0.isFrozen = true }
+    }
+    func thaw(runID: RunID, attempt: Int) -> Bool {
+        orders.append(.thaw(runID, attempt: attempt))
+        return change(runID, attempt) { $0.isFrozen = false }
+    }
+    func extend(runID: RunID, attempt: Int, by extra: Duration) -> WallTime? {
+        orders.append(.extend(runID, attempt: attempt, by: extra))
+        _ = change(runID, attempt) { $0.deadline = $0.deadline?.advanced(by: extra) }
+        return live(runID: runID)?.deadline
+    }
+    func setNiceness(runID: RunID, attempt: Int, _ niceness: Int32) -> Bool {
+        orders.append(.niceness(runID, attempt: attempt, niceness))
+        return mayRenice && change(runID, attempt) { $0.niceness = niceness }
+    }
+    func diagnose(runID: RunID, attempt: Int) async -> String? {
+        orders.append(.diagnose(runID, attempt: attempt))
+        return live(runID: runID) == nil ? nil : diagnosis
+    }
+    func storedPlugin(version: String) -> StoredPlugin? { stored[version] }
+    private func change(_ run: RunID, _ attempt: Int, _ body: (inout LiveAttempt) -> Void) -> Bool {
+        guard !isTooLate, let index = attempts.firstIndex(where: { $0.runID == run && $0.attempt == attempt }) else {
+            return false
+        }
+        body(&attempts[index])
+        return true
     }
     func live(runID: RunID) -> LiveAttempt? { attempts.first { $0.runID == runID } }
     func liveRuns() -> [LiveAttempt] { attempts }

@@ -14,6 +14,23 @@ package protocol HostControl: AnyObject {
     func cancel(runID: RunID, attempt: Int, grace: Duration?)
     /// As `cancel`, by force.
     func terminate(runID: RunID, attempt: Int, grace: Duration?)
+    /// Stops the attempt's whole tree and its clocks, until `thaw`.
+    /// - Returns: false if this host does not run it, or it is ending.
+    func freeze(runID: RunID, attempt: Int) -> Bool
+    /// Lets a frozen attempt go on; true also if it is not frozen.
+    func thaw(runID: RunID, attempt: Int) -> Bool
+    /// Moves the attempt's wall deadline.
+    /// - Returns: the new deadline; nil if this host does not run it, or it is too late.
+    func extend(runID: RunID, attempt: Int, by extra: Duration) -> WallTime?
+    /// - Parameter niceness: of all its processes, -20 to 19.
+    /// - Returns: false if this host does not run it, or may not.
+    func setNiceness(runID: RunID, attempt: Int, _ niceness: Int32) -> Bool
+    /// Looks what the attempt's processes are doing. Takes up to some seconds, and stops them for an instant.
+    /// - Returns: a JSON object; nil if this host does not run it, or nothing here can look.
+    func diagnose(runID: RunID, attempt: Int) async -> String?
+    /// The file in this host's content store that a plugin version is; nil if it is not there, or no more.
+    /// - Parameter version: SHA-256, hexadecimal.
+    func storedPlugin(version: String) -> StoredPlugin?
     /// The attempt that this host runs now; nil if it runs none of this run.
     func live(runID: RunID) -> LiveAttempt?
     /// All attempts that this host runs now.
@@ -47,10 +64,19 @@ package struct LiveAttempt: Sendable, Hashable {
     package var progress: Progress
     package var cancelRequestedAt: WallTime?
     package var residentBytes: Int64?
+    package var mode: ExecutionMode?
+    package var isFrozen: Bool
+    /// When it has used up its wall time; moves while it is frozen. Nil: not begun.
+    package var deadline: WallTime?
+    package var niceness: Int32?
+    /// What it used at the last look, about a second ago.
+    package var latest: ResourceSample?
 
     package init(
         runID: RunID, attempt: Int, pid: Int32? = nil, version: String? = nil, startedAt: WallTime? = nil,
-        progress: Progress = Progress(), cancelRequestedAt: WallTime? = nil, residentBytes: Int64? = nil
+        progress: Progress = Progress(), cancelRequestedAt: WallTime? = nil, residentBytes: Int64? = nil,
+        mode: ExecutionMode? = nil, isFrozen: Bool = false, deadline: WallTime? = nil, niceness: Int32? = nil,
+        latest: ResourceSample? = nil
     ) {
         self.runID = runID
         self.attempt = attempt
@@ -60,6 +86,24 @@ package struct LiveAttempt: Sendable, Hashable {
         self.progress = progress
         self.cancelRequestedAt = cancelRequestedAt
         self.residentBytes = residentBytes
+        self.mode = mode
+        self.isFrozen = isFrozen
+        self.deadline = deadline
+        self.niceness = niceness
+        self.latest = latest
+    }
+}
+
+/// A plugin version in the content store.
+package struct StoredPlugin: Sendable, Hashable {
+    /// Of the shared library; for a manifest of C functions, of the library that serves it.
+    package var path: String
+    /// The text that goes with it, where it needs one.
+    package var configuration: String?
+
+    package init(path: String, configuration: String? = nil) {
+        self.path = path
+        self.configuration = configuration
     }
 }
 
@@ -96,10 +140,12 @@ package struct PluginView: Sendable, Hashable {
     package var loadedAt: WallTime?
     /// `native` or `ffi`.
     package var kind: String
+    /// What is worth knowing though nothing is wrong: that it cannot be forked and why, …; for people.
+    package var notes: [String]
 
     package init(
         name: String, file: String, version: String? = nil, label: String? = nil, state: String, error: String? = nil,
-        handlers: [Handler] = [], loadedAt: WallTime? = nil, kind: String = "native"
+        handlers: [Handler] = [], loadedAt: WallTime? = nil, kind: String = "native", notes: [String] = []
     ) {
         self.name = name
         self.file = file
@@ -110,6 +156,7 @@ package struct PluginView: Sendable, Hashable {
         self.handlers = handlers
         self.loadedAt = loadedAt
         self.kind = kind
+        self.notes = notes
     }
 }
 

@@ -18,6 +18,8 @@ final class HostControlAdapter: HostControl {
     private let catalog: PluginCatalog
     private let lag: LoopLagMeter
     private let slots: Int
+    /// Content store: what ran once stays there under its hash.
+    let storeDirectory: String
     private let startedAt = WallTime.current
     /// Steps of the start, for `/readyz`.
     var isMigrated = false
@@ -26,8 +28,9 @@ final class HostControlAdapter: HostControl {
 
     init(
         runner: JobRunner, store: JobStore, supervisor: Supervisor, catalog: PluginCatalog, lag: LoopLagMeter,
-        slots: Int
+        slots: Int, storeDirectory: String
     ) {
+        self.storeDirectory = storeDirectory
         self.runner = runner
         self.store = store
         self.supervisor = supervisor

@@ -65,7 +65,7 @@ final class ServeHost {
         self.runner = runner
         let control = HostControlAdapter(
             runner: runner, store: store, supervisor: supervisor, catalog: catalog, lag: self.lag,
-            slots: self.configuration.slots)
+            slots: self.configuration.slots, storeDirectory: self.storeDirectory)
         let plane = ControlPlane(
             try self.controlPlane(), store: store, host: control, logger: self.logger)
         var addresses: [ListenAddress] = []
@@ -172,10 +172,12 @@ final class ServeHost {
             throw Unusable(description: "plugin directory \(plugins) is not a directory")
         }
         return PluginCatalog(
-            directory: plugins, store: self.directory.path + "/store", ffiBridge: self.installation.ffiBridge,
+            directory: plugins, store: self.storeDirectory, ffiBridge: self.installation.ffiBridge,
             helper: PluginCatalog.Helper(executable: self.installation.executable, arguments: ["internal-ingest"]),
             supervisor: supervisor, logger: self.logger)
     }
+
+    private var storeDirectory: String { self.directory.path + "/store" }
 
     private func registration() -> HostRegistration {
         HostRegistration(
