@@ -20,16 +20,17 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(os.environ.get("PAWL_TEST_BIN", ROOT / ".build" / "release"))
 BOUND = 20.0
+WIRE = 2  # PAWL_WIRE_VERSION
 
 HELLO, SPAWN, RETIRE, PING = 1, 2, 3, 4
 SIGNAL, KILL, REAP = 10, 11, 12
 READY, REFUSED, MANIFEST, PONG, NOTE = 20, 21, 22, 23, 24
 SPAWNED, SPAWN_FAILED, EXITED, EMPTY, ORPHAN = 30, 31, 32, 33, 34
-RUN, ARGS, CANCEL, CREDIT, DEADLINE, F_PING = 1, 2, 3, 4, 5, 6
-UP, STARTED, LOG, PROGRESS, RESULT, FAILURE, SNOOZE, F_PONG, DROPPED = 20, 21, 22, 23, 24, 25, 26, 27, 28
+RUN, ARGS, CANCEL, CREDIT, DEADLINE, F_PING, BYE = 1, 2, 3, 4, 5, 6, 7
+UP, STARTED, LOG, PROGRESS, RESULT, FAILURE, SNOOZE, F_PONG, DROPPED, IDLE = 20, 21, 22, 23, 24, 25, 26, 27, 28, 29
 REASONS = {1: "open", 2: "elf", 3: "dlopen", 4: "entry", 5: "abi", 6: "descriptor", 7: "init", 8: "protocol"}
 FORK_CLONE3, FORK_GLIBC, FORK_SPAWN = 1, 2, 3
-HAS_CGROUP, HAS_MONITOR = 1, 2
+HAS_CGROUP, HAS_MONITOR, POOLED = 1, 2, 4
 UNKNOWN = (1 << 64) - 1
 CRASH = struct.Struct("<QIiiiQQQQ16sII64Q")
 CRASH_MAGIC = 0x6873617263777050
@@ -130,7 +131,7 @@ class Attempt:
     """One spawned attempt, as the host sees it."""
 
     def __init__(self, zygote, slot, handler, args, limits, directory, environment, run_id, number, deadline, scratch,
-                 prepared):
+                 prepared, pooled):
         self.zygote, self.slot, self.run_id = zygote, slot, run_id
         self.buffer = b""
         self.frames = []
@@ -156,16 +157,12 @@ class Attempt:
             fds.append(monitor_end.fileno())
             flags |= HAS_MONITOR
             self.keeper = Control(mine)
-        index = zygote.handlers.index(handler) if isinstance(handler, str) else handler
-        payload = args if isinstance(args, bytes) else json.dumps(args).encode()
-        texts = [handler.encode() if isinstance(handler, str) else b"job", b"00-trace-01", scratch.encode(),
-                 f"run_{run_id:013}".encode()]
-        head = struct.pack("<IIqQ4IIIQ", number, index, deadline, len(payload), *map(len, texts), 0, 0, 0)
-        self.send(RUN, head + b"".join(texts))
-        if prepared:
-            for at in range(0, len(payload), 50000):
-                self.send(ARGS, payload[at:at + 50000])
-        entries = b"".join(f"{k}={v}".encode() + b"\0" for k, v in environment.items())
+        if pooled:
+            flags |= POOLED
+        self.scratch = scratch
+        if handler is not None:
+            self.give(handler, args, number, deadline, prepared)
+        entries = entries_of(environment)
         path = directory.encode()
         body = struct.pack("<QIIQQQIIQiIII", run_id, number, flags, limits.get("cpu_ms", 0),
                            limits.get("memory_bytes", 0),
@@ -181,6 +178,31 @@ class Attempt:
         if monitor_end is not None:
             monitor_end.close()
         self.pid = self.monitor_pid = self.pidfd = None
+
+    def give(self, handler, args, number=1, deadline=(1 << 63) - 1, prepared=True, environment=None, cpu_ms=0):
+        """RUN and ARGS."""
+        index = self.zygote.handlers.index(handler) if isinstance(handler, str) else handler
+        payload = args if isinstance(args, bytes) else json.dumps(args).encode()
+        entries = entries_of(environment or {})
+        texts = [handler.encode() if isinstance(handler, str) else b"job", b"00-trace-01", self.scratch.encode(),
+                 f"run_{self.run_id:013}".encode()]
+        head = struct.pack("<IIqQ4IIIQ", number, index, deadline, len(payload), *map(len, texts), len(entries), 0, cpu_ms)
+        self.send(RUN, head + b"".join(texts) + entries)
+        if prepared:
+            for at in range(0, len(payload), 50000):
+                self.send(ARGS, payload[at:at + 50000])
+
+    def again(self, handler, args=None, **how):
+        """The next run of a child that waits for one."""
+        self.run_id = self.zygote.next_run
+        self.zygote.next_run += 1
+        self.give(handler, {} if args is None else args, **how)
+
+    def idle(self):
+        """What IDLE tells."""
+        names = ("flags reset_status processes descriptors threads reserved rss_bytes user_us system_us max_rss_bytes "
+                 "minor_faults major_faults blocks_in blocks_out voluntary_switches involuntary_switches").split()
+        return dict(zip(names, struct.unpack("<IiIIII10Q", self.wait(IDLE)[2])))
 
     def send(self, kind, payload=b"", flags=0):
         self.data.sendall(struct.pack("<IHHQII", len(payload), kind, flags, self.run_id, 0, 0) + payload)
@@ -323,6 +345,10 @@ class Attempt:
             self.cgroup.rmdir()
 
 
+def entries_of(environment):
+    return b"".join(f"{k}={v}".encode() + b"\0" for k, v in environment.items())
+
+
 def parse_log(payload):
     at, level, flags, stage, message, fields, _ = struct.unpack_from("<QBBHIII", payload)
     text = payload[24:]
@@ -387,7 +413,7 @@ class Zygote:
         path, text = str(plugin).encode(), config.encode()
         if image_bytes is None:
             image_bytes = self.plugin.stat().st_size if self.plugin.exists() else 0
-        self.control.send(HELLO, 0, struct.pack("<IIQIIII", 2, parent or os.getpid(), image_bytes, len(path), len(text),
+        self.control.send(HELLO, 0, struct.pack("<IIQIIII", WIRE, parent or os.getpid(), image_bytes, len(path), len(text),
                                                 1 if profile == "cgroup" else 0, flags) + path + text)
         if wait:
             try:
@@ -423,12 +449,12 @@ class Zygote:
         return self.process.pid
 
     def spawn(self, handler, args=None, limits=None, directory="/", environment=None, number=1, deadline=(1 << 63) - 1,
-              scratch="", prepared=True):
+              scratch="", prepared=True, pooled=False):
+        """Without a handler: a child that waits for `again`."""
         slot, run = self.next_slot, self.next_run
         self.next_slot, self.next_run = slot + 1, run + 1
         return Attempt(self, slot, handler, {} if args is None else args, limits or {}, directory, environment or {},
-                       run,
-                       number, deadline, scratch, prepared)
+                       run, number, deadline, scratch, prepared, pooled)
 
     def run(self, handler, args=None, **how):
         """(ending, exited) of one attempt, the ordinary way."""

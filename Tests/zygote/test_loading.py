@@ -182,8 +182,8 @@ def test_hello_is_checked():
     z = Zygote(CSV, wait=False)
     z.wait_ready()
     z.close()
-    for body in (b"", struct.pack("<IIQIIII", 2, os.getpid(), 0, 0, 0, 0, 0),
-                 struct.pack("<IIQIIII", 1, os.getpid(), 0, 500, 0, 0, 0)):
+    for body in (b"", struct.pack("<IIQIIII", WIRE + 1, os.getpid(), 0, 0, 0, 0, 0),
+                 struct.pack("<IIQIIII", WIRE, os.getpid(), 0, 500, 0, 0, 0)):
         mine, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         number = its.fileno()
         process = subprocess.Popen([str(BIN / "pawl-zygote")], stdin=subprocess.DEVNULL, pass_fds=(3,),
@@ -211,7 +211,7 @@ def test_probe_and_version():
     assert other["cgroup_writable"] is False and "cgroup v2" in other["why"]["cgroup_writable"]
     version = subprocess.run([str(BIN / "pawl-zygote"), "--version"], capture_output=True, text=True, check=True).stdout
     client = (ROOT / "Sources/Host/Main/Client/ClientVersion.swift").read_text()
-    assert version == f"pawl-zygote {client.split('current = ')[1].split(chr(34))[1]} (ABI 1.0, wire 1)\n"
+    assert version == f"pawl-zygote {client.split('current = ')[1].split(chr(34))[1]} (ABI 1.0, wire {WIRE})\n"
     assert subprocess.run([str(BIN / "pawl-zygote"), "--nonsense"], capture_output=True).returncode == 64
 
 

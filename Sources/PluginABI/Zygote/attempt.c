@@ -1,9 +1,12 @@
 /* attempt.c - the attempt and its log lines. */
 #include "attempt.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "frames.h"
+#include "host_table.h"
 #include "progress.h"
 
 #define MESSAGE_MAX (64u << 10)
@@ -13,9 +16,41 @@
 attempt the_attempt = {
     .cancel_fd = -1, .wake_fd = -1, .lock = PTHREAD_MUTEX_INITIALIZER, .credit = PAWL_CREDIT_DEFAULT};
 
+void attempt_forget(attempt *a) {
+    char **texts[] = {&a->job, &a->traceparent, &a->scratch, &a->run_name, &a->environment, &a->args};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        free(*texts[i]);
+        *texts[i] = NULL;
+    }
+    attempt_ending *e = &a->ending;
+    text *said[] = {&e->media_type, &e->code, &e->message, &e->details, &a->args_fault};
+    for (size_t i = 0; i < sizeof said / sizeof said[0]; i++) free(said[i]->bytes);
+    free(e->bytes);
+    *e = (attempt_ending){0};
+    a->args_fault = (text){0};
+    a->args_received = 0;
+}
+
+void attempt_renew(attempt *a, uint64_t run_id) {
+    pawl_attempt *last = a->handle;
+    size_t next = last == NULL ? 0 : (size_t)(last - a->handles + 1) % ATTEMPT_HANDLES;
+    a->handles[next].host = &host_table;
+    a->handle = &a->handles[next];
+    a->run_id = run_id;
+    if (atomic_exchange(&a->cancelled, 0) != 0 && a->cancel_fd >= 0) {
+        uint64_t rings;
+        if (read(a->cancel_fd, &rings, sizeof rings) < 0) complain("pawl: the cancel descriptor is broken");
+    }
+    atomic_store(&a->credit, PAWL_CREDIT_DEFAULT);
+    atomic_store(&a->dropped, 0);
+}
+
 attempt *attempt_running(const pawl_attempt *handle) {
     attempt *a = &the_attempt;
-    return handle == &a->handle && atomic_load_explicit(&a->phase, memory_order_acquire) == ATTEMPT_RUNNING ? a : NULL;
+    return handle == atomic_load_explicit(&a->handle, memory_order_relaxed) &&
+            atomic_load_explicit(&a->phase, memory_order_acquire) == ATTEMPT_RUNNING
+        ? a
+        : NULL;
 }
 
 int32_t attempt_log(attempt *a, int32_t level, pawl_str message, pawl_str fields_json) {

@@ -11,6 +11,8 @@
 /* How far the attempt is. Host functions work while it is RUNNING only. */
 enum attempt_phase { ATTEMPT_NONE, ATTEMPT_STARTING, ATTEMPT_RUNNING, ATTEMPT_OVER };
 
+#define ATTEMPT_HANDLES 256
+
 enum ending_kind { ENDING_NONE, ENDING_JSON, ENDING_BYTES, ENDING_FAILURE, ENDING_SNOOZE };
 
 /* What the handler said about its end; sent after run() returned. Under attempt.lock. */
@@ -26,12 +28,15 @@ typedef struct attempt_ending {
 } attempt_ending;
 
 typedef struct attempt {
-    pawl_attempt handle; /* what the plugin sees; first */
+    /* What the plugin sees: each run's own for ATTEMPT_HANDLES runs, so that a late call of an earlier one finds nothing. */
+    pawl_attempt handles[ATTEMPT_HANDLES];
+    pawl_attempt *_Atomic handle; /* of the present run */
     atomic_int phase;
+    bool pooled;         /* serves one run after the other */
     const loaded_plugin *plugin;
     uint64_t run_id;
     pawl_f_run head;
-    char *job, *traceparent, *scratch, *run_name; /* terminated */
+    char *job, *traceparent, *scratch, *run_name, *environment; /* terminated */
     char *args;          /* terminated */
     size_t args_received;
     _Atomic int64_t deadline_ns;
@@ -49,6 +54,11 @@ typedef struct attempt {
 } attempt;
 
 extern attempt the_attempt;
+
+/* Worker, after a run: gives back what the attempt held. */
+void attempt_forget(attempt *a);
+/* Main thread, before a run: a handle of its own, and nothing of the run before. */
+void attempt_renew(attempt *a, uint64_t run_id);
 
 /* The attempt behind a handle while its handler runs, else NULL. */
 attempt *attempt_running(const pawl_attempt *handle);

@@ -1,4 +1,5 @@
-/* child.c - the main thread of an attempt's process: reads the run, starts the worker, then listens until the end. */
+/* child.c - the main thread of a child: reads the run, gives it to the worker, then listens until the end, or for the next
+ * run. */
 #include "child.h"
 
 #include <poll.h>
@@ -18,6 +19,7 @@
 #include "host_table.h"
 #include "main_queue.h"
 #include "progress.h"
+#include "reuse.h"
 #include "worker.h"
 
 static _Noreturn void give_up(const char *why) {
@@ -36,8 +38,18 @@ static char *cut_text(const char **at, size_t *left, uint32_t length) {
     return copy;
 }
 
+static uint64_t told_dropped; /* of this run's dropped lines */
+static bool begun;            /* the worker has the present run, or has had it */
+
 static void on_run(attempt *a, const pawl_frame *frame, const char *payload) {
-    if (a->args != NULL || frame->length < sizeof a->head) give_up("pawl: the host sent a malformed RUN frame");
+    bool awaited = atomic_load(&a->phase) == ATTEMPT_NONE || (a->pooled && atomic_load(&a->phase) == ATTEMPT_OVER);
+    if (!awaited || a->args != NULL || frame->length < sizeof a->head)
+        give_up("pawl: the host sent a malformed RUN frame");
+    attempt_renew(a, frame->run_id);
+    frames_set_run(frame->run_id);
+    progress_renew();
+    told_dropped = 0;
+    begun = false;
     memcpy(&a->head, payload, sizeof a->head);
     const char *at = payload + sizeof a->head;
     size_t left = frame->length - sizeof a->head;
@@ -45,6 +57,7 @@ static void on_run(attempt *a, const pawl_frame *frame, const char *payload) {
     a->traceparent = cut_text(&at, &left, a->head.traceparent_length);
     a->scratch = cut_text(&at, &left, a->head.scratch_length);
     a->run_name = cut_text(&at, &left, a->head.run_name_length);
+    a->environment = cut_text(&at, &left, a->head.environment_length);
     atomic_store(&a->deadline_ns, a->head.deadline_ns);
     a->args = a->head.args_length > PAWL_RESULT_MAX ? NULL : malloc((size_t)a->head.args_length + 1);
     if (a->args == NULL) give_up("pawl: no memory for the args");
@@ -60,6 +73,8 @@ static void on_args(attempt *a, const pawl_frame *frame, const char *payload) {
 
 static void on_cancel(attempt *a) {
     uint64_t one = 1;
+    int phase = atomic_load(&a->phase);
+    if (phase == ATTEMPT_OVER) return; /* it was on its way when the run ended */
     if (atomic_exchange(&a->cancelled, 1) != 0) return;
     /* Cannot fail: it is written once. */
     if (a->cancel_fd >= 0 && write(a->cancel_fd, &one, sizeof one) < 0)
@@ -69,10 +84,9 @@ static void on_cancel(attempt *a) {
 
 /* Tells of dropped lines when there is room again, once per number. */
 static void tell_dropped(attempt *a) {
-    static uint64_t told;
     pawl_f_dropped dropped = {.lines = atomic_load(&a->dropped)};
     struct iovec part = {&dropped, sizeof dropped};
-    if (dropped.lines > told && frames_try_send(PAWL_F_DROPPED, 0, &part, 1)) told = dropped.lines;
+    if (dropped.lines > told_dropped && frames_try_send(PAWL_F_DROPPED, 0, &part, 1)) told_dropped = dropped.lines;
 }
 
 static unsigned pongs; /* owed */
@@ -105,12 +119,15 @@ static void handle(attempt *a, const pawl_frame *frame, const char *payload) {
         pongs++;
         pay_pongs();
         break;
+    case PAWL_F_BYE: _exit(0);
     default:
         if ((frame->flags & PAWL_FLAG_OPTIONAL) == 0) give_up("pawl: the host sent a frame of an unknown kind");
     }
 }
 
-static bool run_is_complete(const attempt *a) { return a->args != NULL && a->args_received == a->head.args_length; }
+static bool run_is_complete(const attempt *a) {
+    return !begun && a->args != NULL && a->args_received == a->head.args_length;
+}
 
 /* Takes in what the host has sent; ends the process where the host is gone. */
 static void listen_once(attempt *a, bool wait) {
@@ -120,7 +137,21 @@ static void listen_once(attempt *a, bool wait) {
     while (frames_next(&frame, &payload)) handle(a, &frame, payload);
 }
 
-/* Listens until the process ends, which is the worker's doing. */
+/* Gives the run to the worker. */
+static void begin(attempt *a) {
+    static uint32_t named = UINT32_MAX;
+    uint32_t index = a->head.handler_index;
+    begun = true;
+    if (index >= a->plugin->plugin.handler_count)
+        worker_cannot_start("handler_index", "the host asked for a handler that this plugin does not have");
+    if (index != named) prctl(PR_SET_NAME, a->plugin->handlers[index].name, 0, 0, 0);
+    named = index;
+    atomic_store(&a->phase, ATTEMPT_STARTING);
+    if (!worker_take(a))
+        worker_cannot_start("thread", "no thread for the handler: out of memory within its limit, or of processes");
+}
+
+/* Listens until the process ends, which is the worker's doing, or the host's. */
 static _Noreturn void supervise(attempt *a) {
     main_queue queue = main_queue_open(a->plugin);
     for (;;) {
@@ -137,7 +168,10 @@ static _Noreturn void supervise(attempt *a) {
             if (read(a->wake_fd, &rings, sizeof rings) < 0) complain("pawl: the wake descriptor is broken");
         }
         if ((polled[0].revents & POLLOUT) != 0) frames_flush();
-        if ((polled[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) listen_once(a, false);
+        if ((polled[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
+            listen_once(a, false);
+            if (run_is_complete(a)) begin(a);
+        }
         if ((polled[2].revents & POLLIN) != 0) queue.pump();
     }
 }
@@ -166,23 +200,19 @@ _Noreturn void child_main(const spawn_request *request, const child_image *image
     sigprocmask(SIG_SETMASK, &none, NULL);
     fault_at("child.start");
 
-    a->handle.host = &host_table;
     a->run_id = request->limits.run_id;
+    a->pooled = (request->limits.flags & PAWL_SPAWN_POOLED) != 0;
     a->stack_bytes = request->limits.stack_bytes;
     a->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     a->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     progress_init(a->wake_fd);
     host_table_set_sink(log_without_attempt);
     a->plugin = image->plugin != NULL ? image->plugin : load_here(image);
-    atomic_store(&a->phase, ATTEMPT_STARTING);
+    if (a->pooled) reuse_prepare();
     frames_send(PAWL_F_UP, 0, NULL, 0);
     fault_at("child.up");
 
-    while (!run_is_complete(a)) listen_once(a, true);
-    if (a->head.handler_index >= a->plugin->plugin.handler_count)
-        worker_cannot_start("handler_index", "the host asked for a handler that this plugin does not have");
-    prctl(PR_SET_NAME, a->plugin->handlers[a->head.handler_index].name, 0, 0, 0);
-    if (!worker_start(a))
-        worker_cannot_start("thread", "no thread for the handler: out of memory within its limit, or of processes");
+    while (!run_is_complete(a)) listen_once(a, true); /* a spare child waits here */
+    begin(a);
     supervise(a);
 }

@@ -1,6 +1,7 @@
 /* child_setup.c - one step after the other, system calls only. */
 #include "child_setup.h"
 
+#include "environment.h"
 #include "marker.h"
 
 #include <errno.h>
@@ -77,21 +78,6 @@ static void set_limits(const pawl_c_spawn *l) {
     }
 }
 
-/* environ over the entries of the SPAWN frame, which stay where they are: the child has its own copy of that memory. */
-static void set_environment(char *entries, size_t length) {
-    size_t count = 0;
-    for (size_t i = 0; i < length; i++) if (entries[i] == 0) count++;
-    char **variables = malloc((count + 1) * sizeof *variables);
-    if (variables == NULL) give_up("environment");
-    char *at = entries;
-    for (size_t i = 0; i < count; i++) {
-        variables[i] = at;
-        at += strlen(at) + 1;
-    }
-    variables[count] = NULL;
-    environ = variables;
-}
-
 void child_setup(const spawn_request *r, pid_t keeper) {
     /* The keeper's death is the child's. It may have died before this call; then the parent is another already. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) give_up("PDEATHSIG");
@@ -100,7 +86,7 @@ void child_setup(const spawn_request *r, pid_t keeper) {
     signals_to_default();
     place_descriptors(r);
     set_limits(&r->limits);
-    set_environment(r->environment, r->limits.environment_length);
+    if (!environment_base(r->environment, r->limits.environment_length)) give_up("environment");
     marker_write(r->environment, r->limits.environment_length);
     umask(022);
     const char *directory = r->directory[0] != 0 ? r->directory : "/";

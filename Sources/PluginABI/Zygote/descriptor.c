@@ -198,7 +198,7 @@ static bool check_handler(check *c, uint32_t index, const pawl_handler *h, loade
         return fail(c, PAWL_REFUSED_DESCRIPTOR, "handler %s: this host does not know its flags 0x%llx", h->name,
                     (unsigned long long)(h->flags & LOW_32));
     if (h->run == NULL) return fail(c, PAWL_REFUSED_DESCRIPTOR, "handler %s: run is NULL", h->name);
-    loaded->handlers[index] = (loaded_handler){.name = h->name, .user = h->user, .run = h->run};
+    loaded->handlers[index] = (loaded_handler){.name = h->name, .user = h->user, .run = h->run, .reset = h->reset};
 
     text_add(out, ",", index > 0 ? 1 : 0);
     text_print(out, "{\"name\":\"%s\",\"description\":", h->name);

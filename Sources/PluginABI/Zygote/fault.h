@@ -1,6 +1,6 @@
 /* fault.h - fault points for tests: PAWL_FAULT=point:action[,point:action...] with action exit, kill, abort or stop.
  * Compiled to nothing without -DPAWL_FAULTS. Points: zygote.start, zygote.ready, zygote.spawn, zygote.spawned,
- * zygote.reap, monitor.start, monitor.spawned, child.start, child.up, child.started, child.ended. */
+ * zygote.reap, monitor.start, monitor.spawned, child.start, child.up, child.started, child.ended, child.idle. */
 #ifndef PAWL_FAULT_H
 #define PAWL_FAULT_H
 

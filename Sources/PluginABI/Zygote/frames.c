@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static uint64_t run_id;
+static uint64_t run_id;   /* under lock */
 static uint32_t sequence; /* under lock */
 static pid_t owner;
 static char *tail; /* under lock */
@@ -26,6 +26,12 @@ static size_t incoming_at, incoming_length, incoming_capacity;
 void frames_init(uint64_t run) {
     run_id = run;
     owner = getpid();
+}
+
+void frames_set_run(uint64_t run) {
+    pthread_mutex_lock(&lock);
+    run_id = run;
+    pthread_mutex_unlock(&lock);
 }
 
 static _Noreturn void host_gone(void) { _exit(EXIT_HOST_GONE); }

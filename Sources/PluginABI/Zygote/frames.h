@@ -10,6 +10,8 @@
 
 /* Once per child, before any other call. */
 void frames_init(uint64_t run_id);
+/* From here on frames are of this run; their count goes on. */
+void frames_set_run(uint64_t run_id);
 
 /* Sends one frame made of up to FRAMES_MAX_PARTS parts (together at most PAWL_FRAME_MAX bytes); waits while the
  * socket is full. Ends the process where the host is gone. Any thread but the supervising one; ignored in processes

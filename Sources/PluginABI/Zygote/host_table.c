@@ -64,7 +64,7 @@ static pawl_str traceparent(const pawl_attempt *handle) {
 static int32_t is_cancelled(const pawl_attempt *handle) {
     /* Asked in every loop, so without the look at the phase; an attempt that is over only matters to late threads. */
     const attempt *a = &the_attempt;
-    return handle == &a->handle && atomic_load_explicit(&a->cancelled, memory_order_relaxed) != 0;
+    return handle == atomic_load_explicit(&a->handle, memory_order_relaxed) && atomic_load_explicit(&a->cancelled, memory_order_relaxed) != 0;
 }
 
 static int32_t cancel_fd(const pawl_attempt *handle) {

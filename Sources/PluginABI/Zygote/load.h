@@ -12,6 +12,7 @@ typedef struct loaded_handler {
     const char *name;
     void *user;
     int32_t (*run)(void *user, pawl_attempt *attempt, pawl_bytes args);
+    int32_t (*reset)(void *user); /* or NULL */
 } loaded_handler;
 
 typedef struct loaded_plugin {

@@ -35,6 +35,17 @@ static int wake = -1;
 
 void progress_init(int wake_fd) { wake = wake_fd; }
 
+void progress_renew(void) {
+    pthread_mutex_lock(&lock);
+    now.current = 0;
+    now.total = PAWL_TOTAL_UNKNOWN;
+    now.stage_length = now.unit_length = 0;
+    now.message_length = now.counter_count = 0;
+    changed = urgent = false;
+    sent_ns = 0;
+    pthread_mutex_unlock(&lock);
+}
+
 /* Call with the lock held, after a change. */
 static void mark(bool at_once) {
     bool ring = !changed || (at_once && !urgent);

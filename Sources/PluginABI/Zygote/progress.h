@@ -9,6 +9,8 @@
 
 /* Changes; any thread. They wake the supervising thread through `wake_fd` when there is something new to send. */
 void progress_init(int wake_fd);
+/* Before another run: as at the beginning, and nothing to send. */
+void progress_renew(void);
 int32_t progress_set(uint64_t current, uint64_t total, pawl_str message);
 int32_t progress_set_stage(pawl_str stage);
 int32_t progress_set_total(uint64_t total, pawl_str unit);

@@ -1,4 +1,4 @@
-/* worker.c - child_start, STARTED, run(), and the one frame of the end.
+/* worker.c - child_start, STARTED, run(), and the one frame of the end; in a pooled child reset(), the audit and IDLE.
  *
  * A fresh thread, because libdispatch caches the thread id of the one that loaded it, and the one that returned from
  * fork has another now. */
@@ -11,9 +11,11 @@
 #include <unistd.h>
 
 #include "crash.h"
+#include "environment.h"
 #include "fault.h"
 #include "frames.h"
 #include "progress.h"
+#include "reuse.h"
 
 #define STACK_BYTES (UINT64_C(8) << 20)
 #define STACK_BYTES_MIN (UINT64_C(256) << 10)
@@ -109,26 +111,37 @@ _Noreturn void worker_cannot_start(const char *code, const char *message) {
     _exit(EXIT_SETUP);
 }
 
-static void *work(void *context) {
-    attempt *a = context;
+/* Once per child, on the worker as the header promises. */
+static void start_plugin(attempt *a) {
+    if (a->plugin->plugin.child_start == NULL) return;
+    int32_t status = a->plugin->plugin.child_start();
+    if (status == PAWL_OK) return;
+    char message[96];
+    snprintf(message, sizeof message, "the plugin's child_start failed with status %d", status);
+    worker_cannot_start("child_start", message);
+}
+
+/* What the process has of the run before the handler sees it. */
+static void enter(attempt *a) {
+    static bool is_started;
+    if ((a->pooled || a->head.environment_length > 0) &&
+        !environment_for_run(a->environment, a->head.environment_length))
+        worker_cannot_start("environment", "no memory for the environment");
+    if (!is_started) start_plugin(a);
+    is_started = true;
+    if (a->pooled && !reuse_begin(a->scratch, a->head.cpu_ms))
+        worker_cannot_start("directory", "the attempt's directory cannot be entered");
+}
+
+static void run(attempt *a) {
     const loaded_handler *handler = &a->plugin->handlers[a->head.handler_index];
-    crash_thread_stack();
-    prctl(PR_SET_NAME, "pawl-worker", 0, 0, 0);
-    a->worker_tid = gettid();
-    if (a->plugin->plugin.child_start != NULL) {
-        int32_t status = a->plugin->plugin.child_start();
-        if (status != PAWL_OK) {
-            char message[96];
-            snprintf(message, sizeof message, "the plugin's child_start failed with status %d", status);
-            worker_cannot_start("child_start", message);
-        }
-    }
+    enter(a);
     pawl_f_started started = {.monotonic_ns = monotonic_ns(), .unix_us = unix_us()};
     struct iovec part = {&started, sizeof started};
     frames_send(PAWL_F_STARTED, 0, &part, 1);
     fault_at("child.started");
     atomic_store_explicit(&a->phase, ATTEMPT_RUNNING, memory_order_release);
-    int32_t status = handler->run(handler->user, &a->handle, (pawl_bytes){a->args, (size_t)a->head.args_length});
+    int32_t status = handler->run(handler->user, a->handle, (pawl_bytes){a->args, (size_t)a->head.args_length});
     /* From here on, host calls of threads that the handler left behind find no attempt. Those that are under way
      * hold the lock of what they change. */
     atomic_store_explicit(&a->phase, ATTEMPT_OVER, memory_order_release);
@@ -136,7 +149,34 @@ static void *work(void *context) {
     send_end(a, status);
     fault_at("child.ended");
     /* Never exit(): destructors of a forked runtime would run. */
-    _exit(0);
+    if (!a->pooled) _exit(0);
+    attempt_forget(a);
+    pthread_mutex_unlock(&a->lock);
+    pawl_f_idle found = {0};
+    if (handler->reset != NULL) found.reset_status = handler->reset(handler->user);
+    reuse_audit(&found);
+    part = (struct iovec){&found, sizeof found};
+    frames_send(PAWL_F_IDLE, 0, &part, 1);
+    fault_at("child.idle");
+}
+
+static pthread_mutex_t given_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t given_more = PTHREAD_COND_INITIALIZER;
+static unsigned given; /* runs that wait for the worker: 0 or 1 */
+
+static void *work(void *context) {
+    attempt *a = context;
+    crash_thread_stack();
+    prctl(PR_SET_NAME, "pawl-worker", 0, 0, 0);
+    a->worker_tid = gettid();
+    for (;;) {
+        pthread_mutex_lock(&given_lock);
+        while (given == 0) pthread_cond_wait(&given_more, &given_lock);
+        given--;
+        pthread_mutex_unlock(&given_lock);
+        run(a);
+    }
+    return NULL;
 }
 
 static bool start_thread(void *(*function)(void *), attempt *a, uint64_t stack) {
@@ -150,17 +190,24 @@ static bool start_thread(void *(*function)(void *), attempt *a, uint64_t stack) 
     return started;
 }
 
-bool worker_start(attempt *a) {
+bool worker_take(attempt *a) {
+    static bool is_there;
+    pthread_mutex_lock(&given_lock);
+    given++;
+    pthread_cond_signal(&given_more);
+    pthread_mutex_unlock(&given_lock);
+    if (is_there) return true;
     uint64_t stack = a->stack_bytes == 0 ? STACK_BYTES : a->stack_bytes;
     if (stack < STACK_BYTES_MIN) stack = STACK_BYTES_MIN;
-    return start_thread(work, a, stack & ~UINT64_C(4095));
+    is_there = start_thread(work, a, stack & ~UINT64_C(4095));
+    return is_there;
 }
 
 static void *tell_cancelled(void *context) {
     attempt *a = context;
     crash_thread_stack();
     prctl(PR_SET_NAME, "pawl-cancel", 0, 0, 0);
-    a->plugin->cancelled(&a->handle);
+    a->plugin->cancelled(a->handle);
     return NULL;
 }
 

@@ -4,8 +4,9 @@
 
 #include "attempt.h"
 
-/* Starts the worker for the attempt; it ends the process when the handler's end has been sent. False: no thread. */
-bool worker_start(attempt *a);
+/* Gives the attempt's run to the worker, which is started for the first one. It ends the process when the handler's end has
+ * been sent, or says IDLE in a pooled child. False: no thread. */
+bool worker_take(attempt *a);
 
 /* Calls the plugin's pawl.cancel/1, on a thread of its own. */
 void worker_tell_cancelled(attempt *a);

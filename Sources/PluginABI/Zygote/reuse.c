@@ -1,0 +1,273 @@
+/* reuse.c - the audit: cheap questions after each run, and a look at the details only where a number has changed.
+ *
+ * Language runtimes keep things for good the first time they are needed: libdispatch threads that wait for work, an epoll
+ * descriptor with its event and timer descriptors. Those are known by their kind and are no leak. */
+#include "reuse.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <locale.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "environment.h"
+
+#define LAST_SIGNAL 31
+#define RUNTIME_DESCRIPTORS_MAX 16 /* more of one kind than any runtime keeps */
+#define PEAK_SLACK_BYTES (UINT64_C(1) << 20)
+
+static struct {
+    bool remembered;
+    uint32_t descriptors, threads; /* by number; what is known to be the runtime's is counted */
+    uint32_t foreign_descriptors, foreign_threads;
+    struct sigaction actions[LAST_SIGNAL + 1];
+    char *locale;
+    locale_t thread_locale;
+    dev_t device; /* of the working directory */
+    ino_t inode;
+    int statm;
+} kept = {.statm = -1};
+
+/* ---- numbers ---- */
+
+/* Open descriptors. Linux 6.2 and later tell it as the size of the directory. */
+static uint32_t count_descriptors(void) {
+    struct stat status;
+    if (stat("/proc/self/fd", &status) == 0 && status.st_size > 0) return (uint32_t)status.st_size;
+    DIR *all = opendir("/proc/self/fd");
+    uint32_t count = 0;
+    if (all == NULL) return 0;
+    for (struct dirent *entry; (entry = readdir(all)) != NULL;) if (entry->d_name[0] != '.') count++;
+    closedir(all);
+    return count > 0 ? count - 1 : 0; /* the directory's own */
+}
+
+static bool is_runtime_descriptor(const char *target) {
+    static const char *const kinds[] = {"anon_inode:[eventpoll]", "anon_inode:[eventfd]", "anon_inode:[timerfd]"};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) if (strcmp(target, kinds[i]) == 0) return true;
+    /* The C library's and Swift's sources of randomness. */
+    return strcmp(target, "/dev/urandom") == 0 || strcmp(target, "/dev/random") == 0;
+}
+
+/* Those that no runtime opens for good. */
+static uint32_t count_foreign_descriptors(void) {
+    DIR *all = opendir("/proc/self/fd");
+    uint32_t foreign = 0, known = 0;
+    if (all == NULL) return 0;
+    for (struct dirent *entry; (entry = readdir(all)) != NULL;) {
+        char target[64];
+        if (entry->d_name[0] == '.' || atoi(entry->d_name) == dirfd(all)) continue;
+        ssize_t length = readlinkat(dirfd(all), entry->d_name, target, sizeof target - 1);
+        if (length < 0) continue;
+        target[length] = 0;
+        if (is_runtime_descriptor(target) && known < RUNTIME_DESCRIPTORS_MAX) known++;
+        else foreign++;
+    }
+    closedir(all);
+    return foreign;
+}
+
+/* libdispatch names its threads so, in all that we know of; they wait for work, and end when there is none for long. */
+static bool is_runtime_thread(const char *name) {
+    return strncmp(name, "Dispatch", 8) == 0 || strncmp(name, "com.apple.", 10) == 0;
+}
+
+static uint32_t count_foreign_threads(void) {
+    DIR *all = opendir("/proc/self/task");
+    uint32_t foreign = 0;
+    if (all == NULL) return 0;
+    for (struct dirent *entry; (entry = readdir(all)) != NULL;) {
+        char path[300], name[32] = "";
+        if (entry->d_name[0] == '.') continue;
+        snprintf(path, sizeof path, "%s/comm", entry->d_name);
+        int fd = openat(dirfd(all), path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0) continue; /* it has just ended */
+        ssize_t length = read(fd, name, sizeof name - 1);
+        close(fd);
+        if (length > 0 && !is_runtime_thread(name)) foreign++;
+    }
+    closedir(all);
+    return foreign;
+}
+
+/* A thread that the run has told to end may take a moment for it; a leaked one stays. */
+static uint32_t settle_threads(void) {
+    uint32_t foreign = count_foreign_threads();
+    for (int round = 0; foreign > kept.foreign_threads && round < 20; round++) {
+        usleep(1000);
+        foreign = count_foreign_threads();
+    }
+    return foreign;
+}
+
+static uint64_t resident_bytes(void) {
+    char line[64];
+    unsigned long long size, resident;
+    ssize_t length = kept.statm < 0 ? -1 : pread(kept.statm, line, sizeof line - 1, 0);
+    if (length <= 0) return 0;
+    line[length] = 0;
+    if (sscanf(line, "%llu %llu", &size, &resident) != 2) return 0;
+    return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+/* So that the next run's peak is its own. Where it cannot be written, the largest of all runs stands for each. */
+static void forget_peak(void) {
+    int fd = open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC);
+    if (fd < 0) return;
+    if (write(fd, "5", 1) < 0) complain("pawl: the memory's peak cannot be reset");
+    close(fd);
+}
+
+/* ---- what is put back ---- */
+
+static bool restore_signals(void) {
+    bool changed = alarm(0) != 0;
+    sigset_t mask, none;
+    sigemptyset(&none);
+    pthread_sigmask(SIG_SETMASK, &none, &mask);
+    for (int signal = 1; signal <= LAST_SIGNAL; signal++) {
+        struct sigaction now;
+        if (sigismember(&mask, signal) == 1) changed = true;
+        if (signal == SIGKILL || signal == SIGSTOP || sigaction(signal, NULL, &now) != 0) continue;
+        const struct sigaction *then = &kept.actions[signal];
+        if (now.sa_handler == then->sa_handler && now.sa_flags == then->sa_flags) continue;
+        sigaction(signal, then, NULL);
+        changed = true;
+    }
+    return changed;
+}
+
+static bool restore_locale(uint32_t *flags) {
+    bool changed = false;
+    const char *now = setlocale(LC_ALL, NULL);
+    if (kept.locale != NULL && now != NULL && strcmp(now, kept.locale) != 0) {
+        changed = true;
+        if (setlocale(LC_ALL, kept.locale) == NULL) *flags |= PAWL_IDLE_UNFIT;
+    }
+    if (uselocale((locale_t)0) != kept.thread_locale) {
+        changed = true;
+        uselocale(kept.thread_locale);
+    }
+    return changed;
+}
+
+static bool is_directory_changed(void) {
+    struct stat status;
+    return stat(".", &status) != 0 || status.st_dev != kept.device || status.st_ino != kept.inode;
+}
+
+/* Reaps what has ended and counts what has not. */
+static uint32_t living_descendants(void) {
+    for (;;) {
+        siginfo_t info = {0};
+        if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | __WALL) != 0) {
+            if (errno == EINTR) continue;
+            return errno == ECHILD ? 0 : 1;
+        }
+        if (info.si_pid == 0) return 1; /* at least; whoever ends the child counts them */
+    }
+}
+
+/* ---- the three calls ---- */
+
+void reuse_prepare(void) {
+    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    kept.statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+}
+
+/* After child_start, so that what that has set up is how it should be. */
+static void remember(void) {
+    kept.remembered = true;
+    kept.descriptors = count_descriptors();
+    kept.foreign_descriptors = count_foreign_descriptors();
+    kept.threads = thread_count();
+    kept.foreign_threads = count_foreign_threads();
+    for (int signal = 1; signal <= LAST_SIGNAL; signal++) sigaction(signal, NULL, &kept.actions[signal]);
+    const char *locale = setlocale(LC_ALL, NULL);
+    kept.locale = locale == NULL ? NULL : strdup(locale);
+    kept.thread_locale = uselocale((locale_t)0);
+}
+
+/* The kernel counts whole seconds of the process; the host measures closer. Only the soft limit moves: a hard one could
+ * not be raised again. */
+static void limit_cpu(uint64_t cpu_ms) {
+    struct rlimit now;
+    struct rusage used;
+    if (getrlimit(RLIMIT_CPU, &now) != 0 || getrusage(RUSAGE_SELF, &used) != 0) return;
+    rlim_t soft = now.rlim_max;
+    if (cpu_ms > 0) {
+        uint64_t used_us = ((uint64_t)used.ru_utime.tv_sec + (uint64_t)used.ru_stime.tv_sec) * 1000000u +
+            (uint64_t)used.ru_utime.tv_usec + (uint64_t)used.ru_stime.tv_usec;
+        rlim_t wanted = (rlim_t)((used_us + cpu_ms * 1000u + 999999u) / 1000000u);
+        if (wanted < soft) soft = wanted;
+    }
+    if (soft == now.rlim_cur) return;
+    now.rlim_cur = soft;
+    setrlimit(RLIMIT_CPU, &now);
+}
+
+bool reuse_begin(const char *directory, uint64_t cpu_ms) {
+    struct stat status;
+    if (!kept.remembered) remember();
+    if (directory[0] != 0 && chdir(directory) != 0) return false;
+    if (stat(".", &status) != 0) return false;
+    kept.device = status.st_dev;
+    kept.inode = status.st_ino;
+    limit_cpu(cpu_ms);
+    return true;
+}
+
+static uint64_t microseconds(const struct timeval *a, const struct timeval *b) {
+    return (uint64_t)(a->tv_sec + b->tv_sec) * 1000000u + (uint64_t)(a->tv_usec + b->tv_usec);
+}
+
+static void fill_usage(pawl_f_idle *found) {
+    struct rusage own, ended;
+    if (getrusage(RUSAGE_SELF, &own) != 0 || getrusage(RUSAGE_CHILDREN, &ended) != 0) return;
+    found->user_us = microseconds(&own.ru_utime, &ended.ru_utime);
+    found->system_us = microseconds(&own.ru_stime, &ended.ru_stime);
+    found->max_rss_bytes = (uint64_t)(own.ru_maxrss > ended.ru_maxrss ? own.ru_maxrss : ended.ru_maxrss) * 1024u;
+    found->minor_faults = (uint64_t)(own.ru_minflt + ended.ru_minflt);
+    found->major_faults = (uint64_t)(own.ru_majflt + ended.ru_majflt);
+    found->blocks_in = (uint64_t)(own.ru_inblock + ended.ru_inblock);
+    found->blocks_out = (uint64_t)(own.ru_oublock + ended.ru_oublock);
+    found->voluntary_switches = (uint64_t)(own.ru_nvcsw + ended.ru_nvcsw);
+    found->involuntary_switches = (uint64_t)(own.ru_nivcsw + ended.ru_nivcsw);
+    if (found->rss_bytes > 0 && (uint64_t)own.ru_maxrss * 1024u > found->rss_bytes + PEAK_SLACK_BYTES) forget_peak();
+}
+
+void reuse_audit(pawl_f_idle *found) {
+    fflush(NULL); /* what printf() still holds is this run's output */
+    if (is_directory_changed()) found->flags |= PAWL_IDLE_CWD; /* the next run begins with a chdir */
+    if (umask(022) != 022) found->flags |= PAWL_IDLE_UMASK;
+    if (!environment_is_unchanged()) found->flags |= PAWL_IDLE_ENVIRONMENT; /* the next run gets its own */
+    if (restore_signals()) found->flags |= PAWL_IDLE_SIGNALS;
+    if (restore_locale(&found->flags)) found->flags |= PAWL_IDLE_LOCALE;
+    found->processes = living_descendants();
+    uint32_t threads = thread_count();
+    if (threads != kept.threads) {
+        uint32_t foreign = settle_threads();
+        if (foreign > kept.foreign_threads) found->threads = foreign - kept.foreign_threads;
+        kept.foreign_threads = foreign;
+        kept.threads = thread_count();
+    }
+    uint32_t descriptors = count_descriptors();
+    if (descriptors != kept.descriptors) {
+        uint32_t foreign = count_foreign_descriptors();
+        if (foreign > kept.foreign_descriptors) found->descriptors = foreign - kept.foreign_descriptors;
+        kept.foreign_descriptors = foreign;
+        kept.descriptors = descriptors;
+    }
+    found->rss_bytes = resident_bytes();
+    fill_usage(found);
+}

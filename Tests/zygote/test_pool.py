@@ -1,0 +1,216 @@
+"""Children that wait for their run, and those that take one after the other: what the C side promises."""
+
+import os
+import signal
+import tempfile
+import time
+from pathlib import Path
+
+from driver import *
+
+REUSE = BIN / "fixtures" / "reuse.so"
+CWD, UMASK, ENVIRONMENT, SIGNALS, LOCALE, UNFIT = 1, 2, 4, 8, 16, 32
+
+
+def over(child, ended):
+    """The child ends as it should."""
+    exited = child.exited()
+    child.reap()
+    child.close()
+    assert (exited["code"], exited["status"]) == ended, exited
+    return exited
+
+
+def test_a_spare_child_waits_for_its_run(profile):
+    with Zygote(REUSE, profile) as z:
+        child = z.spawn(None, environment={"PATH": "/bin", "WHO": "spare"}).spawned()
+        child.wait(UP)
+        child.again("reuse.state", environment={"PAWL_RUN_ID": "run_x", "WHO": "run"})
+        kind, found = child.end()
+        assert (kind, found["run_id"], found["path"], found["runs"]) == ("result", "run_x", "/bin", 1)
+        over(child, (os.CLD_EXITED, 0))
+
+
+def test_bye_ends_a_child_that_waits(profile):
+    with Zygote(REUSE, profile) as z:
+        for pooled in (False, True):
+            child = z.spawn(None, pooled=pooled).spawned()
+            child.wait(UP)
+            child.send(BYE)
+            over(child, (os.CLD_EXITED, 0))
+        child = z.spawn("reuse.noop", pooled=True).spawned()
+        child.idle()
+        child.send(BYE)
+        over(child, (os.CLD_EXITED, 0))
+
+
+def test_runs_follow_each_other(profile):
+    with Zygote(REUSE, profile) as z, tempfile.TemporaryDirectory() as place:
+        child = z.spawn("reuse.state", pooled=True, directory=place, scratch=place,
+                        environment={"PATH": "/bin", "PAWL_RUN_ID": "base"}).spawned()
+        seen = [child.end()[1]]
+        first = child.idle()
+        assert first["flags"] == 0 and first["rss_bytes"] > 0
+        for run in range(300):
+            child.again("reuse.state", environment={"PAWL_RUN_ID": f"run_{run}"})
+            seen.append(child.end()[1])
+            found = child.idle()
+            assert all(found[k] == 0 for k in ("flags", "reset_status", "processes", "descriptors", "threads")), found
+        assert [s["runs"] for s in seen] == list(range(1, 302)) and len({s["pid"] for s in seen}) == 1
+        assert [s["run_id"] for s in seen[:3]] == ["base", "run_0", "run_1"]
+        assert found["rss_bytes"] - first["rss_bytes"] < 1 << 20, (first, found)
+        child.data.close()  # The host is gone.
+        assert child.exited()["status"] == 70
+        child.data = socket.socket()
+        child.reap()
+        child.close()
+
+
+def test_what_a_run_changed_is_put_back(profile):
+    with Zygote(REUSE, profile) as z, tempfile.TemporaryDirectory() as place:
+        child = z.spawn("reuse.state", pooled=True, directory=place, scratch=place, environment={"PATH": "/bin"}).spawned()
+        before = child.end()[1]
+        child.idle()
+        child.again("reuse.change")
+        assert child.end()[0] == "none"
+        assert child.idle()["flags"] == CWD | UMASK | ENVIRONMENT | SIGNALS | LOCALE
+        child.again("reuse.state")
+        after = child.end()[1]
+        assert child.idle()["flags"] == 0
+        assert {**after, "runs": 1} == before
+        child.send(BYE)
+        over(child, (os.CLD_EXITED, 0))
+
+
+def test_leaks_are_counted(profile):
+    with Zygote(REUSE, profile) as z:
+        child = z.spawn("reuse.noop", pooled=True).spawned()
+        child.idle()
+        for handler, what in (("reuse.leak_descriptor", "descriptors"), ("reuse.leak_thread", "threads"),
+                              ("reuse.leave_process", "processes")):
+            for _ in range(2):  # Each compared with what was there before.
+                child.again(handler)
+                found = child.idle()
+                assert found[what] == 1, (handler, found)
+        child.kill()
+        over(child, (os.CLD_KILLED, signal.SIGKILL))
+
+
+def test_what_ends_in_time_is_no_leak(profile):
+    with Zygote(REUSE, profile) as z:
+        child = z.spawn("reuse.noop", pooled=True).spawned()
+        child.idle()
+        for handler in ("reuse.short_thread", "reuse.leave_zombie", "reuse.short_thread"):
+            child.again(handler)
+            found = child.idle()
+            assert (found["threads"], found["processes"], found["descriptors"]) == (0, 0, 0), (handler, found)
+        child.send(BYE)
+        over(child, (os.CLD_EXITED, 0))
+
+
+def test_late_words_of_an_earlier_run_are_not_heard():
+    with Zygote(REUSE) as z:
+        child = z.spawn("reuse.leak_thread", pooled=True).spawned()
+        child.idle()
+        child.frames_before = len(child.frames)
+        for _ in range(3):
+            child.again("reuse.work")
+            child.idle()
+        assert not [f for f in child.frames[child.frames_before:] if f[0] == LOG]
+        child.kill()
+        over(child, (os.CLD_KILLED, signal.SIGKILL))
+
+
+def test_growth_and_peak():
+    with Zygote(REUSE) as z:
+        child = z.spawn("reuse.noop", pooled=True).spawned()
+        first = child.idle()
+        child.again("reuse.grow")
+        second = child.idle()
+        assert second["rss_bytes"] - first["rss_bytes"] > 20 << 20
+        child.again("reuse.noop")
+        third = child.idle()
+        assert third["rss_bytes"] > 20 << 20 and third["user_us"] >= second["user_us"]
+        child.send(BYE)
+        over(child, (os.CLD_EXITED, 0))
+
+
+def test_a_failed_reset_is_told():
+    with Zygote(REUSE) as z:
+        child = z.spawn("reuse.reset_fails", pooled=True).spawned()
+        assert child.idle()["reset_status"] == 1
+        child.send(BYE)
+        over(child, (os.CLD_EXITED, 0))
+
+
+def test_a_cancellation_does_not_reach_the_next_run(profile):
+    with Zygote(REUSE, profile) as z:
+        child = z.spawn("reuse.wait", pooled=True).spawned()
+        child.wait(LOG)
+        child.send(CANCEL, struct.pack("<II", 1, 1000))
+        assert child.end()[1]["status"] == 3
+        child.idle()
+        child.send(CANCEL, struct.pack("<II", 1, 1000))  # Too late, and before the next RUN.
+        child.again("reuse.state")
+        assert child.end()[1]["cancelled"] == 0
+        child.idle()
+        child.again("reuse.wait")
+        child.wait(LOG)
+        child.send(CANCEL, struct.pack("<II", 1, 1000))
+        assert child.end()[1]["status"] == 3
+        child.idle()
+        child.send(BYE)
+        over(child, (os.CLD_EXITED, 0))
+
+
+def test_output_is_there_before_idle(profile):
+    with Zygote(REUSE, profile) as z:
+        child = z.spawn("reuse.print", {"text": "one", "lines": 2}, pooled=True).spawned()
+        child.idle()
+        assert child.output(child.out) == "one\none\n" and child.output(child.err) == "one\n"
+        child.again("reuse.print", {"text": "two"})
+        child.idle()
+        assert child.output(child.out) == "two\n" and child.output(child.err) == "two\n"
+        child.send(BYE)
+        over(child, (os.CLD_EXITED, 0))
+
+
+def test_processor_time_is_limited_per_run(profile):
+    with Zygote(REUSE, profile) as z:
+        child = z.spawn("reuse.work", pooled=True).spawned()
+        child.idle()
+        for _ in range(4):
+            child.again("reuse.work", cpu_ms=1000)
+            child.idle()
+        began = time.monotonic()
+        child.again("reuse.spin", cpu_ms=1000)
+        over(child, (os.CLD_KILLED, signal.SIGXCPU))
+        assert time.monotonic() - began < 10
+
+
+def test_a_run_that_was_not_expected_ends_the_child():
+    with Zygote(REUSE) as z:
+        child = z.spawn("reuse.wait", pooled=True).spawned()
+        child.wait(LOG)
+        child.again("reuse.noop")
+        assert child.exited()["status"] == 71
+        child.reap()
+        child.close()
+
+
+def test_a_child_that_dies_idle(profile):
+    with Zygote(REUSE, profile) as z:
+        child = z.spawn("reuse.noop", pooled=True).spawned()
+        child.idle()
+        signal.pidfd_send_signal(child.pidfd, signal.SIGKILL)
+        over(child, (os.CLD_KILLED, signal.SIGKILL))
+        assert z.run("reuse.noop")[0] == ("none", None)
+
+
+def test_descriptors_of_a_pooled_child():
+    with Zygote(REUSE) as z:
+        child = z.spawn("reuse.noop", pooled=True).spawned()
+        child.idle()
+        assert sorted(map(int, os.listdir(f"/proc/{child.pid}/fd"))) == list(range(8))
+        child.send(BYE)
+        over(child, (os.CLD_EXITED, 0))
