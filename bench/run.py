@@ -25,8 +25,10 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "Tests" / "System"))
-from conftest import BIN, Cluster, Host, until  # noqa: E402  (the same host and database helpers as the system tests)
+sys.path.insert(0, str(ROOT / "scripts"))
+from pawl_cluster import Cluster  # noqa: E402  (the same host and database helpers as the tests)
+from pawl_host import BIN, Host  # noqa: E402
+from pawl_processes import until  # noqa: E402
 
 
 def compiled(directory, name, *libraries):
