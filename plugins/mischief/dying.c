@@ -119,3 +119,23 @@ int32_t mischief_late(void *user, pawl_attempt *attempt, pawl_bytes json) {
     if (pthread_create(&thread, NULL, go_on, attempt) != 0) return PAWL_E_INTERNAL;
     return attempt->host->result_json(attempt, PAWL_STR("\"returned\""));
 }
+
+static void *crash_soon(void *context) {
+    (void)context;
+    usleep(20000);
+    write_to_nowhere();
+    return NULL;
+}
+
+/* With a result on its way: before run() returns, or from a thread that outlives it. */
+int32_t mischief_crash_after_result(void *user, pawl_attempt *attempt, pawl_bytes json) {
+    (void)user, (void)json;
+    int32_t later = 0;
+    int32_t status = args->get_bool(attempt, "later", &later);
+    if (status == PAWL_E_INVALID_INPUT) return status;
+    status = attempt->host->result_json(attempt, PAWL_STR("\"said\""));
+    pthread_t thread;
+    if (!later) return status + write_to_nowhere();
+    if (pthread_create(&thread, NULL, crash_soon, NULL) != 0) return PAWL_E_INTERNAL;
+    return status;
+}

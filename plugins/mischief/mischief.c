@@ -1,7 +1,8 @@
 /* mischief.c - a plugin of bad manners, for tests and demonstrations: what handlers should not do, and what Pawl
  * does then.
  *
- * well_behaved.c is what they should do, dying.c how they end, staying.c how they refuse to. */
+ * well_behaved.c is what they should do, dying.c, signals.c and heap.c how they end, staying.c, waiting.c and forking.c
+ * how they refuse to, resources.c what they take too much of, speaking.c what they tell the host past the header. */
 #include "mischief.h"
 
 const pawl_ext_args *args;
@@ -49,6 +50,35 @@ static const pawl_handler handlers[] = {
     HANDLER(leave, "Forks children into sessions of their own, and returns a result at once.",
             ONE_NUMBER("children", "0")),
     HANDLER(exec, "Becomes another program: sleep.", NO_ARGS),
+    HANDLER(crash_after_result, "Gives its result, and crashes: before it returns, or (later) from a thread that it leaves.",
+            "{\"type\":\"object\",\"properties\":{\"later\":{\"type\":\"boolean\"}},\"additionalProperties\":false}"),
+    HANDLER(signal, "Gets a signal in a thread: worker, other, or main.",
+            "{\"type\":\"object\",\"properties\":{\"signal\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":64},"
+            "\"thread\":{\"enum\":[\"worker\",\"other\",\"main\"]}},\"additionalProperties\":false}"),
+    HANDLER(handler_overflow, "Fills the stack from within a signal handler.", NO_ARGS),
+    HANDLER(double_free, "Frees the same memory twice.", NO_ARGS),
+    HANDLER(smash, "Writes over its heap, and goes on using it.", NO_ARGS),
+    HANDLER(roll, "Starts chains of processes in which each forks the next and ends.", ONE_NUMBER("chains", "0")),
+    HANDLER(bomb, "Forks until it has so many processes, or gets no more, and says which.", ONE_NUMBER("processes", "0")),
+    HANDLER(hold, "Returns at once; a process that it leaves keeps stdout open.", NO_ARGS),
+    HANDLER(garbage, "Writes to Pawl's own connection what does not belong there.",
+            "{\"type\":\"object\",\"properties\":{\"kind\":{\"type\":\"string\"},\"length\":{\"type\":\"integer\","
+            "\"minimum\":0}},\"additionalProperties\":false}"),
+    HANDLER(narrow, "Makes the connection's buffers 4 KiB, then logs and returns a string of bytes.", ONE_NUMBER("bytes", "0")),
+    HANDLER(binary, "Writes to stdout what is no text.", NO_ARGS),
+    HANDLER(open, "Opens files and keeps them: so many, or as many as it gets.", ONE_NUMBER("files", "0")),
+    HANDLER(write, "Writes bytes to a file.",
+            "{\"type\":\"object\",\"properties\":{\"bytes\":{\"type\":\"integer\",\"minimum\":0},"
+            "\"path\":{\"type\":\"string\"}},\"additionalProperties\":false}"),
+    HANDLER(burn, "Uses processor time for ever, here or in a process of its own.",
+            "{\"type\":\"object\",\"properties\":{\"in_child\":{\"type\":\"boolean\"}},\"additionalProperties\":false}"),
+    HANDLER(threads, "Starts threads that stay.", ONE_NUMBER("threads", "0")),
+    HANDLER(stop, "Stops its own process.", NO_ARGS),
+    HANDLER(read, "Reads where nothing comes.",
+            "{\"type\":\"object\",\"properties\":{\"path\":{\"type\":\"string\"}},\"additionalProperties\":false}"),
+    HANDLER(deadlock, "Has two threads wait for each other's lock.", NO_ARGS),
+    HANDLER(move, "Tries to move itself into another control group.",
+            "{\"type\":\"object\",\"properties\":{\"path\":{\"type\":\"string\"}},\"additionalProperties\":false}"),
 };
 
 static const pawl_plugin plugin = {

@@ -35,4 +35,30 @@ int32_t mischief_escape(void *user, pawl_attempt *attempt, pawl_bytes json);
 int32_t mischief_leave(void *user, pawl_attempt *attempt, pawl_bytes json);
 int32_t mischief_exec(void *user, pawl_attempt *attempt, pawl_bytes json);
 
+int32_t mischief_crash_after_result(void *user, pawl_attempt *attempt, pawl_bytes json);
+
+int32_t mischief_signal(void *user, pawl_attempt *attempt, pawl_bytes json);
+int32_t mischief_handler_overflow(void *user, pawl_attempt *attempt, pawl_bytes json);
+
+int32_t mischief_double_free(void *user, pawl_attempt *attempt, pawl_bytes json);
+int32_t mischief_smash(void *user, pawl_attempt *attempt, pawl_bytes json);
+
+int32_t mischief_roll(void *user, pawl_attempt *attempt, pawl_bytes json);
+int32_t mischief_bomb(void *user, pawl_attempt *attempt, pawl_bytes json);
+int32_t mischief_hold(void *user, pawl_attempt *attempt, pawl_bytes json);
+
+int32_t mischief_garbage(void *user, pawl_attempt *attempt, pawl_bytes json);
+int32_t mischief_narrow(void *user, pawl_attempt *attempt, pawl_bytes json);
+int32_t mischief_binary(void *user, pawl_attempt *attempt, pawl_bytes json);
+
+int32_t mischief_open(void *user, pawl_attempt *attempt, pawl_bytes json);
+int32_t mischief_write(void *user, pawl_attempt *attempt, pawl_bytes json);
+int32_t mischief_burn(void *user, pawl_attempt *attempt, pawl_bytes json);
+int32_t mischief_threads(void *user, pawl_attempt *attempt, pawl_bytes json);
+
+int32_t mischief_stop(void *user, pawl_attempt *attempt, pawl_bytes json);
+int32_t mischief_read(void *user, pawl_attempt *attempt, pawl_bytes json);
+int32_t mischief_deadlock(void *user, pawl_attempt *attempt, pawl_bytes json);
+int32_t mischief_move(void *user, pawl_attempt *attempt, pawl_bytes json);
+
 #endif
