@@ -70,13 +70,13 @@ BEGIN
         timeout_ms, title, description, labels, owner, organization, retry_of, schedule_id, planned_at, traceparent, attempt,
         attempts_used, lost_count, outcome, reason, error_code, error_message, error_details, entities_processed,
         entities_total, current_stage, outcome_summary, host_id, version, started_at, finished_at, cancel_requested_at,
-        cancel_reason)
+        cancel_reason, expires_at)
     VALUES (gone.id, gone.queue, gone.rank, 'cancelled', gone.run_at, gone.job, gone.args, gone.max_attempts, gone.created_at,
         gone.retention, gone.trigger, gone.backoff, gone.timeout_ms, gone.title, gone.description, gone.labels, gone.owner,
         gone.organization, gone.retry_of, gone.schedule_id, gone.planned_at, gone.traceparent, gone.attempt,
         gone.attempts_used, gone.lost_count, gone.outcome, gone.reason, gone.error_code, gone.error_message,
         gone.error_details, gone.entities_processed, gone.entities_total, gone.current_stage, gone.outcome_summary,
-        gone.host_id, gone.version, gone.started_at, clock_timestamp(), clock_timestamp(), why);
+        gone.host_id, gone.version, gone.started_at, clock_timestamp(), clock_timestamp(), why, gone.expires_at);
     INSERT INTO pawl.counter_delta (queue, job, state, n, last_run)
     VALUES (gone.queue, gone.job, gone.state, -1, NULL), (gone.queue, gone.job, 'cancelled', 1, gone.id);
     RETURN true;
@@ -123,6 +123,7 @@ DECLARE
     unknown text;
     number bigint;
     due timestamptz;
+    expiry timestamptz;
     target text;
     level integer;
 BEGIN
@@ -131,13 +132,16 @@ BEGIN
         RAISE EXCEPTION 'no job %', enqueue.job USING ERRCODE = 'invalid_parameter_value';
     END IF;
     SELECT string_agg(key, ', ') INTO unknown FROM jsonb_object_keys(options) AS key
-    WHERE key NOT IN ('queue', 'priority', 'run_at', 'delay_ms', 'attempts', 'backoff', 'timeout_ms', 'title', 'description',
-        'labels', 'owner', 'organization', 'idempotency_key');
+    WHERE key NOT IN ('queue', 'priority', 'run_at', 'delay_ms', 'attempts', 'backoff', 'timeout_ms', 'queue_ms', 'title',
+        'description', 'labels', 'owner', 'organization', 'idempotency_key');
     IF unknown IS NOT NULL THEN
         RAISE EXCEPTION 'unknown option %', unknown USING ERRCODE = 'invalid_parameter_value';
     END IF;
     IF (options ->> 'attempts')::integer NOT BETWEEN 1 AND 1000 THEN
         RAISE EXCEPTION 'attempts must be 1 to 1000' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF (options ->> 'queue_ms')::bigint < 1 THEN
+        RAISE EXCEPTION 'queue_ms must be 1 or more' USING ERRCODE = 'invalid_parameter_value';
     END IF;
     IF options ? 'idempotency_key' THEN
         INSERT INTO pawl.run_key AS k (kind, key, run_id, expires_at)
@@ -155,20 +159,21 @@ BEGIN
     target := coalesce(options ->> 'queue', wanted.queue);
     level := -coalesce((options ->> 'priority')::integer, wanted.priority);
     due := coalesce((options ->> 'run_at')::timestamptz, now() + make_interval(secs => (options ->> 'delay_ms')::float8 / 1000), now());
+    expiry := due + pawl.queue_ms((options ->> 'queue_ms')::bigint, wanted.limits, wanted.handler_limits) * interval '1 millisecond';
     IF due > now() THEN
         INSERT INTO pawl.run_waiting (id, queue, rank, state, run_at, job, args, max_attempts, created_at, retention, trigger,
-            backoff, timeout_ms, title, description, labels, owner, organization)
+            backoff, timeout_ms, title, description, labels, owner, organization, expires_at)
         VALUES (number, target, level, 'scheduled', due, wanted.name, args,
             coalesce((options ->> 'attempts')::integer, wanted.attempts, wanted.handler_attempts, 3), now(), wanted.retention, 'sql',
             options -> 'backoff', (options ->> 'timeout_ms')::bigint, options ->> 'title', options ->> 'description',
-            options -> 'labels', options ->> 'owner', options ->> 'organization');
+            options -> 'labels', options ->> 'owner', options ->> 'organization', expiry);
     ELSE
         INSERT INTO pawl.run_live (id, queue, rank, pos, run_at, job, args, max_attempts, created_at, retention, trigger,
-            backoff, timeout_ms, title, description, labels, owner, organization)
+            backoff, timeout_ms, title, description, labels, owner, organization, expires_at)
         VALUES (number, target, level, nextval('pawl.run_pos'), due, wanted.name, args,
             coalesce((options ->> 'attempts')::integer, wanted.attempts, wanted.handler_attempts, 3), now(), wanted.retention, 'sql',
             options -> 'backoff', (options ->> 'timeout_ms')::bigint, options ->> 'title', options ->> 'description',
-            options -> 'labels', options ->> 'owner', options ->> 'organization');
+            options -> 'labels', options ->> 'owner', options ->> 'organization', expiry);
     END IF;
     INSERT INTO pawl.counter_delta (queue, job, state, n)
     VALUES (target, wanted.name, CASE WHEN due > now() THEN 'scheduled' ELSE 'queued' END, 1);
@@ -213,6 +218,17 @@ BEGIN
     END LOOP;
     RETURN made;
 END
+$$;
+
+--
+-- Name: queue_ms(bigint, json, json); Type: FUNCTION; Schema: pawl; Owner: -
+--
+
+CREATE FUNCTION pawl.queue_ms(own bigint, limits json, handler_limits json) RETURNS bigint
+    LANGUAGE sql IMMUTABLE
+    AS $$
+    -- Ten years at most, so that no sum overflows.
+    SELECT least(nullif(coalesce(own, (limits ->> 'queue_ms')::bigint, (handler_limits ->> 'queue_ms')::bigint), 0), 315360000000)
 $$;
 
 --
@@ -768,6 +784,76 @@ CREATE TABLE pawl.counter_delta (
 WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='2000', autovacuum_vacuum_cost_delay='0');
 
 --
+-- Name: crash_pending; Type: TABLE; Schema: pawl; Owner: -
+--
+
+CREATE TABLE pawl.crash_pending (
+    run_id bigint NOT NULL,
+    attempt integer NOT NULL,
+    retention smallint NOT NULL,
+    ended_at timestamp with time zone NOT NULL,
+    job text NOT NULL COLLATE pg_catalog."C",
+    version text,
+    host_id bigint NOT NULL
+);
+
+--
+-- Name: crash_report; Type: TABLE; Schema: pawl; Owner: -
+--
+
+CREATE TABLE pawl.crash_report (
+    run_id bigint NOT NULL,
+    attempt integer NOT NULL,
+    fingerprint text NOT NULL COLLATE pg_catalog."C",
+    frames json NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    expires_at timestamp with time zone NOT NULL
+);
+
+--
+-- Name: error_group; Type: TABLE; Schema: pawl; Owner: -
+--
+
+CREATE TABLE pawl.error_group (
+    fingerprint text NOT NULL COLLATE pg_catalog."C",
+    kind text NOT NULL,
+    title text NOT NULL,
+    job text NOT NULL COLLATE pg_catalog."C",
+    handler text NOT NULL COLLATE pg_catalog."C",
+    plugin text,
+    signal integer,
+    count bigint DEFAULT 1 NOT NULL,
+    first_seen_at timestamp with time zone NOT NULL,
+    last_seen_at timestamp with time zone NOT NULL,
+    first_version text,
+    last_version text,
+    sample_run bigint NOT NULL,
+    sample_attempt integer NOT NULL,
+    CONSTRAINT error_group_kind_check CHECK ((kind = 'crash'::text))
+);
+
+--
+-- Name: crashes; Type: VIEW; Schema: pawl; Owner: -
+--
+
+CREATE VIEW pawl.crashes AS
+ SELECT error_group.fingerprint,
+    error_group.title,
+    error_group.count,
+    error_group.job,
+    error_group.handler,
+    error_group.plugin,
+    error_group.first_seen_at,
+    error_group.last_seen_at,
+    error_group.first_version,
+    error_group.last_version,
+    pawl.run_name(error_group.sample_run) AS sample_run,
+    error_group.sample_attempt
+   FROM pawl.error_group
+  WHERE (error_group.kind = 'crash'::text)
+  ORDER BY error_group.last_seen_at DESC;
+
+--
 -- Name: host; Type: TABLE; Schema: pawl; Owner: -
 --
 
@@ -823,6 +909,8 @@ CREATE TABLE pawl.job (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     revision bigint DEFAULT 1 NOT NULL,
+    execution json DEFAULT '{}'::json NOT NULL,
+    handler_execution json DEFAULT '{}'::json NOT NULL,
     CONSTRAINT job_attempts_check CHECK (((attempts >= 1) AND (attempts <= 1000))),
     CONSTRAINT job_retention_check CHECK ((retention = ANY (ARRAY[1, 7, 30, 90, 365])))
 );
@@ -923,6 +1011,24 @@ CREATE TABLE pawl.plugin_version (
 );
 
 --
+-- Name: quarantine; Type: TABLE; Schema: pawl; Owner: -
+--
+
+CREATE TABLE pawl.quarantine (
+    handler text NOT NULL COLLATE pg_catalog."C",
+    version text NOT NULL COLLATE pg_catalog."C",
+    since timestamp with time zone NOT NULL,
+    until timestamp with time zone NOT NULL,
+    level integer NOT NULL,
+    crashes integer NOT NULL,
+    attempts integer NOT NULL,
+    reason text NOT NULL,
+    trial_host bigint,
+    trial_epoch bigint,
+    CONSTRAINT quarantine_level_check CHECK ((level >= 1))
+);
+
+--
 -- Name: queue; Type: TABLE; Schema: pawl; Owner: -
 --
 
@@ -1007,6 +1113,7 @@ CREATE TABLE pawl.run (
     result json,
     result_bytes bytea,
     result_media_type text,
+    expires_at timestamp with time zone,
     CONSTRAINT run_retention_check CHECK ((retention = ANY (ARRAY[1, 7, 30, 90, 365]))),
     CONSTRAINT run_state_check CHECK ((state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text])))
 )
@@ -1062,6 +1169,7 @@ CREATE TABLE pawl.run_1 (
     result json,
     result_bytes bytea,
     result_media_type text,
+    expires_at timestamp with time zone,
     CONSTRAINT run_retention_check CHECK ((retention = ANY (ARRAY[1, 7, 30, 90, 365]))),
     CONSTRAINT run_state_check CHECK ((state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text])))
 )
@@ -1117,6 +1225,7 @@ CREATE TABLE pawl.run_1_default (
     result json,
     result_bytes bytea,
     result_media_type text,
+    expires_at timestamp with time zone,
     CONSTRAINT run_retention_check CHECK ((retention = ANY (ARRAY[1, 7, 30, 90, 365]))),
     CONSTRAINT run_state_check CHECK ((state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text])))
 );
@@ -1171,6 +1280,7 @@ CREATE TABLE pawl.run_30 (
     result json,
     result_bytes bytea,
     result_media_type text,
+    expires_at timestamp with time zone,
     CONSTRAINT run_retention_check CHECK ((retention = ANY (ARRAY[1, 7, 30, 90, 365]))),
     CONSTRAINT run_state_check CHECK ((state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text])))
 )
@@ -1226,6 +1336,7 @@ CREATE TABLE pawl.run_30_default (
     result json,
     result_bytes bytea,
     result_media_type text,
+    expires_at timestamp with time zone,
     CONSTRAINT run_retention_check CHECK ((retention = ANY (ARRAY[1, 7, 30, 90, 365]))),
     CONSTRAINT run_state_check CHECK ((state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text])))
 );
@@ -1280,6 +1391,7 @@ CREATE TABLE pawl.run_365 (
     result json,
     result_bytes bytea,
     result_media_type text,
+    expires_at timestamp with time zone,
     CONSTRAINT run_retention_check CHECK ((retention = ANY (ARRAY[1, 7, 30, 90, 365]))),
     CONSTRAINT run_state_check CHECK ((state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text])))
 )
@@ -1335,6 +1447,7 @@ CREATE TABLE pawl.run_365_default (
     result json,
     result_bytes bytea,
     result_media_type text,
+    expires_at timestamp with time zone,
     CONSTRAINT run_retention_check CHECK ((retention = ANY (ARRAY[1, 7, 30, 90, 365]))),
     CONSTRAINT run_state_check CHECK ((state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text])))
 );
@@ -1389,6 +1502,7 @@ CREATE TABLE pawl.run_7 (
     result json,
     result_bytes bytea,
     result_media_type text,
+    expires_at timestamp with time zone,
     CONSTRAINT run_retention_check CHECK ((retention = ANY (ARRAY[1, 7, 30, 90, 365]))),
     CONSTRAINT run_state_check CHECK ((state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text])))
 )
@@ -1444,6 +1558,7 @@ CREATE TABLE pawl.run_7_default (
     result json,
     result_bytes bytea,
     result_media_type text,
+    expires_at timestamp with time zone,
     CONSTRAINT run_retention_check CHECK ((retention = ANY (ARRAY[1, 7, 30, 90, 365]))),
     CONSTRAINT run_state_check CHECK ((state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text])))
 );
@@ -1498,6 +1613,7 @@ CREATE TABLE pawl.run_90 (
     result json,
     result_bytes bytea,
     result_media_type text,
+    expires_at timestamp with time zone,
     CONSTRAINT run_retention_check CHECK ((retention = ANY (ARRAY[1, 7, 30, 90, 365]))),
     CONSTRAINT run_state_check CHECK ((state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text])))
 )
@@ -1553,6 +1669,7 @@ CREATE TABLE pawl.run_90_default (
     result json,
     result_bytes bytea,
     result_media_type text,
+    expires_at timestamp with time zone,
     CONSTRAINT run_retention_check CHECK ((retention = ANY (ARRAY[1, 7, 30, 90, 365]))),
     CONSTRAINT run_state_check CHECK ((state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'cancelled'::text])))
 );
@@ -1607,6 +1724,7 @@ CREATE TABLE pawl.run_live (
     terminate_requested_at timestamp with time zone,
     cancel_reason text,
     cancel_grace_ms bigint,
+    expires_at timestamp with time zone,
     CONSTRAINT run_live_check CHECK (((state = 'running'::text) = (host_id IS NOT NULL))),
     CONSTRAINT run_live_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'running'::text])))
 )
@@ -1654,6 +1772,7 @@ CREATE TABLE pawl.run_waiting (
     host_id bigint,
     version text,
     started_at timestamp with time zone,
+    expires_at timestamp with time zone,
     CONSTRAINT run_waiting_state_check CHECK ((state = ANY (ARRAY['scheduled'::text, 'retrying'::text, 'blocked'::text])))
 )
 WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='20000', autovacuum_vacuum_cost_delay='0');
@@ -1708,7 +1827,8 @@ CREATE VIEW pawl.run_all AS
     run_live.cancel_reason,
     NULL::json AS result,
     NULL::bytea AS result_bytes,
-    NULL::text AS result_media_type
+    NULL::text AS result_media_type,
+    run_live.expires_at
    FROM pawl.run_live
 UNION ALL
  SELECT 'waiting'::text AS kind,
@@ -1756,7 +1876,8 @@ UNION ALL
     NULL::text AS cancel_reason,
     NULL::json AS result,
     NULL::bytea AS result_bytes,
-    NULL::text AS result_media_type
+    NULL::text AS result_media_type,
+    run_waiting.expires_at
    FROM pawl.run_waiting
 UNION ALL
  SELECT 'finished'::text AS kind,
@@ -1804,7 +1925,8 @@ UNION ALL
     run.cancel_reason,
     run.result,
     run.result_bytes,
-    run.result_media_type
+    run.result_media_type,
+    run.expires_at
    FROM pawl.run;
 
 --
@@ -2001,7 +2123,8 @@ CREATE VIEW pawl.runs AS
     run_all.trigger,
     run_all.retry_of,
     run_all.schedule_id,
-    run_all.cancel_requested_at
+    run_all.cancel_requested_at,
+    run_all.expires_at
    FROM pawl.run_all;
 
 --
@@ -2298,6 +2421,27 @@ ALTER TABLE ONLY pawl.audit
     ADD CONSTRAINT audit_pkey PRIMARY KEY (id);
 
 --
+-- Name: crash_pending crash_pending_pkey; Type: CONSTRAINT; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.crash_pending
+    ADD CONSTRAINT crash_pending_pkey PRIMARY KEY (run_id, attempt);
+
+--
+-- Name: crash_report crash_report_pkey; Type: CONSTRAINT; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.crash_report
+    ADD CONSTRAINT crash_report_pkey PRIMARY KEY (run_id, attempt);
+
+--
+-- Name: error_group error_group_pkey; Type: CONSTRAINT; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.error_group
+    ADD CONSTRAINT error_group_pkey PRIMARY KEY (fingerprint);
+
+--
 -- Name: host host_data_directory_id_key; Type: CONSTRAINT; Schema: pawl; Owner: -
 --
 
@@ -2352,6 +2496,13 @@ ALTER TABLE ONLY pawl.plugin
 
 ALTER TABLE ONLY pawl.plugin_version
     ADD CONSTRAINT plugin_version_pkey PRIMARY KEY (sha256);
+
+--
+-- Name: quarantine quarantine_pkey; Type: CONSTRAINT; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.quarantine
+    ADD CONSTRAINT quarantine_pkey PRIMARY KEY (handler, version);
 
 --
 -- Name: queue queue_pkey; Type: CONSTRAINT; Schema: pawl; Owner: -
@@ -2508,6 +2659,30 @@ ALTER TABLE ONLY pawl.sleeper
     ADD CONSTRAINT sleeper_pkey PRIMARY KEY (queue, host_id);
 
 --
+-- Name: crash_pending_host; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX crash_pending_host ON pawl.crash_pending USING btree (host_id, ended_at);
+
+--
+-- Name: crash_report_expiry; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX crash_report_expiry ON pawl.crash_report USING btree (expires_at);
+
+--
+-- Name: crash_report_group; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX crash_report_group ON pawl.crash_report USING btree (fingerprint, run_id, attempt);
+
+--
+-- Name: error_group_seen; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX error_group_seen ON pawl.error_group USING btree (last_seen_at DESC, fingerprint);
+
+--
 -- Name: plugin_version_plugin; Type: INDEX; Schema: pawl; Owner: -
 --
 
@@ -2530,6 +2705,12 @@ CREATE INDEX run_event_default_run_id_id_idx ON pawl.run_event_default USING btr
 --
 
 CREATE INDEX run_key_expiry ON pawl.run_key USING btree (expires_at);
+
+--
+-- Name: run_live_expiry; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX run_live_expiry ON pawl.run_live USING btree (expires_at) WHERE ((state = 'queued'::text) AND (expires_at IS NOT NULL));
 
 --
 -- Name: run_live_lane; Type: INDEX; Schema: pawl; Owner: -

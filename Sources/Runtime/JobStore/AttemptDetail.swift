@@ -9,6 +9,12 @@ struct AttemptDetail {
     var droppedLogLines: UInt64 = 0
     var droppedOutputBytes: UInt64 = 0
     var survivorsKilled = 0
+    var mode = ExecutionMode.fork
+    var samples: [ResourceSample] = []
+    var leaks = LeakReport()
+    /// A JSON value as text.
+    var diagnosis: String?
+    var lastLines: [LogLine] = []
 
     init(_ report: AttemptReport) {
         crash = report.crash
@@ -18,55 +24,56 @@ struct AttemptDetail {
         droppedLogLines = report.droppedLogLines
         droppedOutputBytes = report.droppedOutputBytes
         survivorsKilled = report.survivorsKilled
+        mode = report.mode
+        samples = report.samples
+        leaks = report.leaks
+        diagnosis = report.diagnosis
+        switch report.outcome {
+        // The whole log is there; only who looks for a fault wants its end at hand.
+        case .succeeded, .snoozed, .cancelled: break
+        case .error, .crashed, .timedOut, .outOfMemory, .terminated, .lost: lastLines = report.lastLines
+        }
     }
 
     /// Nil if there is nothing to tell.
     var json: String? {
-        var members: [JSONMember] = []
-        func add(_ key: String, _ number: some BinaryInteger) {
-            if number != 0 { members.append(JSONMember(key, .number(String(number)))) }
-        }
-        if let crash {
-            members.append(
-                JSONMember(
-                    "crash",
-                    .object([
-                        JSONMember("signal", .number(String(crash.signal))),
-                        JSONMember("code", .number(String(crash.code))),
-                        // Addresses are texts: a JSON number is a double to most readers.
-                        JSONMember("address", .string(Self.hexadecimal(crash.address))),
-                        JSONMember("pc", .string(Self.hexadecimal(crash.pc))),
-                        JSONMember("thread", .string(crash.threadName)),
-                        JSONMember("frames", .array(crash.frames.map { .string(Self.hexadecimal($0)) })),
-                        JSONMember("address_space_bytes", .number(String(crash.addressSpaceBytes))),
-                    ])))
-        }
+        var text = ""
+        func add(_ key: String, _ json: String) { text += (text.isEmpty ? "{\"" : ",\"") + key + "\":" + json }
+        if mode != .fork { add("mode", "\"\(mode.rawValue)\"") }
+        if let crash { add("crash", crash.json) }
         if !ladder.isEmpty {
-            let steps: [JSONValue] = ladder.map { step in
-                .object([JSONMember("name", .string(step.name)), JSONMember("at_ms", .number(String(step.atMillis)))])
-            }
-            members.append(JSONMember("ladder", .array(steps)))
+            add("ladder", list(ladder) { "{\"name\":\(JSONText.quoted($0.name)),\"at_ms\":\($0.atMillis)}" })
         }
-        if !outputHead.isEmpty { members.append(JSONMember("output_head", .string(outputHead))) }
-        if !outputTail.isEmpty { members.append(JSONMember("output_tail", .string(outputTail))) }
-        add("dropped_log_lines", droppedLogLines)
-        add("dropped_output_bytes", droppedOutputBytes)
-        add("survivors_killed", survivorsKilled)
-        return members.isEmpty ? nil : JSONValue.object(members).json
+        if !samples.isEmpty { add("samples", list(samples, \.json)) }
+        if !leaks.isClean { add("leaks", leaks.json) }
+        if let diagnosis { add("diagnosis", Self.checked(diagnosis)) }
+        if !outputHead.isEmpty { add("output_head", JSONText.quoted(outputHead)) }
+        if !outputTail.isEmpty { add("output_tail", JSONText.quoted(outputTail)) }
+        if !lastLines.isEmpty { add("last_lines", list(lastLines, \.json)) }
+        if droppedLogLines != 0 { add("dropped_log_lines", String(droppedLogLines)) }
+        if droppedOutputBytes != 0 { add("dropped_output_bytes", String(droppedOutputBytes)) }
+        if survivorsKilled != 0 { add("survivors_killed", String(survivorsKilled)) }
+        return text.isEmpty ? nil : text + "}"
+    }
+
+    private func list<T>(_ elements: [T], _ json: (T) -> String) -> String {
+        "[" + elements.map(json).joined(separator: ",") + "]"
+    }
+
+    /// What a tool wrote goes in as it is, if it is JSON; as a text otherwise, so that it spoils nothing.
+    private static func checked(_ text: String) -> String {
+        do throws(JSONFault) {
+            _ = try JSONText.check(text)
+            return text
+        } catch {
+            return JSONText.quoted(text)
+        }
     }
 
     /// What is missing or of another kind is left empty.
     init(_ value: JSONValue?) {
         guard let value else { return }
-        if let crash = value["crash"] {
-            self.crash = CrashInfo(
-                signal: Int32(clamping: crash["signal"]?.integer ?? 0),
-                code: Int32(clamping: crash["code"]?.integer ?? 0),
-                address: Self.address(crash["address"]), pc: Self.address(crash["pc"]),
-                threadName: crash["thread"]?.text ?? "",
-                frames: (crash["frames"]?.elements ?? []).map { Self.address($0) },
-                addressSpaceBytes: UInt64(clamping: crash["address_space_bytes"]?.integer ?? 0))
-        }
+        crash = value["crash"].map { CrashInfo($0) }
         ladder = (value["ladder"]?.elements ?? []).map {
             LadderStep(name: $0["name"]?.text ?? "", atMillis: $0["at_ms"]?.integer ?? 0)
         }
@@ -75,11 +82,10 @@ struct AttemptDetail {
         droppedLogLines = UInt64(clamping: value["dropped_log_lines"]?.integer ?? 0)
         droppedOutputBytes = UInt64(clamping: value["dropped_output_bytes"]?.integer ?? 0)
         survivorsKilled = Int(clamping: value["survivors_killed"]?.integer ?? 0)
-    }
-
-    private static func hexadecimal(_ address: UInt64) -> String { "0x" + String(address, radix: 16) }
-
-    private static func address(_ value: JSONValue?) -> UInt64 {
-        value?.text.flatMap { UInt64($0.dropFirst(2), radix: 16) } ?? 0
+        mode = value["mode"]?.text.flatMap { ExecutionMode(rawValue: $0) } ?? .fork
+        samples = (value["samples"]?.elements ?? []).map { ResourceSample($0) }
+        leaks = value["leaks"].map { LeakReport($0) } ?? LeakReport()
+        diagnosis = value["diagnosis"]?.json
+        lastLines = (value["last_lines"]?.elements ?? []).compactMap { LogLine($0) }
     }
 }

@@ -54,6 +54,8 @@ package struct ClaimedRun: Sendable, Hashable {
     package var backoff: BackoffPolicy
     /// The run's timeout over the job's limits; the handler's own defaults are not in it.
     package var limits: Limits
+    /// The operator's settings over the handler's own, with the product's defaults.
+    package var execution: ResolvedExecution
     package var createdAt: WallTime
     package var runAt: WallTime
     package var traceparent: String?
@@ -100,8 +102,8 @@ package enum SettleResult: Sendable, Hashable {
     case alreadyDone
     /// Somebody else decided meanwhile: nothing changed.
     case fenced
-    /// The database refuses this one for ever, even with result and details taken out; the text says why. The run stays
-    /// `running` until its host is gone.
+    /// The database refuses this one for ever, even with result and details taken out; the text says why. The run has ended
+    /// `failed`, code `unsettleable`, unless somebody else had decided.
     case refused(String)
 }
 

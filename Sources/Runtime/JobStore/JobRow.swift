@@ -9,16 +9,18 @@ package struct JobUpsert: Sendable, Hashable {
     package var resultSchema: String?
     /// The handler's defaults.
     package var limits: Limits
+    package var execution: ExecutionSettings
 
     package init(
         handler: String, description: String? = nil, argsSchema: String? = nil, resultSchema: String? = nil,
-        limits: Limits = Limits()
+        limits: Limits = Limits(), execution: ExecutionSettings = ExecutionSettings()
     ) {
         self.handler = handler
         self.description = description
         self.argsSchema = argsSchema
         self.resultSchema = resultSchema
         self.limits = limits
+        self.execution = execution
     }
 }
 
@@ -39,6 +41,10 @@ package struct JobRow: Sendable, Hashable {
     package var limits: Limits
     /// The handler's defaults, as its plugin last declared them.
     package var handlerLimits: Limits
+    /// How the operator wants attempts to be executed.
+    package var execution: ExecutionSettings
+    /// As the plugin proposes it.
+    package var handlerExecution: ExecutionSettings
     package var retentionDays: Int
     package var createdAt: WallTime
     package var updatedAt: WallTime

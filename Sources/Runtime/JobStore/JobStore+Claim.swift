@@ -39,6 +39,7 @@ extension JobStore {
     /// progress has changed. Ended attempts are ignored.
     package func noteStarted(_ lease: HostLease, _ batch: [StartedAttempt]) async throws(StoreError) {
         guard !batch.isEmpty else { return }
+        let batch = batch.sorted { $0.id < $1.id }
         let progress = batch.map(\.progress)
         _ = try await query(
             .runStarted,
@@ -117,11 +118,13 @@ extension JobStore {
             let title = try reader.textOrNil()
             let handler = try reader.text()
             let limits = Limits(wall: timeout).merging(over: try reader.limits())
+            let execution = try reader.execution().merging(over: try reader.execution()).resolved
             runs.append(
                 ClaimedRun(
                     id: id, job: job, handler: handler, args: args, queue: lane.queue, priority: -lane.rank,
                     attempt: attempt, attemptsUsed: used, maxAttempts: maxAttempts, lostCount: lost, backoff: backoff,
-                    limits: limits, createdAt: createdAt, runAt: runAt, traceparent: traceparent, owner: owner,
+                    limits: limits, execution: execution, createdAt: createdAt, runAt: runAt, traceparent: traceparent,
+                    owner: owner,
                     title: title))
         }
         lanes.claimEnded(taken: taken, exhausted: exhausted)

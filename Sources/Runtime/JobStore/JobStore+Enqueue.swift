@@ -77,7 +77,9 @@ extension JobStore {
             job: original.job, args: args, queue: changes.queue ?? original.queue,
             priority: changes.priority ?? original.priority, runAt: changes.runAt,
             attempts: changes.attempts ?? original.maxAttempts, backoff: changes.backoff ?? original.backoff,
-            timeout: original.timeout, title: original.title, description: original.description,
+            timeout: original.timeout,
+            queueTime: original.expiresAt.map { max($0 - original.runAt, .milliseconds(1)) }, title: original.title,
+            description: original.description,
             labels: original.labels, owner: original.owner, organization: original.organization, retryOf: id,
             trigger: changes.trigger)
         try Self.check(run)
@@ -126,7 +128,7 @@ extension JobStore {
             texts { $0.labels.isEmpty ? nil : JSONText.object($0.labels.mapValues(\.storable)) }, texts(\.owner),
             texts(\.organization), numbers { $0.retryOf?.rawValue }, numbers(\.scheduleID),
             .timestampArray(runs.map { $0.plannedAt?.micros }), texts(\.trigger), texts(\.traceparent),
-            texts(\.idempotencyKey), texts(\.idempotencyFingerprint),
+            texts(\.idempotencyKey), texts(\.idempotencyFingerprint), numbers { $0.queueTime?.wholeMilliseconds },
         ]
     }
 
@@ -191,6 +193,9 @@ extension JobStore {
         if let delay = run.delay, delay < .zero { throw outOfRange("/delay_ms", "must not be negative") }
         if let timeout = run.timeout, timeout < .milliseconds(1) {
             throw outOfRange("/timeout_ms", "must be 1 or more")
+        }
+        if let queueTime = run.queueTime, queueTime < .milliseconds(1) {
+            throw outOfRange("/queue_ms", "must be 1 or more")
         }
         if run.runAt != nil && run.delay != nil {
             throw .invalid(

@@ -12,6 +12,7 @@ extension JobStore {
                 .textArray(handlers.map { $0.description?.storable }), .jsonArray(handlers.map(\.argsSchema)),
                 .jsonArray(handlers.map(\.resultSchema)), .jsonArray(handlers.map(\.limits.json)),
                 .nullableInt64Array(handlers.map { $0.limits.attempts.map(Int64.init) }),
+                .jsonArray(handlers.map(\.execution.json)),
             ])
     }
 
@@ -165,6 +166,8 @@ extension JobRow {
         createdAt = try reader.time()
         updatedAt = try reader.time()
         revision = try reader.int64()
+        execution = try reader.execution()
+        handlerExecution = try reader.execution()
         counts = [:]
         for counter in counters[name] ?? [] {
             counts[counter.state, default: 0] += counter.n

@@ -32,6 +32,7 @@ extension JobStore {
                 guard try await connection.query(.upkeepLock, [.int64(Self.heavyLock)])[0].bool(0) else { return nil }
                 let keys = try await connection.query(.upkeepKeys).affectedRows
                 _ = try await connection.query(.upkeepOccurrences)
+                _ = try await connection.query(.upkeepCrashes)
                 let partitions = try await connection.query(.upkeepPartitions)[0]
                 return (try partitions.int64(0), try partitions.int64(1), keys)
             }

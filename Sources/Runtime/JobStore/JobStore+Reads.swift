@@ -129,6 +129,7 @@ extension RunRow {
         } else {
             result = RunResult.none
         }
+        expiresAt = try reader.timeOrNil()
     }
 }
 
@@ -164,5 +165,10 @@ extension AttemptRow {
         droppedOutputBytes = detail.droppedOutputBytes
         survivorsKilled = detail.survivorsKilled
         sentence = try reader.textOrNil() ?? ""
+        mode = outcome == nil ? nil : detail.mode
+        samples = detail.samples
+        leaks = detail.leaks
+        diagnosis = detail.diagnosis
+        lastLines = detail.lastLines
     }
 }

@@ -18,7 +18,9 @@ extension JobStore {
         _ lease: HostLease, _ batch: [Settlement], claim request: ClaimRequest
     ) async throws(StoreError) -> (settled: [SettleResult], claimed: [ClaimedRun]) {
         do throws(PostgresError) {
-            return try await exchange(lease, batch, request)
+            return try await repeatingDeadlocks { () async throws(PostgresError) in
+                try await self.exchange(lease, batch, request)
+            }
         } catch {
             guard !error.isTransient, error.kind == .server, !batch.isEmpty else { throw StoreError(error) }
             logger.warning("a batch was refused; settling one by one", metadata: ["error": "\(error)"])
@@ -26,6 +28,21 @@ extension JobStore {
         var settled: [SettleResult] = []
         for item in batch { settled.append(try await settleAlone(lease, item)) }
         return (settled, [])
+    }
+
+    /// Whoever lost a deadlock has changed nothing.
+    private func repeatingDeadlocks<T>(
+        _ body: @LoopActor () async throws(PostgresError) -> T
+    ) async throws(PostgresError) -> T {
+        var tries = Self.deadlockTries
+        while true {
+            do throws(PostgresError) {
+                return try await body()
+            } catch {
+                tries -= 1
+                guard error.sqlState == .deadlockDetected, tries > 0 else { throw error }
+            }
+        }
     }
 
     private func settleAlone(_ lease: HostLease, _ item: Settlement) async throws(StoreError) -> SettleResult {
@@ -40,7 +57,28 @@ extension JobStore {
         }
         let reason = last.map(\.description) ?? ""
         logger.error("a settlement was refused", metadata: ["run": "\(item.report.runID)", "error": "\(reason)"])
-        return .refused(reason)
+        return try await endUnsettleable(lease, item, reason)
+    }
+
+    /// Nothing of the outcome can be stored: its run must not stay `running` for that.
+    private func endUnsettleable(
+        _ lease: HostLease, _ item: Settlement, _ reason: String
+    ) async throws(StoreError) -> SettleResult {
+        do throws(PostgresError) {
+            let rows = try await delivery.query(
+                .runUnsettleable,
+                [
+                    .int64(lease.id.rawValue), .int64(lease.epoch), .int64(item.report.runID.rawValue),
+                    .int32(Int32(clamping: item.report.attempt)), .text(reason.storable),
+                ])
+            return rows.isEmpty ? .fenced : .refused(reason)
+        } catch {
+            if error.isTransient || error.kind != .server { throw StoreError(error) }
+            logger.critical(
+                "a run stays running: not even its end could be written",
+                metadata: ["run": "\(item.report.runID)", "error": "\(error)"])
+            return .refused(reason)
+        }
     }
 
     /// One transaction: the settlements, the index of their log lines, the claim.
@@ -53,7 +91,9 @@ extension JobStore {
             try await sweepLanes(isBusy: isBusy)
         }
         let readings = wantsRuns ? lanes.readings(queues: request.queues) : []
-        var steps = SettleSteps(lease, batch).steps
+        let settling = SettleSteps(lease, batch)
+        let locks = settling.locks.map { [$0] } ?? []
+        var steps = locks + settling.steps
         let settleCount = steps.count
         let tallies = logTallies.take(batch.map(\.report))
         if !tallies.isEmpty { steps.append((.logIndexAdd, LogTallies.parameters(tallies))) }
@@ -78,7 +118,7 @@ extension JobStore {
                     claimed = try self.claimed(rows, exhausted: rows.count < request.limit ? readings.map(\.lane) : [])
                 }
                 var applied: Set<Int64> = []
-                for rows in answers.prefix(settleCount) { try noteSettled(rows, &applied) }
+                for rows in answers.prefix(settleCount).dropFirst(locks.count) { try noteSettled(rows, &applied) }
                 settled = try await results(lease, batch, applied)
             } catch {
                 throw Self.postgresError(error)
@@ -134,7 +174,9 @@ extension JobStore {
             }
             let again = missing.filter { held.contains($0.report.runID.rawValue) }
             if !again.isEmpty && tries > 0 {
-                for rows in try await delivery.transaction(SettleSteps(lease, again).steps) {
+                let settling = SettleSteps(lease, again)
+                let locks = settling.locks.map { [$0] } ?? []
+                for rows in try await delivery.transaction(locks + settling.steps).dropFirst(locks.count) {
                     try noteSettled(rows, &applied)
                 }
                 return try await results(lease, batch, applied, tries: tries - 1)
@@ -159,6 +201,10 @@ extension Settlement {
         copy.report.ladder = []
         copy.report.outputHead = ""
         copy.report.outputTail = ""
+        copy.report.samples = []
+        copy.report.leaks = LeakReport()
+        copy.report.diagnosis = nil
+        copy.report.lastLines = []
         copy.report.error?.detailsJSON = nil
         copy.report.sentence += " (Its result and details could not be stored.)"
         return copy

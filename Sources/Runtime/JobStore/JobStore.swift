@@ -110,7 +110,7 @@ extension PostgresConfiguration {
 extension JobStore {
     /// How often a statement that lost a deadlock is tried in all. Statements over several runs lock them in the order of
     /// their plans; where two meet, the server rolls one back, so repeating it is safe.
-    private static let deadlockTries = 4
+    static let deadlockTries = 4
 
     func query(_ statement: PGStatement, _ parameters: [PGParameter] = []) async throws(StoreError) -> PGRows {
         try await transaction([(statement, parameters)])[0]

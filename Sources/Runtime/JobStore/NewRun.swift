@@ -17,6 +17,8 @@ package struct NewRun: Sendable {
     package var backoff: BackoffPolicy?
     /// Wall time of each attempt.
     package var timeout: Duration?
+    /// From being due to being started: a run that waits longer expires. At least a millisecond.
+    package var queueTime: Duration?
     package var title: String?
     package var description: String?
     package var labels: [String: String]
@@ -37,7 +39,8 @@ package struct NewRun: Sendable {
     package init(
         job: String, args: String = "{}", queue: String? = nil, priority: Int32? = nil, runAt: WallTime? = nil,
         delay: Duration? = nil, attempts: Int? = nil, backoff: BackoffPolicy? = nil, timeout: Duration? = nil,
-        title: String? = nil, description: String? = nil, labels: [String: String] = [:], owner: String? = nil,
+        queueTime: Duration? = nil, title: String? = nil, description: String? = nil, labels: [String: String] = [:],
+        owner: String? = nil,
         organization: String? = nil, idempotencyKey: String? = nil, idempotencyFingerprint: String? = nil,
         retryOf: RunID? = nil, scheduleID: Int64? = nil, plannedAt: WallTime? = nil, trigger: String = "api",
         traceparent: String? = nil
@@ -51,6 +54,7 @@ package struct NewRun: Sendable {
         self.attempts = attempts
         self.backoff = backoff
         self.timeout = timeout
+        self.queueTime = queueTime
         self.title = title
         self.description = description
         self.labels = labels

@@ -83,6 +83,15 @@ struct RowReader {
         }
     }
 
+    mutating func execution() throws(PGDecodingError) -> ExecutionSettings {
+        guard let value = try jsonOrNil() else { return ExecutionSettings() }
+        do throws(FieldFault) {
+            return try ExecutionSettings(value)
+        } catch {
+            return ExecutionSettings()
+        }
+    }
+
     /// `error_code`, `error_message`, `error_details`.
     mutating func errorOrNil() throws(PGDecodingError) -> AttemptError? {
         let code = try textOrNil()

@@ -53,6 +53,8 @@ package struct RunRow: Sendable, Hashable {
     /// Nil if the query left it out.
     package var result: RunResult?
     package var retentionDays: Int
+    /// When it ends `failed`, reason `expired`, unless it has started before; nil: never, or it has.
+    package var expiresAt: WallTime?
 }
 
 /// Which runs a list shows. Values of one member are alternatives, members add up.
@@ -130,4 +132,13 @@ package struct AttemptRow: Sendable, Hashable {
     package var droppedOutputBytes: UInt64
     package var survivorsKilled: Int
     package var sentence: String
+    /// How its process was made; nil while it runs.
+    package var mode: ExecutionMode?
+    /// What it used while it ran, thinned, in order of time.
+    package var samples: [ResourceSample]
+    package var leaks: LeakReport
+    /// What it was found doing before it was ended: a JSON object as text.
+    package var diagnosis: String?
+    /// The last lines of its log, oldest first; only of attempts that went wrong.
+    package var lastLines: [LogLine]
 }

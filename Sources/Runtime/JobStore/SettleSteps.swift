@@ -4,12 +4,15 @@ import Postgres
 /// A batch of settlements as statements, one for each kind, with one array element for each attempt.
 struct SettleSteps {
     private(set) var steps: [(PGStatement, [PGParameter])] = []
+    /// To go before the steps; its answer says nothing.
+    private(set) var locks: (PGStatement, [PGParameter])?
 
     init(_ lease: HostLease, _ batch: [Settlement]) {
         var ended: [Settlement] = []
         var lost: [AttemptReport] = []
         var released: [AttemptReport] = []
-        for item in batch {
+        // In one order everywhere, so that two statements over the same runs do not wait for each other in a circle.
+        for item in batch.sorted(by: { $0.report.runID < $1.report.runID }) {
             switch item.decision {
             case .finish, .finishUncounted, .retry, .snooze: ended.append(item)
             case .requeueLost: lost.append(item.report)
@@ -17,7 +20,16 @@ struct SettleSteps {
             }
         }
         let head: [PGParameter] = [.int64(lease.id.rawValue), .int64(lease.epoch)]
+        let kinds = [ended.isEmpty, lost.isEmpty, released.isEmpty].count { !$0 }
+        // One kind comes in its order by itself; of several, each would begin anew.
+        if kinds > 1 {
+            locks = (.runLock, head + [.int64Array(batch.map(\.report.runID.rawValue).sorted())])
+        }
         if !ended.isEmpty { steps.append((.runSettle, head + Self.ended(ended))) }
+        // A crash waits for its frames' names from the commit of its outcome on. Few batches have one, so it is a statement of
+        // its own, which finds only what the one before it has settled.
+        let crashed = ended.map(\.report).filter { $0.outcome == .crashed && $0.crash != nil }
+        if !crashed.isEmpty { steps.append((.crashNote, head + Self.keys(crashed))) }
         if !lost.isEmpty { steps.append((.runSettleLost, head + Self.lost(lost))) }
         if !released.isEmpty { steps.append((.runRelease, head + Self.keys(released))) }
     }

@@ -9,7 +9,7 @@ WITH lane AS (
     SELECT head.place FROM lane l CROSS JOIN LATERAL (
         SELECT r.ctid AS place FROM pawl.run_live r
         WHERE r.queue = l.queue AND r.rank = l.rank AND r.state = 'queued' AND r.pos > l.after
-            AND ($7::text[] IS NULL OR r.job = ANY ($7))
+            AND ($7::text[] IS NULL OR r.job = ANY ($7)) AND (r.expires_at IS NULL OR r.expires_at > now())
         ORDER BY r.pos LIMIT $6 FOR UPDATE SKIP LOCKED) head
     LIMIT $6
 ), claimed AS (
@@ -26,5 +26,6 @@ WITH lane AS (
 )
 SELECT c.id, c.job, c.args, c.queue, c.rank, c.pos, c.attempt, c.attempts_used, c.max_attempts, c.lost_count,
     coalesce(c.backoff, j.backoff) AS backoff, c.timeout_ms, c.created_at, c.run_at, c.traceparent, c.owner, c.title,
-    coalesce(j.handler, c.job) AS handler, nullif(j.limits::text, '{}') AS limits
+    coalesce(j.handler, c.job) AS handler, nullif(j.limits::text, '{}') AS limits,
+    nullif(j.execution::text, '{}') AS execution, nullif(j.handler_execution::text, '{}') AS handler_execution
 FROM claimed c LEFT JOIN pawl.job j ON j.name = c.job

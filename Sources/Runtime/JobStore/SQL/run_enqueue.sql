@@ -3,9 +3,9 @@
 WITH input AS (
     SELECT * FROM unnest($1::text[], $2::json[], $3::text[], $4::bigint[], $5::timestamptz[], $6::bigint[], $7::bigint[],
         $8::json[], $9::bigint[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::bigint[], $16::bigint[],
-        $17::timestamptz[], $18::text[], $19::text[], $20::text[], $21::text[]) WITH ORDINALITY
+        $17::timestamptz[], $18::text[], $19::text[], $20::text[], $21::text[], $22::bigint[]) WITH ORDINALITY
     AS i (job, args, queue, priority, run_at, delay_ms, attempts, backoff, timeout_ms, title, description, labels, owner,
-        organization, retry_of, schedule_id, planned_at, trigger, traceparent, key, fingerprint, n)
+        organization, retry_of, schedule_id, planned_at, trigger, traceparent, key, fingerprint, queue_ms, n)
 ), keyed AS (
     INSERT INTO pawl.run_key AS k (kind, key, run_id, fingerprint, expires_at)
     SELECT 'idempotency', i.key, nextval('pawl.run_id'), i.fingerprint, now() + interval '24 hours'
@@ -16,14 +16,16 @@ WITH input AS (
     RETURNING k.key, k.run_id
 ), known AS (
     -- Numbers are drawn in the order of the requests.
-    SELECT coalesce(s.key_run, nextval('pawl.run_id')) AS id, CASE WHEN s.run_at <= now() THEN nextval('pawl.run_pos') END AS pos, s.*
+    SELECT coalesce(s.key_run, nextval('pawl.run_id')) AS id, CASE WHEN s.run_at <= now() THEN nextval('pawl.run_pos') END AS pos,
+        s.run_at + s.queue_ms * interval '1 millisecond' AS expires_at, s.*
     FROM (
         SELECT k.run_id AS key_run, i.n, i.job, i.args, coalesce(i.queue, j.queue) AS queue,
             -coalesce(i.priority, j.priority)::integer AS rank,
             coalesce(i.run_at, now() + i.delay_ms * interval '1 millisecond', now()) AS run_at,
             coalesce(i.attempts, j.attempts, j.handler_attempts, 3)::integer AS max_attempts, j.retention, i.backoff,
             i.timeout_ms, i.title, i.description, i.labels::jsonb AS labels, i.owner, i.organization, i.retry_of,
-            i.schedule_id, i.planned_at, i.trigger, i.traceparent
+            i.schedule_id, i.planned_at, i.trigger, i.traceparent,
+            pawl.queue_ms(i.queue_ms, j.limits, j.handler_limits) AS queue_ms
         FROM input i
         JOIN pawl.job j ON j.name = i.job
         LEFT JOIN keyed k ON k.key = i.key
@@ -32,15 +34,16 @@ WITH input AS (
     ) s
 ), live AS (
     INSERT INTO pawl.run_live (id, queue, rank, pos, run_at, job, args, max_attempts, created_at, retention, trigger, backoff,
-        timeout_ms, title, description, labels, owner, organization, retry_of, schedule_id, planned_at, traceparent)
+        timeout_ms, title, description, labels, owner, organization, retry_of, schedule_id, planned_at, traceparent, expires_at)
     SELECT id, queue, rank, pos, run_at, job, args, max_attempts, now(), retention, trigger, backoff, timeout_ms, title,
-        description, labels, owner, organization, retry_of, schedule_id, planned_at, traceparent
+        description, labels, owner, organization, retry_of, schedule_id, planned_at, traceparent, expires_at
     FROM known WHERE pos IS NOT NULL ORDER BY n
 ), waiting AS (
     INSERT INTO pawl.run_waiting (id, queue, rank, state, run_at, job, args, max_attempts, created_at, retention, trigger,
-        backoff, timeout_ms, title, description, labels, owner, organization, retry_of, schedule_id, planned_at, traceparent)
+        backoff, timeout_ms, title, description, labels, owner, organization, retry_of, schedule_id, planned_at, traceparent,
+        expires_at)
     SELECT id, queue, rank, 'scheduled', run_at, job, args, max_attempts, now(), retention, trigger, backoff, timeout_ms,
-        title, description, labels, owner, organization, retry_of, schedule_id, planned_at, traceparent
+        title, description, labels, owner, organization, retry_of, schedule_id, planned_at, traceparent, expires_at
     FROM known WHERE pos IS NULL
 ), counted AS (
     INSERT INTO pawl.counter_delta (queue, job, state, n)

@@ -6,7 +6,7 @@ SELECT r.kind, id, queue, rank, state, run_at, job, CASE WHEN $15 THEN args END 
     traceparent, attempt, attempts_used, lost_count, outcome, reason, error_code, error_message, error_details,
     entities_processed, entities_total, current_stage, outcome_summary, host_id, pid, version, started_at, finished_at,
     cancel_requested_at, terminate_requested_at, cancel_reason, CASE WHEN $15 THEN result END AS result,
-    CASE WHEN $15 THEN result_bytes END AS result_bytes, result_media_type
+    CASE WHEN $15 THEN result_bytes END AS result_bytes, result_media_type, expires_at
 FROM (SELECT * FROM pawl.run_all WHERE kind = ANY ($1::text[]) AND id < $2 ORDER BY id DESC LIMIT $3) r
 WHERE ($4::text[] IS NULL OR state = ANY ($4)) AND ($5::text[] IS NULL OR job = ANY ($5))
     AND ($6::text[] IS NULL OR queue = ANY ($6)) AND ($7::text IS NULL OR owner = $7)

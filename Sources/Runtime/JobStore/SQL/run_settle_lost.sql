@@ -13,7 +13,9 @@ WITH input AS (
 ), back AS (
     UPDATE pawl.run_live l
     SET state = 'queued', pos = nextval('pawl.run_pos'), host_id = NULL, host_epoch = NULL, claimed_at = NULL,
-        started_at = NULL, pid = NULL, lost_count = lost_count + 1, outcome = m.outcome, reason = m.reason
+        started_at = NULL, pid = NULL, lost_count = lost_count + 1, outcome = m.outcome, reason = m.reason,
+        -- It has been started once: it does not expire any more.
+        expires_at = CASE WHEN m.started_at IS NULL THEN l.expires_at END
     FROM mine m
     WHERE l.ctid = m.place AND l.id + 0 = m.id AND l.attempt = m.attempt AND l.host_id = $1 AND l.host_epoch = $2
     RETURNING l.id, l.queue, l.rank, l.pos, l.job, l.retention, l.attempt, m.claimed_at, m.outcome, m.reason,

@@ -3,12 +3,12 @@
 WITH mine AS (
     SELECT l.id, l.host_id, l.host_epoch, l.claimed_at, l.started_at, l.pid, l.version
     FROM pawl.run_live l JOIN unnest($1::bigint[], $2::bigint[]) AS i (id, attempt) ON l.id = i.id
-    WHERE l.attempt = i.attempt AND l.state = 'running' FOR UPDATE OF l
+    WHERE l.attempt = i.attempt AND l.state = 'running' ORDER BY l.id FOR UPDATE OF l
 ), back AS (
     UPDATE pawl.run_live l
     SET state = 'queued', pos = nextval('pawl.run_pos'), host_id = NULL, host_epoch = NULL, claimed_at = NULL,
         started_at = NULL, pid = NULL, attempts_used = attempts_used + 1, outcome = 'terminated', reason = 'stale',
-        cancel_requested_at = NULL, terminate_requested_at = NULL
+        cancel_requested_at = NULL, terminate_requested_at = NULL, expires_at = NULL
     FROM mine m WHERE l.id = m.id
     RETURNING l.id, l.queue, l.rank, l.pos, l.job, l.retention, l.attempt, m.host_id, m.host_epoch, m.claimed_at, m.started_at,
         m.pid, m.version

@@ -3,14 +3,17 @@
 WITH mine AS (
     SELECT id, attempt, host_id, host_epoch, claimed_at, started_at, pid, version,
         cancel_requested_at IS NOT NULL OR terminate_requested_at IS NOT NULL AS unwanted, lost_count + 1 >= $3 AS hopeless
-    FROM pawl.run_live WHERE state = 'running' AND host_id = $1 AND host_epoch <= $2 FOR UPDATE
+    FROM pawl.run_live WHERE state = 'running' AND host_id = $1 AND host_epoch <= $2
+    ORDER BY id FOR UPDATE
 ), ended AS (
     DELETE FROM pawl.run_live l USING mine m WHERE l.id = m.id AND (m.unwanted OR m.hopeless)
     RETURNING l.*, CASE WHEN m.unwanted THEN 'cancelled' ELSE 'failed' END AS final
 ), back AS (
     UPDATE pawl.run_live l
     SET state = 'queued', pos = nextval('pawl.run_pos'), host_id = NULL, host_epoch = NULL, claimed_at = NULL,
-        started_at = NULL, pid = NULL, lost_count = lost_count + 1, outcome = 'lost', reason = 'host'
+        started_at = NULL, pid = NULL, lost_count = lost_count + 1, outcome = 'lost', reason = 'host',
+        -- It may have been started, which nobody can tell any more: it does not expire.
+        expires_at = NULL
     FROM mine m WHERE l.id = m.id AND NOT (m.unwanted OR m.hopeless)
     RETURNING l.id, l.queue, l.rank, l.pos, l.job, l.retention
 ), history AS (
@@ -18,12 +21,12 @@ WITH mine AS (
         timeout_ms, title, description, labels, owner, organization, retry_of, schedule_id, planned_at, traceparent, attempt,
         attempts_used, lost_count, outcome, reason, error_code, error_message, error_details, entities_processed,
         entities_total, current_stage, outcome_summary, host_id, pid, version, started_at, finished_at, cancel_requested_at,
-        terminate_requested_at, cancel_reason)
+        terminate_requested_at, cancel_reason, expires_at)
     SELECT id, queue, rank, final, run_at, job, args, max_attempts, created_at, retention, trigger, backoff, timeout_ms, title,
         description, labels, owner, organization, retry_of, schedule_id, planned_at, traceparent, attempt, attempts_used,
         lost_count + 1, 'lost', 'lost', error_code, error_message, error_details, entities_processed, entities_total,
         current_stage, outcome_summary, host_id, pid, version, started_at, clock_timestamp(), cancel_requested_at,
-        terminate_requested_at, cancel_reason
+        terminate_requested_at, cancel_reason, expires_at
     FROM ended
 ), attempts AS (
     INSERT INTO pawl.attempt (run_id, attempt, retention, ended_at, job, outcome, reason, host_id, host_epoch, pid, version,

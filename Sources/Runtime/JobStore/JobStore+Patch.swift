@@ -1,0 +1,69 @@
+import JobCore
+import Postgres
+
+extension JobStore {
+    /// Changes an operator's settings of a job: all of the patch or nothing.
+    ///
+    /// Throws `.invalid` with a pointer into the patch. Runs that are there already keep their queue, priority, attempts,
+    /// retention and queue time; limits and execution hold from the next claim on.
+    /// - Parameters:
+    ///   - ifRevision: what the caller has seen; nil: whatever is there.
+    ///   - actor: who wants it, for the record.
+    package func patchJob(
+        _ name: String, _ patch: JobPatch, ifRevision: Int64?, actor: String? = nil
+    ) async throws(StoreError) -> PatchAnswer {
+        do throws(FieldFault) { try patch.check() } catch { throw .invalid(error) }
+        let revision = try await withTransaction { connection -> (isChanged: Bool, now: Int64)? in
+            guard let row = try await connection.query(.jobLock, [.text(name.storable)]).first else { return nil }
+            var reader = RowReader(row)
+            let now = try reader.int64()
+            if let ifRevision, ifRevision != now { return (false, now) }
+            var limits = try reader.limits()
+            var execution = try reader.execution()
+            do throws(FieldFault) {
+                limits = try patch.merged(limits)
+                execution = try patch.merged(execution)
+            } catch {
+                throw StoreError.invalid(error)
+            }
+            _ = try await connection.query(.jobPatch, Self.parameters(name, patch, limits, execution))
+            _ = try await connection.query(
+                .auditAdd,
+                [.text(orNull: actor), .text("job.settings"), .text(name.storable), .json(patch.summary)])
+            return (true, now + 1)
+        }
+        guard let revision else { return .notFound }
+        guard revision.isChanged else { return .mismatch(revision.now) }
+        return .changed(try await job(name))
+    }
+
+    private static func parameters(
+        _ name: String, _ patch: JobPatch, _ limits: Limits, _ execution: ExecutionSettings
+    ) -> [PGParameter] {
+        [
+            .text(name.storable), .json(limits.json), .json(execution.json), .bool(patch.attempts != nil),
+            .int32(orNull: (patch.attempts ?? nil).map { Int32(clamping: $0) }), .bool(patch.backoff != nil),
+            .json(orNull: (patch.backoff ?? nil)?.json), .int32(orNull: patch.priority), .text(orNull: patch.queue),
+            .int32(orNull: patch.retentionDays.map { Int32(clamping: $0) }),
+        ]
+    }
+}
+
+extension JobPatch {
+    /// For the audit.
+    fileprivate var summary: String {
+        var members: [JSONMember] = []
+        func number(_ value: (some BinaryInteger)?) -> JSONValue { value.map { .number(String($0)) } ?? .null }
+        if !limits.isEmpty {
+            let sorted = limits.sorted { $0.key < $1.key }
+            members.append(JSONMember("limits", .object(sorted.map { JSONMember($0.key, number($0.value)) })))
+        }
+        if let execution { members.append(JSONMember("execution", execution)) }
+        if let attempts { members.append(JSONMember("attempts", number(attempts))) }
+        if let backoff { members.append(JSONMember("backoff", backoff.map { .string($0.kind.rawValue) } ?? .null)) }
+        if let priority { members.append(JSONMember("priority", number(priority))) }
+        if let queue { members.append(JSONMember("queue", .string(queue))) }
+        if let retentionDays { members.append(JSONMember("retention_days", number(retentionDays))) }
+        return JSONValue.object(members).json
+    }
+}
