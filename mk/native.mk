@@ -22,7 +22,8 @@ ZYGOTE_SOURCES := $(wildcard Sources/PluginABI/Zygote/*.c)
 ZYGOTE_OBJECTS := $(patsubst Sources/PluginABI/Zygote/%.c,$(OUT)/native/zygote/%.o,$(ZYGOTE_SOURCES))
 ZYGOTE_FAULT_OBJECTS := $(patsubst Sources/PluginABI/Zygote/%.c,$(OUT)/native/zygote-faults/%.o,$(ZYGOTE_SOURCES))
 C_PLUGINS := csv mischief
-FIXTURE_PLUGINS := $(patsubst Tests/Fixtures/plugins/%.c,%,$(wildcard Tests/Fixtures/plugins/*.c))
+FIXTURE_PLUGINS := $(patsubst Tests/Fixtures/plugins/%.c,%,$(wildcard Tests/Fixtures/plugins/*.c)) \
+    $(patsubst Tests/Fixtures/plugins/%.cc,%,$(wildcard Tests/Fixtures/plugins/*.cc))
 
 .PHONY: zygote c-plugins fixtures
 zygote: $(OUT)/pawl-zygote
@@ -70,5 +71,10 @@ $(foreach plugin,$(C_PLUGINS),$(eval $(call NATIVE_PLUGIN,$(plugin))))
 $(OUT)/fixtures/%.so: Tests/Fixtures/plugins/%.c mk/native.mk | $(OUT)/native/.made
 	@echo cc $@
 	@$(CC) $(NATIVE_CFLAGS) -MT $@ -MF $(OUT)/native/fixtures/$*.d -fPIC -fvisibility=hidden -shared $(NATIVE_LDFLAGS) -o $@.new $< && mv -f $@.new $@
+
+$(OUT)/fixtures/%.so: Tests/Fixtures/plugins/%.cc mk/native.mk | $(OUT)/native/.made
+	@echo cxx $@
+	@$(CXX) -std=c++17 -Wall -Wextra -pedantic -Werror $(NATIVE_OPTIMISATION_$(CONFIG)) $(NATIVE_HARDENING) -Iinclude -MMD -MP \
+	    -MT $@ -MF $(OUT)/native/fixtures/$*.d -fPIC -fvisibility=hidden -shared $(NATIVE_LDFLAGS) -o $@.new $< && mv -f $@.new $@
 
 -include $(ZYGOTE_OBJECTS:.o=.d) $(ZYGOTE_FAULT_OBJECTS:.o=.d) $(wildcard $(C_PLUGINS:%=$(OUT)/native/%/*.d)) $(wildcard $(OUT)/native/fixtures/*.d)
