@@ -136,7 +136,7 @@ extension SupervisionSuite {
                 #expect(fds.prefix(5) == [0, 1, 2, 3, 4] && fds.count <= 8, "descriptors \(fds)")
                 let environment = facts["environment"]?.elements?.compactMap(\.text) ?? []
                 #expect(environment.contains("PAWL_TEST=yes"))
-                #expect(environment.contains("PGAPPNAME=\(report.runID)"))
+                #expect(environment.contains("PGAPPNAME=pawl:\(report.runID)"))
                 #expect(environment.contains("PAWL_INSTANCE=\(host.instance)"))
                 let scratch = try #require(facts["scratch"]?.text)
                 #expect(scratch.hasPrefix(host.directory))

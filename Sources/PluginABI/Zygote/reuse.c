@@ -247,7 +247,6 @@ static void fill_usage(pawl_f_idle *found) {
 }
 
 void reuse_audit(pawl_f_idle *found) {
-    fflush(NULL); /* what printf() still holds is this run's output */
     if (is_directory_changed()) found->flags |= PAWL_IDLE_CWD; /* the next run begins with a chdir */
     if (umask(022) != 022) found->flags |= PAWL_IDLE_UMASK;
     if (!environment_is_unchanged()) found->flags |= PAWL_IDLE_ENVIRONMENT; /* the next run gets its own */

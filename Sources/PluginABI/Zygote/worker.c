@@ -148,7 +148,8 @@ static void run(attempt *a) {
     pthread_mutex_lock(&a->lock);
     send_end(a, status);
     fault_at("child.ended");
-    /* Never exit(): destructors of a forked runtime would run. */
+    /* What printf() still holds is this run's output. Never exit(): destructors of a forked runtime would run. */
+    fflush(stdout);
     if (!a->pooled) _exit(0);
     attempt_forget(a);
     pthread_mutex_unlock(&a->lock);

@@ -24,8 +24,8 @@ extension Attempt {
         let stages = ["", "fork", "descriptors", "monitor", "refused", "load"]
         let stage = stages.indices.contains(Int(body.stage)) ? stages[Int(body.stage)] : "stage \(body.stage)"
         self.spawnFailure = "\(stage): \(String(cString: strerror(body.error)))"
-        // It waits until its children have ended, and is then as good as new: nothing has been tried.
-        if body.stage == 4, body.error == EAGAIN, self.ladder.cause == nil { return self.postpone() }
+        // Threads have appeared in it: nothing has been tried, and another zygote can.
+        if body.stage == 4, body.error == EAGAIN, self.ladder.cause == nil { return self.goElsewhere() }
         let order = self.child.couldNotSpawn()
         if self.child.spawnFailed { self.leavePlace(isEmpty: true) }
         self.conclude(order)
@@ -38,6 +38,8 @@ extension Attempt {
         }
         if self.pid == nil { self.pid = Int32(clamping: body.pid) }
         self.resources = body.resources
+        // A pooled child counts what it used in all its runs.
+        if let process { self.resources.subtract(process.usedBefore) }
         // Whatever it wrote before its death is in the socket now; a survivor may go on writing, hence the bound.
         for _ in 0..<16 where self.readData() {}
         if self.child.exited(body.processExit) == .sweep { return self.sweep() }
@@ -195,12 +197,15 @@ extension Attempt {
         if self.zygote.isReady { self.launchNow() } else { self.supervisor.requeue(self) }
     }
 
-    /// The zygote has no child for it at present.
-    private func postpone() {
+    /// The zygote cannot fork any more.
+    private func goElsewhere() {
         self.leavePlace(isEmpty: true)
         self.forgetChild()
         self.renew()
-        self.zygote.postpone(self)
+        guard !self.zygote.isRetired else { return self.endUnstarted("its plugin version was retired") }
+        self.zygote.wasDemoted()
+        self.zygote = self.supervisor.spawnZygote(for: self.zygote)
+        if self.zygote.isReady { self.launchNow() } else { self.supervisor.requeue(self) }
     }
 
     /// As before its dispatch, but for what is known of it and what has been said.
@@ -229,11 +234,20 @@ extension Attempt {
         self.awaitsZygote = false
         guard let process else { return }
         self.process = nil
+        if case .waiting = process.life?.state, case .alive = self.child.life {
+            process.attempt = nil
+            return self.supervisor.pool.giveBack(process)
+        }
         process.forget(isKeeperLost: self.child.isKeeperLost)
     }
 
     func report() {
         guard !self.hasEnded else { return }
+        if self.isFarewell {
+            self.hasEnded = true
+            self.forgetChild()
+            return self.supervisor.buried(self)
+        }
         self.drainOutput()
         self.readCrash()
         if self.child.stage < .started, self.launched != nil { self.silentDeaths += 1 }
@@ -283,17 +297,22 @@ extension Attempt {
             let processes = self.survivorsKilled == 1 ? "one process" : "\(self.survivorsKilled) processes"
             sentence += " It left \(processes) behind, which the host killed."
         }
-        return AttemptReport(
+        var report = AttemptReport(
             runID: self.spec.runID, attempt: self.spec.attempt, outcome: verdict.outcome, reason: verdict.reason,
             started: self.startedAt, ended: .now, exitCode: exitCode, signal: signal, result: result, error: error,
             snoozeUntil: snoozeUntil, resources: self.resources, crash: self.crash, ladder: self.ladder.steps,
             progress: self.progress, outputHead: self.kept.head, outputTail: self.kept.tail,
             droppedLogLines: self.droppedLogLines, droppedOutputBytes: self.droppedOutputBytes,
             survivorsKilled: self.survivorsKilled, pid: self.pid, version: self.spec.version, sentence: sentence)
+        report.mode = self.mode
+        report.leaks = self.leaks
+        return report
     }
 
     /// There is a record only after a fatal signal.
     private func readCrash() {
+        // A pooled child that lives has not crashed.
+        if case .alive = self.child.life { return }
         guard self.crashPipe >= 0, self.child.exit != .code(0) else { return }
         let buffer = self.supervisor.readBuffer
         let length = read(self.crashPipe, buffer.baseAddress, buffer.count)

@@ -18,7 +18,7 @@ extension Attempt {
             // The credit for log lines and the pipes stop together.
             guard self.supervisor.observerAcceptsLogs else { return self.pause() }
             self.readOutput(channel)
-        case .monitor: self.readMonitor()
+        case .monitor: break
         }
     }
 
@@ -47,6 +47,11 @@ extension Attempt {
             return false
         }
         self.deliverLines()
+        if let audit = self.audit {
+            self.audit = nil
+            self.childWaits(audit)
+            return false
+        }
         self.giveCredit()
         return self.data >= 0 && length == buffer.count
     }
@@ -91,6 +96,10 @@ extension Attempt {
             if let result = try self.result.take(bytes, hasMore: hasMore) { try self.finish(.result(result)) }
         case .failure(let error, let status): try self.finish(.failure(error, status: status))
         case .snooze(let until): try self.finish(.snooze(until))
+        case .idle(let body):
+            // Acted on when everything read is worked off: it may be the last that this attempt hears.
+            guard self.child.stage == .finished, self.audit == nil else { throw WireFault("IDLE within a run") }
+            self.audit = body
         case .dropped(let lines): self.droppedLogLines = max(self.droppedLogLines, lines)
         case .pong, .unknown: break
         }
@@ -98,6 +107,7 @@ extension Attempt {
 
     private func finish(_ ending: AttemptEnding) throws(WireFault) {
         try self.obey(self.child.finished())
+        self.finishedAt = .now
         self.ending = ending
     }
 
@@ -181,7 +191,7 @@ extension Attempt {
     }
 
     private func logged(_ lines: [LogLine]) {
-        if lines.isEmpty { return }
+        if lines.isEmpty || self.isFarewell { return }
         self.supervisor.observer?.attemptLogged(self.spec.runID, self.spec.attempt, lines: lines)
     }
 
@@ -218,39 +228,5 @@ extension Attempt {
         guard let process, !self.hasEnded else { return }
         process.resume()
         self.giveCredit()
-    }
-
-    // MARK: The monitor
-
-    func readMonitor() {
-        for _ in 0..<16 where self.monitor >= 0 {
-            let outcome = ControlSocket.receive(self.monitor) { event in
-                guard case .message(let bytes, let fds) = event else { return }
-                self.monitorSaid(bytes, Array(fds))
-            }
-            switch outcome {
-            case nil: return
-            case true: break
-            case false: return self.monitorGone()
-            }
-        }
-    }
-
-    private func monitorSaid(_ bytes: UnsafeRawBufferPointer, _ fds: [Int32]) {
-        do throws(WireFault) {
-            switch try ControlMessage(bytes) {
-            case .spawned(_, let body): return self.process?.spawned(body, pidfds: fds) ?? ControlChannel.close(fds)
-            case .spawnFailed(_, let body): self.keeperFailed(body)
-            case .exited(_, let body): self.keeperExited(body)
-            case .empty(_, let body): self.keeperEmptied(body)
-            case .orphan, .note, .pong: break
-            case .ready, .refused, .manifestPiece: throw WireFault("a monitor that speaks like a zygote")
-            }
-        } catch {
-            self.logger.error("the monitor broke the protocol: \(error)")
-            ControlChannel.close(fds)
-            return self.monitorGone()
-        }
-        ControlChannel.close(fds)
     }
 }

@@ -1,34 +1,66 @@
-internal import CWire
 internal import JobCore
 internal import UVLoop
 
 extension Attempt {
-    /// Gets a child, writes RUN, and orders the child. Has done nothing when it throws.
+    /// Gets a child, made or kept, and gives it the run. Has done nothing when it throws.
     func launch() throws(DispatchError) {
-        let supervisor = self.supervisor
-        let process = RunChild(
-            zygote: self.zygote, supervisor: supervisor, runID: UInt64(bitPattern: self.spec.runID.rawValue))
-        let theirs: [Int32]
-        do throws(LoopError) { theirs = try process.open(self.spec.limits) } catch {
-            process.abandon()
+        let pool = self.supervisor.pool
+        self.mode = self.zygote.mode(for: self.spec.execution.mode)
+        switch self.mode {
+        case .fork, .spawn: try self.order(nil)
+        case .spare:
+            let make = ChildMake(self.spec, .spare)
+            let found = pool.take(make)
+            if let found { self.take(found) } else { try self.order(nil) }
+            pool.refill(make, for: self, missed: found == nil)
+        case .pool:
+            let make = ChildMake(self.spec, .pooled)
+            if let found = pool.take(make) { self.take(found) } else { try self.order(make) }
+        }
+    }
+
+    /// Orders a child of its own, one that will come back where there is a make.
+    private func order(_ make: ChildMake?) throws(DispatchError) {
+        let child = RunChild(
+            zygote: self.zygote, supervisor: self.supervisor, limits: self.spec.limits,
+            runID: UInt64(bitPattern: self.spec.runID.rawValue))
+        child.attempt = self
+        if let make { self.supervisor.pool.adopt(child, make) }
+        var order = RunChild.Order(self.spec, isPooled: make != nil)
+        let environment = self.supervisor.childEnvironment
+        if make == nil { order.environment = { environment.of(self, $0) } }
+        do throws(LoopError) {
+            try child.order(order) {
+                self.process = child
+                self.launched = .now
+                child.begin(self.spec, environment: make == nil ? [] : environment.over(self.spec))
+            }
+        } catch {
+            self.process = nil
+            self.launched = nil
+            child.attempt = nil
+            child.abandon()
+            // Those that wait have what is missing.
+            self.supervisor.pool.dismissAll()
             throw .resources("\(error)")
         }
-        process.attempt = self
-        self.process = process
+        self.rememberOOMKills()
+    }
+
+    /// Takes a child that is there and listens.
+    private func take(_ child: RunChild) {
+        child.attempt = self
+        self.zygote = child.zygote
+        self.process = child
         self.launched = .now
-        if supervisor.hasMemoryController { self.oomKillsBefore = process.leaf?.oomKills ?? 0 }
-        supervisor.watch(process)
-        let scratch = Array((process.scratch?.path ?? "").utf8)
-        // The wall time counts from STARTED; what passes until then is a few milliseconds.
-        let deadline = LoopInstant.now.advanced(by: self.spec.limits.wall)
-        process.write(
-            process.frames.run(self.spec, deadlineNanos: Int64(clamping: deadline.nanoseconds), scratch: scratch))
-        let message = ControlOrder.spawn(
-            self.spec, slot: process.slot,
-            flags: process.leaf == nil ? PAWL_SPAWN_HAS_MONITOR : PAWL_SPAWN_HAS_CGROUP,
-            niceness: supervisor.configuration.niceness, environment: supervisor.environment(of: self),
-            directory: scratch)
-        self.zygote.spawn(process, message, fds: theirs, lent: process.leaf?.directory)
+        _ = self.child.spawned()
+        _ = self.child.up()
+        self.rememberOOMKills()
+        child.begin(self.spec, environment: self.supervisor.childEnvironment.over(self.spec))
+    }
+
+    private func rememberOOMKills() {
+        if self.supervisor.hasMemoryController { self.oomKillsBefore = self.leaf?.oomKills ?? 0 }
     }
 
     /// As above, for an attempt that was accepted before.

@@ -29,6 +29,16 @@ final class Attempt {
     /// Its present child; nil before the first one, and between two.
     var process: RunChild?
     var launched: LoopInstant?
+    /// How its process is made; known when it is.
+    var mode: ExecutionMode
+    /// Nobody's run: it only ends a child that had none.
+    let isFarewell: Bool
+    /// When the handler's last word came. Its child has a few seconds to end or to wait for the next run.
+    var finishedAt: LoopInstant?
+    /// What its pooled child has said of itself, until it is acted on.
+    var audit: pawl_f_idle?
+    /// What the run left behind.
+    var leaks = LeakReport()
 
     // MARK: What is known of it
 
@@ -71,6 +81,8 @@ final class Attempt {
         self.zygote = zygote
         self.supervisor = supervisor
         self.serial = supervisor.nextSerial()
+        self.mode = spec.execution.mode
+        self.isFarewell = false
         self.child = ChildStateMachine(redispatches: 3)
         let isCgroup = supervisor.capabilities.profile == .cgroup
         self.ladder = EscalationStateMachine(
@@ -79,8 +91,38 @@ final class Attempt {
             killLimit: isCgroup ? .seconds(2) : .seconds(7))
     }
 
+    /// Ends a child that has no run, and proves its tree empty. Nobody gets a report.
+    init(farewellTo process: RunChild) {
+        self.spec = AttemptSpec(
+            runID: RunID(0), runName: "", attempt: 0, version: process.zygote.image.sha256, handlerIndex: 0,
+            jobName: "", args: [],
+            limits: Limits(cancelGrace: .seconds(2), termGrace: .seconds(1)).resolved)
+        self.zygote = process.zygote
+        self.supervisor = process.supervisor
+        self.serial = process.supervisor.nextSerial()
+        self.mode = .fork
+        self.isFarewell = true
+        self.child = ChildStateMachine(redispatches: 0)
+        if process.pid != nil { _ = self.child.spawned() }
+        self.ladder = EscalationStateMachine(
+            cancelGrace: self.spec.limits.cancelGrace, termGrace: self.spec.limits.termGrace,
+            killLimit: process.leaf == nil ? .seconds(7) : .seconds(2))
+        self.process = process
+        self.launched = .now
+        process.attempt = self
+    }
+
+    /// Asks the child of a farewell to end. One that does not is signalled, then killed.
+    func sayBye() {
+        if let process { process.write(process.frames.bye()) }
+        self.perform(self.ladder.cancelRequested(cause: .shutdown, at: self.now))
+    }
+
     /// The ladder's clock.
     var now: Duration { .now - self.dispatched }
+
+    /// From the handler's last word to the end of its process, or to the wait for the next run.
+    static let endLimit = Duration.seconds(5)
 
     var isStarted: Bool { self.child.stage >= .started }
 
@@ -100,7 +142,8 @@ final class Attempt {
             }
         return RunningAttempt(
             runID: self.spec.runID, attempt: self.spec.attempt, pid: self.pid, version: self.spec.version,
-            jobName: self.spec.jobName, startedAt: self.startedAt, progress: self.progress, state: state,
+            jobName: self.spec.jobName, mode: self.mode, startedAt: self.startedAt, progress: self.progress,
+            state: state,
             cancelRequestedAt: self.cancelRequestedAt, residentBytes: self.residentBytes)
     }
 
@@ -172,9 +215,14 @@ final class Attempt {
     /// The supervisor's look at every attempt, once a second.
     func slowTick() {
         guard !self.hasEnded else { return }
-        if let launched, !self.isStarted, self.ladder.cause == nil, .now - launched > Supervisor.startLimit {
+        if !self.isStarted, self.ladder.cause == nil, !self.isFarewell,
+            .now - self.dispatched > self.spec.limits.start
+        {
+            if self.launched == nil { return self.endUnstarted("it could not begin in time", cause: .start) }
             self.kill(.start)
         }
+        // Its reset() or its exit hangs. What the handler has said stands.
+        if let finishedAt, .now - finishedAt > Self.endLimit { self.kill(.fault) }
         if case .sweeping = self.child.life { self.lookAtTree() }
         self.armTimer()
     }

@@ -81,6 +81,8 @@ package struct RunningAttempt: Sendable, Hashable {
     package var pid: Int32?
     package var version: String
     package var jobName: String
+    /// How its process was made.
+    package var mode: ExecutionMode
     /// When the handler began; nil before.
     package var startedAt: WallTime?
     package var progress: Progress

@@ -31,26 +31,47 @@ struct ChildEnvironment {
     /// What any process of any host of this instance carries.
     var instanceMarker: String { "PAWL_INSTANCE=\(self.instance)" }
 
-    func of(_ attempt: Attempt) -> [UInt8] {
+    /// Of a child that has its attempt from the beginning.
+    func of(_ attempt: Attempt, _ child: RunChild) -> [UInt8] {
         let spec = attempt.spec
+        let own = self.own(spec).merging(self.places(child)) { $1 }
+        var bytes: [UInt8]
+        if spec.environment.isEmpty && Set(own.keys).isDisjoint(with: self.base.keys) {
+            bytes = self.baseBytes
+            Self.append(own, to: &bytes)
+        } else {
+            bytes = Self.bytes(own.merging(self.base) { $1 }.merging(spec.environment) { $1 })
+        }
+        Self.append(self.marker(child.serial), to: &bytes)
+        return bytes
+    }
+
+    /// Of a child that gets its attempt later.
+    func ofWaiting(_ child: RunChild) -> [UInt8] {
+        var bytes = Self.bytes(self.places(child).merging(self.base) { $1 })
+        Self.append(self.marker(child.serial), to: &bytes)
+        return bytes
+    }
+
+    /// What goes over `ofWaiting` when the attempt is there.
+    func over(_ spec: AttemptSpec) -> [UInt8] {
+        var bytes: [UInt8] = []
+        Self.append(self.own(spec).filter { self.base[$0.key] == nil }.merging(spec.environment) { $1 }, to: &bytes)
+        return bytes
+    }
+
+    private func own(_ spec: AttemptSpec) -> [String: String] {
         // libpq's PGAPPNAME, so that the run's database sessions can be found and ended with it.
         var own = [
             "PAWL_RUN_ID": spec.runName, "PAWL_ATTEMPT": "\(spec.attempt)", "PAWL_JOB": spec.jobName,
-            "PGAPPNAME": spec.runName,
+            "PGAPPNAME": "pawl:\(spec.runName)",
         ]
-        if let scratch = attempt.scratch {
-            own["TMPDIR"] = scratch.path
-            own["HOME"] = scratch.path
-        }
-        if spec.environment.isEmpty && Set(own.keys).isDisjoint(with: self.base.keys) {
-            var bytes = self.baseBytes
-            Self.append(own, to: &bytes)
-            Self.append(self.marker(attempt.process?.serial ?? 0), to: &bytes)
-            return bytes
-        }
-        var bytes = Self.bytes(own.merging(self.base) { $1 }.merging(spec.environment) { $1 })
-        Self.append(self.marker(attempt.process?.serial ?? 0), to: &bytes)
-        return bytes
+        own["TRACEPARENT"] = spec.traceparent
+        return own
+    }
+
+    private func places(_ child: RunChild) -> [String: String] {
+        child.scratch.map { ["TMPDIR": $0.path, "HOME": $0.path] } ?? [:]
     }
 
     private static func bytes(_ entries: [String: String]) -> [UInt8] {

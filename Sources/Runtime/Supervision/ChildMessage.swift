@@ -14,6 +14,8 @@ enum ChildMessage {
     case pong
     /// Log lines that it dropped for lack of credit, so far.
     case dropped(UInt64)
+    /// The run is over, and this is what the child found when it looked at itself.
+    case idle(pawl_f_idle)
     /// Of a kind that this host does not know and may skip.
     case unknown
 
@@ -33,6 +35,7 @@ enum ChildMessage {
         case PAWL_F_SNOOZE.rawValue:
             self = .snooze(Self.wallTime(milliseconds: try reader.take(pawl_f_snooze.self).until_unix_ms))
         case PAWL_F_PONG.rawValue: self = .pong
+        case PAWL_F_IDLE.rawValue: self = .idle(try reader.take(pawl_f_idle.self))
         case PAWL_F_DROPPED.rawValue: self = .dropped(try reader.take(pawl_f_dropped.self).lines)
         default:
             guard header.isOptional else { throw WireFault("a frame of unknown kind \(header.kind)") }

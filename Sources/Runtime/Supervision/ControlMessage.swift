@@ -81,7 +81,7 @@ enum ControlOrder {
     }
 
     static func hello(
-        _ image: PluginImage, hostPID: Int32, profile: SupervisorConfiguration.Profile
+        _ image: PluginImage, hostPID: Int32, profile: SupervisorConfiguration.Profile, flags: UInt32 = 0
     ) -> [UInt8] {
         let path = Array(image.path.utf8)
         let text = Array((image.configuration ?? "").utf8)
@@ -91,7 +91,7 @@ enum ControlOrder {
                 wire_version: PAWL_WIRE_VERSION, expected_ppid: UInt32(hostPID), image_bytes: image.bytes,
                 path_length: UInt32(path.count), config_length: UInt32(text.count),
                 profile: profile == .cgroup ? PAWL_PROFILE_CGROUP : PAWL_PROFILE_NONE,
-                flags: 0))
+                flags: flags))
         bytes += path
         bytes += text
         return bytes
@@ -99,17 +99,17 @@ enum ControlOrder {
 
     /// `environment`: NAME=VALUE entries, each ended by a zero byte. `sandbox`: what else the child is kept from.
     static func spawn(
-        _ spec: AttemptSpec, slot: UInt32, flags: UInt32, niceness: Int32, environment: [UInt8], directory: [UInt8],
-        sandbox: [UInt8] = []
+        _ order: RunChild.Order, slot: UInt32, flags: UInt32, niceness: Int32, environment: [UInt8],
+        directory: [UInt8], sandbox: [UInt8] = []
     ) -> [UInt8] {
-        let limits = spec.limits
+        let limits = order.limits
         var bytes: [UInt8] = []
         bytes.reserveCapacity(
             MemoryLayout<pawl_control>.size + MemoryLayout<pawl_c_spawn>.size + environment.count + directory.count)
         bytes.appendWire(pawl_control(kind: UInt16(PAWL_C_SPAWN.rawValue), flags: 0, slot: slot))
         bytes.appendWire(
             pawl_c_spawn(
-                run_id: UInt64(bitPattern: spec.runID.rawValue), attempt: UInt32(clamping: spec.attempt), flags: flags,
+                run_id: order.runID, attempt: UInt32(clamping: order.attempt), flags: flags,
                 cpu_ms: UInt64(clamping: limits.cpu?.wholeMilliseconds ?? 0),
                 memory_bytes: UInt64(clamping: limits.memoryBytes),
                 file_bytes: UInt64(clamping: limits.fileBytes ?? 0),

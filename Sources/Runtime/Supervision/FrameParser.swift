@@ -11,7 +11,8 @@ struct FrameParser {
         var isOptional: Bool { flags & UInt16(PAWL_FLAG_OPTIONAL) != 0 }
     }
 
-    private let runID: UInt64
+    /// Of the present run; a frame of another one is a fault.
+    var runID: UInt64
     private var nextSequence: UInt32 = 0
     /// An unfinished frame; empty most of the time, as frames usually come whole.
     private var pending: [UInt8] = []

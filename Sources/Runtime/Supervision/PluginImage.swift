@@ -32,6 +32,9 @@ package struct PluginManifest: Sendable, Hashable {
         case spawn
     }
 
+    /// PAWL_PF_REUSABLE: a child may run several attempts, one after the other.
+    package static let reusable: UInt64 = 1
+
     package var name: String
     /// For people; the version's name is its hash.
     package var version: String

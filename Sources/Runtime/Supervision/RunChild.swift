@@ -20,6 +20,15 @@ final class RunChild {
     let slot: UInt32
     /// Whose it is at present.
     var attempt: Attempt?
+    /// Of the attempt that it was made for, or after.
+    let limits: ResolvedLimits
+    /// Set where it may be without an attempt.
+    var make: ChildMake?
+    var life: PooledChildStateMachine?
+    /// What it had used up when its present run began.
+    var usedBefore = ResourceUsage()
+    /// Resident after its last run; nil: there was none.
+    var lastRSSBytes: Int64?
 
     var data: Int32 = -1
     var stdout: Int32 = -1
@@ -43,9 +52,10 @@ final class RunChild {
     private(set) var isPaused = false
     private(set) var isForgotten = false
 
-    init(zygote: Zygote, supervisor: Supervisor, runID: UInt64) {
+    init(zygote: Zygote, supervisor: Supervisor, limits: ResolvedLimits, runID: UInt64) {
         self.zygote = zygote
         self.supervisor = supervisor
+        self.limits = limits
         self.serial = supervisor.nextSerial()
         self.slot = supervisor.takeSlot()
         self.parser = FrameParser(runID: runID)
@@ -64,23 +74,62 @@ final class RunChild {
 
     // MARK: Its place and its descriptors
 
-    /// Makes everything that the child needs here. Returns the ends that go to the zygote. After a failure `abandon` takes
-    /// everything back.
-    func open(_ limits: ResolvedLimits) throws(LoopError) -> [Int32] {
+    /// What a child is made after.
+    struct Order {
+        var runID: UInt64 = 0
+        var attempt = 0
+        var limits: ResolvedLimits
+        var execution: ResolvedExecution
+        /// Nil: what all children of the host have; the rest comes with RUN.
+        var environment: ((RunChild) -> [UInt8])?
+        var isPooled: Bool
+
+        /// For a child without an attempt.
+        init(make: ChildMake, limits: ResolvedLimits) {
+            self.limits = limits
+            self.execution = make.execution
+            self.isPooled = make.kind == .pooled
+        }
+
+        init(_ spec: AttemptSpec, isPooled: Bool) {
+            self.runID = UInt64(bitPattern: spec.runID.rawValue)
+            self.attempt = spec.attempt
+            self.limits = spec.limits
+            self.execution = spec.execution
+            self.isPooled = isPooled
+            // The kernel cannot forget what earlier runs used: its limit comes with each.
+            if isPooled { self.limits.cpu = nil }
+        }
+    }
+
+    /// Makes everything that the child needs here, and orders it. After a failure `abandon` takes everything back.
+    ///
+    /// `prepared` is called before the child is ordered, so that its first frames are there when it looks.
+    func order(_ order: Order, prepared: () -> Void = {}) throws(LoopError) {
         var theirs: [Int32] = []
         do throws(LoopError) {
             try self.openChannels(&theirs)
-            try self.takePlace(limits, &theirs)
+            try self.takePlace(order.limits, &theirs)
         } catch {
             ControlChannel.close(theirs)
             throw error
         }
         self.scratch = self.supervisor.scratch.take()
-        return theirs
+        self.supervisor.watch(self)
+        prepared()
+        let configuration = self.supervisor.configuration
+        var flags = self.leaf == nil ? PAWL_SPAWN_HAS_MONITOR : PAWL_SPAWN_HAS_CGROUP
+        if order.isPooled { flags |= PAWL_SPAWN_POOLED }
+        let message = ControlOrder.spawn(
+            order, slot: self.slot, flags: flags, niceness: order.execution.niceness ?? configuration.niceness,
+            environment: order.environment?(self) ?? self.supervisor.childEnvironment.ofWaiting(self),
+            directory: Array((self.scratch?.path ?? "").utf8))
+        self.zygote.spawn(self, message, fds: theirs, lent: self.leaf?.directory)
     }
 
     /// Nothing of it was ever started.
     func abandon() {
+        self.supervisor.unwatch(self)
         self.closeAll()
         self.leavePlace(isEmpty: true)
         self.leaveScratch()
@@ -165,13 +214,65 @@ final class RunChild {
         ControlChannel.close(Array(pidfds.dropFirst(2)))
         self.pid = Int32(clamping: body.pid)
         self.monitorPID = body.monitor_pid == 0 ? nil : Int32(clamping: body.monitor_pid)
-        self.attempt?.keeperSpawned()
+        if let attempt { return attempt.keeperSpawned() }
+        do throws(LoopError) { try self.watchChannels() } catch {
+            self.supervisor.pool.broke(self, "it cannot be watched: \(error)")
+        }
+    }
+
+    func failed(_ body: pawl_c_spawn_failed) {
+        if let attempt { return attempt.keeperFailed(body) }
+        guard !self.isForgotten else { return }
+        self.supervisor.pool.failed(self, String(cString: strerror(body.error)))
     }
 
     func exited(_ body: pawl_c_exited) {
         // Too late for a report; the zombie still has to go.
         guard !self.isForgotten else { return self.tellKeeper(ControlOrder.plain(PAWL_C_REAP, slot: self.slot)) }
-        self.attempt?.keeperExited(body)
+        self.supervisor.pool.died(self).keeperExited(body)
+    }
+
+    /// The zygote died. Nobody, or only a monitor, will tell the leader's exit.
+    func keeperLost() {
+        guard !self.isForgotten else { return }
+        self.supervisor.pool.died(self).keeperLost()
+    }
+
+    private func monitorGone() {
+        guard !self.isForgotten, self.monitor >= 0 else { return }
+        self.supervisor.pool.died(self).monitorGone()
+    }
+
+    func readMonitor() {
+        for _ in 0..<16 where self.monitor >= 0 {
+            let outcome = ControlSocket.receive(self.monitor) { event in
+                guard case .message(let bytes, let fds) = event else { return }
+                self.monitorSaid(bytes, Array(fds))
+            }
+            switch outcome {
+            case nil: return
+            case true: break
+            case false: return self.monitorGone()
+            }
+        }
+    }
+
+    private func monitorSaid(_ bytes: UnsafeRawBufferPointer, _ fds: [Int32]) {
+        do throws(WireFault) {
+            switch try ControlMessage(bytes) {
+            case .spawned(_, let body): return self.spawned(body, pidfds: fds)
+            case .spawnFailed(_, let body): self.failed(body)
+            case .exited(_, let body): self.exited(body)
+            case .empty(_, let body): self.attempt?.keeperEmptied(body)
+            case .orphan, .note, .pong: break
+            case .ready, .refused, .manifestPiece: throw WireFault("a monitor that speaks like a zygote")
+            }
+        } catch {
+            self.supervisor.logger.error("a monitor broke the protocol: \(error)")
+            ControlChannel.close(fds)
+            return self.monitorGone()
+        }
+        ControlChannel.close(fds)
     }
 
     /// Lets go of everything, when its tree is proven empty or has been given up. `isKeeperLost`: nobody else reaps it.
@@ -193,6 +294,72 @@ final class RunChild {
     }
 
     // MARK: Listening
+
+    /// One of its descriptors is ready.
+    func ready(_ channel: Channel, _ events: ReadinessSet.Events) {
+        switch channel {
+        case .monitor: self.readMonitor()
+        case .data, .stdout, .stderr:
+            if let attempt { return attempt.ready(channel, events) }
+            if channel == .data { self.readWhileWaiting() } else { self.dropOutput(channel) }
+        }
+    }
+
+    /// Nobody's run is in it: all it may say is that it has come up.
+    private func readWhileWaiting() {
+        guard self.data >= 0 else { return }
+        let buffer = self.supervisor.readBuffer
+        let length = recv(self.data, buffer.baseAddress, buffer.count, Int32(MSG_DONTWAIT))
+        if length < 0 && (errno == EAGAIN || errno == EINTR) { return }
+        guard length > 0 else {
+            // Its keeper tells more, and is not waited for here: the socket would be ready without end.
+            close(self.data)
+            self.data = -1
+            return
+        }
+        var isUp = false
+        do throws(WireFault) {
+            try self.parser.consume(UnsafeRawBufferPointer(rebasing: buffer[..<length])) {
+                (header, payload) throws(WireFault) in
+                switch try ChildMessage(header, payload) {
+                case .up: isUp = true
+                // A plugin that is loaded in the child may have words to say; without a run they are nobody's.
+                case .log, .dropped, .unknown, .pong: break
+                default: throw WireFault("a frame of kind \(header.kind) without a run")
+                }
+            }
+        } catch { return self.supervisor.pool.broke(self, error.description) }
+        if isUp { self.supervisor.pool.isUp(self) }
+    }
+
+    /// What is written between runs belongs to none of them.
+    private func dropOutput(_ channel: Channel) {
+        let fd = channel == .stdout ? self.stdout : self.stderr
+        guard fd >= 0 else { return }
+        let buffer = self.supervisor.readBuffer
+        let length = read(fd, buffer.baseAddress, buffer.count)
+        if length < 0 && (errno == EAGAIN || errno == EINTR) { return }
+        guard length > 0 else {
+            close(fd)
+            if channel == .stdout { self.stdout = -1 } else { self.stderr = -1 }
+            return self.supervisor.pool.broke(self, "its output is closed")
+        }
+        self.supervisor.logger.debug("\(length) bytes that a child without a run has written are dropped")
+    }
+
+    /// Gives it a run of an attempt that has just taken it.
+    func begin(_ spec: AttemptSpec, environment: [UInt8]) {
+        let run = UInt64(bitPattern: spec.runID.rawValue)
+        self.parser.runID = run
+        self.frames.runID = run
+        // The wall time counts from STARTED; what passes until then is a few milliseconds.
+        let deadline = LoopInstant.now.advanced(by: spec.limits.wall)
+        self.write(
+            self.frames.run(
+                spec, deadlineNanos: Int64(clamping: deadline.nanoseconds),
+                scratch: Array((self.scratch?.path ?? "").utf8), environment: environment,
+                cpu: self.make?.kind == .pooled ? spec.limits.cpu : nil))
+    }
 
     /// Begins to listen to the child.
     func watchChannels() throws(LoopError) {

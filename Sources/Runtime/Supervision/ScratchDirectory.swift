@@ -34,6 +34,11 @@ final class ScratchPool {
         }
     }
 
+    /// Empties a directory whose child goes on in it. False where that takes a helper process, or somebody took it away.
+    func renew(_ directory: ScratchDirectory) -> Bool {
+        (directory.isUntouched || self.empty(directory)) && directory.lend()
+    }
+
     /// False when it has to be removed as a whole.
     private func empty(_ directory: ScratchDirectory) -> Bool {
         let names = SmallFiles.entries(directory.path)

@@ -17,9 +17,6 @@ package final class Supervisor {
     /// What the machine can do. Meaningful after `start()`.
     package internal(set) var capabilities = Capabilities(profile: .none)
 
-    /// A child that has not begun after this time is given up. Far above what a loaded machine needs.
-    static let startLimit = Duration.seconds(30)
-
     struct AttemptKey: Hashable {
         let runID: RunID
         let attempt: Int
@@ -28,6 +25,8 @@ package final class Supervisor {
     enum Phase { case new, running, draining, stopped }
     var phase = Phase.new
     var zygotes: [String: Zygote] = [:]
+    /// Of versions that could be forked, for jobs that want each child to load the plugin afresh.
+    private var spawnZygotes: [String: Zygote] = [:]
     /// Retired zygotes that still have children.
     var leaving: [Zygote] = []
     /// Accepted and not ended.
@@ -35,6 +34,9 @@ package final class Supervisor {
     /// Those with descriptors in the readiness set, by serial.
     private var watched: [UInt64: RunChild] = [:]
     private var pausedAttempts: [Attempt] = []
+    /// Ends of children without a run, under way.
+    private var farewells: [UInt64: Attempt] = [:]
+    private(set) lazy var pool = ChildPool(supervisor: self)
     /// Nil with profile `none`.
     var cgroups: CgroupRoot?
     private var quarantined: [CgroupLeaf] = []
@@ -95,10 +97,12 @@ package final class Supervisor {
 
     /// No new attempts for this version; its zygote exits when the last child has. Unknown versions are ignored.
     package func retire(_ sha256: String) {
-        guard let zygote = self.zygotes[sha256] else { return }
-        self.zygotes[sha256] = nil
-        self.leaving.append(zygote)
-        zygote.retire()
+        let zygotes = [self.zygotes.removeValue(forKey: sha256), self.spawnZygotes.removeValue(forKey: sha256)]
+        for zygote in zygotes.compactMap(\.self) {
+            self.leaving.append(zygote)
+            zygote.retire()
+            self.pool.dismissAll(of: zygote)
+        }
     }
 
     /// Whether the version's zygote died so often that attempts wait for it.
@@ -117,13 +121,15 @@ package final class Supervisor {
     /// Starts an attempt, or throws and has done nothing. Afterwards the observer hears of it, never before this returns.
     package func dispatch(_ spec: AttemptSpec) throws(DispatchError) {
         guard self.phase == .running else { throw .draining }
-        guard let zygote = self.zygotes[spec.version] else {
+        guard let loaded = self.zygotes[spec.version] else {
             let isLeaving = self.leaving.contains { $0.image.sha256 == spec.version }
             throw isLeaving ? .retired(version: spec.version) : .notLoaded(version: spec.version)
         }
         guard self.attempts.count < self.configuration.slots else { throw .noSlot(self.configuration.slots) }
         let key = AttemptKey(runID: spec.runID, attempt: spec.attempt)
         guard self.attempts[key] == nil else { throw .alreadyRunning }
+        let isSpawned = spec.execution.mode == .spawn || loaded.isDemoted
+        let zygote = isSpawned ? self.spawnZygote(for: loaded) : loaded
         let attempt = Attempt(spec, zygote: zygote, supervisor: self)
         if zygote.isReady { try attempt.launch() } else { zygote.enqueue(attempt) }
         self.attempts[key] = attempt
@@ -173,12 +179,13 @@ package final class Supervisor {
         self.phase = .draining
         if killAll { for attempt in Array(self.attempts.values) { attempt.terminate(.shutdown, grace: nil) } }
         await self.idle { self.attempts.isEmpty }
+        self.pool.dismissAll()
         for sha256 in Array(self.zygotes.keys) { self.retire(sha256) }
         let overdue = LoopTimer()
         overdue.start(after: .seconds(5)) { [weak self] in
             for zygote in self?.leaving ?? [] { zygote.fail("it does not end") }
         }
-        await self.idle { self.leaving.isEmpty }
+        await self.idle { self.leaving.isEmpty && self.farewells.isEmpty }
         overdue.stop()
         self.lookForStrays()
         self.slowTimer.stop()
@@ -210,6 +217,7 @@ package final class Supervisor {
     func zygoteEnded(_ zygote: Zygote) {
         self.leaving.removeAll { $0 === zygote }
         if self.zygotes[zygote.image.sha256] === zygote { self.zygotes[zygote.image.sha256] = nil }
+        if self.spawnZygotes[zygote.image.sha256] === zygote { self.spawnZygotes[zygote.image.sha256] = nil }
         self.onVersionChange?(zygote.image.sha256)
         self.somethingEnded()
     }
@@ -222,7 +230,7 @@ package final class Supervisor {
         ProcessTable.reapStrays()
         guard self.cgroups == nil else { return [] }
         // Monitors outlive their zygote, and finish their work as our children.
-        let monitors = self.attempts.values.compactMap { $0.monitor >= 0 ? $0.monitorPID : nil }
+        let monitors = self.watched.values.compactMap { $0.monitor >= 0 ? $0.monitorPID : nil }
         return ProcessTable.killStrays(except: Set(monitors))
     }
 
@@ -259,8 +267,29 @@ package final class Supervisor {
     func paused(_ attempt: Attempt) { self.pausedAttempts.append(attempt) }
     func quarantine(_ leaf: CgroupLeaf) { self.quarantined.append(leaf) }
 
-    func environment(of attempt: Attempt) -> [UInt8] { self.childEnvironment.of(attempt) }
     func marker(of attempt: Attempt) -> String { self.childEnvironment.marker(attempt.process?.serial ?? 0) }
+
+    /// Ends a child that has no run: makes what proves its tree empty.
+    func bury(_ child: RunChild) -> Attempt {
+        let farewell = Attempt(farewellTo: child)
+        self.farewells[farewell.serial] = farewell
+        return farewell
+    }
+
+    func buried(_ farewell: Attempt) {
+        self.farewells[farewell.serial] = nil
+        if !self.idleWaiters.isEmpty { self.somethingEnded() }
+    }
+
+    /// The version's zygote without the plugin; the usual one where that is so already. Started when it is first needed.
+    func spawnZygote(for loaded: Zygote) -> Zygote {
+        guard loaded.manifest?.forkMode != .spawn else { return loaded }
+        if let known = self.spawnZygotes[loaded.image.sha256], !known.isRetired { return known }
+        let zygote = Zygote(spawning: loaded, supervisor: self)
+        self.spawnZygotes[loaded.image.sha256] = zygote
+        zygote.start()
+        return zygote
+    }
 
     /// An attempt whose child died before it began waits for its zygote again.
     func requeue(_ attempt: Attempt) {
@@ -282,7 +311,7 @@ package final class Supervisor {
     private func ready(_ token: UInt64, _ events: ReadinessSet.Events) {
         // Not there: its descriptor was closed earlier in the same turn.
         guard let child = self.watched[token >> 2], let channel = RunChild.Channel(rawValue: token & 3) else { return }
-        child.attempt?.ready(channel, events)
+        child.ready(channel, events)
     }
 
     private func slowTick() {
@@ -292,8 +321,12 @@ package final class Supervisor {
             attempt.slowTick()
             attempt.sampleMemory()
         }
+        for farewell in Array(self.farewells.values) { farewell.slowTick() }
+        self.pool.tick(self.ticks)
         if self.ticks % 5 == 0 {
-            for zygote in Array(self.zygotes.values) + self.leaving { zygote.ping(at: .now) }
+            for zygote in Array(self.zygotes.values) + Array(self.spawnZygotes.values) + self.leaving {
+                zygote.ping(at: .now)
+            }
         }
         if self.ticks % 10 == 0 {
             self.lookForStrays()

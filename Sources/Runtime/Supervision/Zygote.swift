@@ -10,12 +10,15 @@ internal import UVLoop
 final class Zygote {
     let image: PluginImage
     private(set) var manifest: PluginManifest?
+    /// It was started without the plugin, whether that could be forked or not.
+    private var isSpawning = false
+    /// It refuses to fork: threads have appeared in it since it was ready.
+    private(set) var isDemoted = false
     private var machine: ZygoteStateMachine
     private unowned let supervisor: Supervisor
     private let logger: Logger
     private let epoch = LoopInstant.now
     private let timer = LoopTimer()
-    private let retryTimer = LoopTimer()
 
     /// The living process, if any.
     private var process: ChildProcess?
@@ -34,6 +37,13 @@ final class Zygote {
     /// Accepted attempts that wait for the process to be ready.
     private var queued: [Attempt] = []
     private var pingSent: LoopInstant?
+
+    /// A zygote that does not load the plugin: each child does, of a version whose manifest is known already.
+    convenience init(spawning loaded: Zygote, supervisor: Supervisor) {
+        self.init(image: loaded.image, timeout: .seconds(10), supervisor: supervisor)
+        self.isSpawning = true
+        self.manifest = loaded.manifest
+    }
 
     init(image: PluginImage, timeout: Duration, supervisor: Supervisor) {
         self.image = image
@@ -66,6 +76,9 @@ final class Zygote {
             if self.machine.state == .gone || self.machine.state == .retiring { self.answer(self.unavailable) }
         }
     }
+
+    /// Starts it, if it has not been started yet; nobody waits for it.
+    func start() { self.perform(self.machine.wanted()) }
 
     /// No more attempts.
     func retire() { self.perform(self.machine.retire()) }
@@ -103,13 +116,6 @@ final class Zygote {
     /// Whether this process has not let go of the slot.
     func keeps(_ slot: UInt32) -> Bool { self.process != nil && self.kept[slot] != nil }
 
-    /// Starts the attempt's child when the process is ready anew, or asks again in a second.
-    func postpone(_ attempt: Attempt) {
-        self.queued.append(attempt)
-        if self.retryTimer.isActive { return }
-        self.retryTimer.start(after: .seconds(1)) { [weak self] in if let self, self.isReady { self.launchQueued() } }
-    }
-
     /// An attempt that waited is not to be started any more.
     func dequeue(_ attempt: Attempt) { self.queued.removeAll { $0 === attempt } }
 
@@ -127,12 +133,41 @@ final class Zygote {
         self.send(ControlOrder.plain(PAWL_C_PING))
     }
 
+    /// How a child is made for an attempt that wants `mode`: a plugin that cannot be forked or reused is not.
+    func mode(for wanted: ExecutionMode) -> ExecutionMode {
+        let isSpawning = self.isSpawning || self.isDemoted || self.manifest?.forkMode == .spawn
+        let isReusable = (self.manifest?.flags ?? 0) & PluginManifest.reusable != 0
+        switch wanted {
+        case .pool where !isReusable:
+            self.remark("the plugin does not say that it can be reused (PAWL_PF_REUSABLE): pooled jobs are forked")
+            return isSpawning ? .spawn : .fork
+        case .fork where isSpawning: return .spawn
+        case .fork, .spare, .pool, .spawn: return wanted
+        }
+    }
+
+    /// Something that people should know of the version, said once.
+    private(set) var remarks: [String] = []
+
+    func remark(_ text: String) {
+        guard !self.remarks.contains(text) else { return }
+        self.remarks.append(text)
+        self.logger.notice("\(text)")
+        self.supervisor.onVersionChange?(self.image.sha256)
+    }
+
+    /// It cannot fork any more. Other attempts go to a zygote without the plugin.
+    func wasDemoted() {
+        self.isDemoted = true
+        self.remark("threads have appeared in the zygote after loading: every attempt loads the plugin afresh")
+    }
+
     // MARK: Orders of the machine
 
     private func perform(_ order: ZygoteStateMachine.Order) {
         switch order {
         case .nothing: break
-        case .start: self.start()
+        case .start: self.startAnew()
         case .serve: self.serve()
         case .sendRetire:
             self.send(ControlOrder.plain(PAWL_C_RETIRE))
@@ -162,7 +197,8 @@ final class Zygote {
         }
     }
 
-    private func start() {
+    /// Starts its process, for the first time or again.
+    private func startAnew() {
         do {
             try self.startProcess()
             self.perform(self.machine.spawned(at: self.now))
@@ -182,6 +218,7 @@ final class Zygote {
         let generation = self.generation
         self.manifestText = []
         self.notes = []
+        self.isDemoted = false
         self.refusal = nil
         self.pingSent = nil
         let channel: ControlChannel
@@ -204,7 +241,9 @@ final class Zygote {
             throw error
         }
         channel.send(
-            ControlOrder.hello(self.image, hostPID: getpid(), profile: self.supervisor.capabilities.profile))
+            ControlOrder.hello(
+                self.image, hostPID: getpid(), profile: self.supervisor.capabilities.profile,
+                flags: self.isSpawning ? PAWL_HELLO_SPAWN_MODE : 0))
     }
 
     private func processSpec(control: Int32, _ generation: Int) -> ChildProcess.Spec {
@@ -307,7 +346,7 @@ final class Zygote {
         case .spawnFailed(let slot, let body):
             let child = self.kept[slot]
             self.release(slot)
-            child?.attempt?.keeperFailed(body)
+            child?.failed(body)
         case .exited(let slot, let body): self.kept[slot]?.exited(body)
         case .empty(let slot, _):
             let child = self.kept[slot]
@@ -352,7 +391,7 @@ final class Zygote {
         let lost = self.kept
         for slot in lost.keys { self.release(slot) }
         if !lost.isEmpty { self.logger.warning("the zygote ended with \(status) under \(lost.count) children") }
-        for child in lost.values.sorted(by: { $0.serial < $1.serial }) { child.attempt?.keeperLost() }
+        for child in lost.values.sorted(by: { $0.serial < $1.serial }) { child.keeperLost() }
         self.perform(self.machine.died(at: self.now))
         self.supervisor.lookForStrays()
     }
