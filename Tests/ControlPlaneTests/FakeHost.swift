@@ -15,6 +15,7 @@ final class FakeHost: HostControl {
         case extend(RunID, attempt: Int, by: Duration)
         case niceness(RunID, attempt: Int, Int32)
         case diagnose(RunID, attempt: Int)
+        case lifted(handler: String, version: String)
     }
 
     var orders: [Order] = []
@@ -60,6 +61,9 @@ final class FakeHost: HostControl {
     func diagnose(runID: RunID, attempt: Int) async -> String? {
         orders.append(.diagnose(runID, attempt: attempt))
         return live(runID: runID) == nil ? nil : diagnosis
+    }
+    func quarantineLifted(handler: String, version: String) {
+        orders.append(.lifted(handler: handler, version: version))
     }
     func storedPlugin(version: String) -> StoredPlugin? { stored[version] }
     private func change(_ run: RunID, _ attempt: Int, _ body: (inout LiveAttempt) -> Void) -> Bool {

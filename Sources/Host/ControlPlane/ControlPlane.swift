@@ -64,7 +64,8 @@ package final class ControlPlane {
         var routes =
             backend.creatingRoutes + backend.readingRoutes + backend.logRoutes + backend.actingRoutes
             + backend.catalogRoutes + backend.scheduleRoutes + backend.safetyRoutes + backend.systemRoutes
-            + backend.overviewRoutes + backend.pageRoutes
+            + backend.overviewRoutes + backend.pageRoutes + backend.liveRoutes + backend.settingRoutes
+            + backend.errorGroupRoutes + backend.quarantineRoutes + backend.pluginByteRoutes + backend.explainRoutes
         if backend.configuration.compatSeeds { routes += backend.seedRoutes }
         return routes
     }

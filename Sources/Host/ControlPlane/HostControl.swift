@@ -28,6 +28,8 @@ package protocol HostControl: AnyObject {
     /// Looks what the attempt's processes are doing. Takes up to some seconds, and stops them for an instant.
     /// - Returns: a JSON object; nil if this host does not run it, or nothing here can look.
     func diagnose(runID: RunID, attempt: Int) async -> String?
+    /// A version was put back into service by hand: what this host remembers of its crashes is forgotten.
+    func quarantineLifted(handler: String, version: String)
     /// The file in this host's content store that a plugin version is; nil if it is not there, or no more.
     /// - Parameter version: SHA-256, hexadecimal.
     func storedPlugin(version: String) -> StoredPlugin?

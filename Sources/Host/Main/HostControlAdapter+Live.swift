@@ -12,6 +12,8 @@ extension HostControlAdapter {
     func setNiceness(runID: RunID, attempt: Int, _ niceness: Int32) -> Bool { false }
     func diagnose(runID: RunID, attempt: Int) async -> String? { nil }
 
+    func quarantineLifted(handler: String, version: String) {}
+
     func storedPlugin(version: String) -> StoredPlugin? {
         // A hash and nothing else: a name from a request never leaves the store's directory.
         guard version.utf8.count == 64, version.utf8.allSatisfy({ Self.hexadecimal.contains($0) }) else { return nil }

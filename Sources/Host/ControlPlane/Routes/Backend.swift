@@ -16,6 +16,8 @@ final class Backend {
     var plans = CleanupPlans()
     var overview = OverviewCache()
     var batches = BatchMemory()
+    /// Runs that somebody is looking into just now.
+    var diagnosing: Set<RunID> = []
     /// Figures of the sockets and the responder, for `/metrics`.
     var ownMetrics: @LoopActor () -> [MetricFamily] = { [] }
 

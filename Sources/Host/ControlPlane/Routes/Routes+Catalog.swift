@@ -12,7 +12,7 @@ extension Backend {
             Route(.get, "/api/v1/queues/{queue}") { [self] in try await showQueue($0) },
             Route(.post, "/api/v1/queues/{queue}/pause", body: .json) { [self] in try await setPaused($0, true) },
             Route(.post, "/api/v1/queues/{queue}/resume", body: .json) { [self] in try await setPaused($0, false) },
-            Route(.get, "/api/v1/plugins") { [self] in listPlugins($0) },
+            Route(.get, "/api/v1/plugins") { [self] in try await listPlugins($0) },
             Route(.get, "/api/v1/hosts") { [self] in try await listHosts($0) },
         ]
     }
@@ -65,8 +65,18 @@ extension Backend {
 
     // MARK: Plugins and hosts
 
-    private func listPlugins(_ call: Call) -> Answer {
-        .json(list(host.plugins().map { CatalogJSON.plugin($0).text }))
+    private func listPlugins(_ call: Call) async throws -> Answer {
+        let quarantines = try await knownQuarantines()
+        return .json(list(host.plugins().map { CatalogJSON.plugin($0, quarantines).text }))
+    }
+
+    /// None while the database is away: what is loaded is known without it.
+    func knownQuarantines() async throws -> [QuarantineRow] {
+        do {
+            return try await store.quarantines()
+        } catch StoreError.unavailable {
+            return []
+        }
     }
 
     private func listHosts(_ call: Call) async throws -> Answer {
@@ -107,7 +117,20 @@ enum CatalogJSON {
         let limits = job.limits.merging(over: job.handlerLimits)
         object.int("attempts", job.attempts ?? limits.resolved.attempts)
         object.raw("backoff", (job.backoff ?? BackoffPolicy()).json)
-        object.raw("limits", limits.json)
+        let effective = SettingsJSON.limits(limits.resolved)
+        let execution = SettingsJSON.execution(job.execution.merging(over: job.handlerExecution).resolved)
+        object.object("limits", effective)
+        object.object("execution", execution)
+        var sources = JSONObject()
+        sources.raw(
+            "limits",
+            SettingsJSON.sources(job: job.limits.json, handler: job.handlerLimits.json, effective: effective))
+        sources.raw(
+            "execution",
+            SettingsJSON.sources(job: job.execution.json, handler: job.handlerExecution.json, effective: execution))
+        sources.string("attempts", job.attempts != nil ? "job" : limits.attempts != nil ? "handler" : "default")
+        sources.string("backoff", job.backoff != nil ? "job" : "default")
+        object.object("sources", sources)
         object.int("retention_days", job.retentionDays)
         object.object("counts", counts(job.counts))
         object.string("last_run_id", job.lastRunID?.description)
@@ -130,7 +153,7 @@ enum CatalogJSON {
         return object
     }
 
-    static func plugin(_ plugin: PluginView) -> JSONObject {
+    static func plugin(_ plugin: PluginView, _ quarantines: [QuarantineRow] = []) -> JSONObject {
         var object = JSONObject()
         object.string("name", plugin.name)
         object.string("file", plugin.file)
@@ -139,6 +162,7 @@ enum CatalogJSON {
         object.string("state", plugin.state)
         object.string("kind", plugin.kind)
         object.string("error", plugin.error)
+        object.strings("notes", plugin.notes)
         object.time("loaded_at", plugin.loadedAt)
         object.array(
             "handlers",
@@ -148,6 +172,10 @@ enum CatalogJSON {
                 object.string("description", handler.description)
                 object.raw("args_schema", schema(handler.argsSchema))
                 object.raw("result_schema", schema(handler.resultSchema))
+                object.object(
+                    "quarantine",
+                    quarantines.first { $0.handler == handler.name && $0.version == plugin.version }
+                        .map(QuarantineJSON.object))
                 return object.text
             })
         return object

@@ -27,6 +27,7 @@ extension Backend {
     private static let runningLimit = 50
     private static let recentLimit = 50
     private static let scheduleLimit = 50
+    private static let crashLimit = 8
     /// Runs whose last lines are shown, and how many lines.
     private static let tails = 8
     private static let tailLines = 5
@@ -72,7 +73,10 @@ extension Backend {
         object.array("running", items)
         object.array("recent", recent.map { RunJSON.object($0).text })
         object.array("schedules", schedules.prefix(Self.scheduleLimit).map { ScheduleJSON.object($0).text })
-        object.array("plugins", host.plugins().map { CatalogJSON.plugin($0).text })
+        let quarantines = try await knownQuarantines()
+        object.array("plugins", host.plugins().map { CatalogJSON.plugin($0, quarantines).text })
+        object.array("quarantines", quarantines.map { QuarantineJSON.object($0).text })
+        object.array("crashes", try await store.errorGroups(limit: Self.crashLimit).map { CrashJSON.group($0).text })
         // Ages grow all the time; what the page needs is in the counts.
         object.array("queues", queues.map { CatalogJSON.queue($0, $0.oldestQueuedAt ?? WallTime(micros: 0)).text })
         object.raw("health", try await stableHealth())

@@ -107,7 +107,11 @@ extension Backend {
         let run = try await existingRun(try call.runID())
         let rows = try await store.attempts(run.id)
         let live = host.live(runID: run.id)
-        var items = rows.map { AttemptJSON.object($0, live: live).text }
+        var items: [String] = []
+        for row in rows {
+            let report = row.crash == nil ? nil : try await store.crashReport(run.id, attempt: row.attempt)
+            items.append(AttemptJSON.object(row, live: live, report: report).text)
+        }
         // The row of a live attempt is written lazily: what this host runs, it knows by itself.
         if let live, run.state == .running, live.attempt == run.attempt,
             !rows.contains(where: { $0.attempt == live.attempt })

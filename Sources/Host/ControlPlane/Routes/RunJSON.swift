@@ -46,6 +46,9 @@ struct RunJSON {
         object.time("cancel_requested_at", run.cancelRequestedAt ?? live?.cancelRequestedAt)
         object.time("terminate_requested_at", run.terminateRequestedAt)
         object.string("cancel_reason", run.cancelReason)
+        object.time("expires_at", run.expiresAt)
+        object.string("traceparent", run.traceparent)
+        LiveJSON.add(live, to: &object)
         object.object("progress", progress(live?.progress ?? run.progress))
         object.string("outcome", run.outcome?.rawValue)
         object.string("reason", run.reason?.rawValue)
@@ -97,7 +100,8 @@ struct RunJSON {
 
 /// An attempt as clients see it.
 enum AttemptJSON {
-    static func object(_ row: AttemptRow, live: LiveAttempt? = nil) -> JSONObject {
+    /// - Parameter report: of its crash, once its frames have names.
+    static func object(_ row: AttemptRow, live: LiveAttempt? = nil, report: CrashReportRow? = nil) -> JSONObject {
         let live = live.flatMap { row.outcome == nil && $0.attempt == row.attempt ? $0 : nil }
         var object = JSONObject()
         object.int("attempt", row.attempt)
@@ -115,8 +119,15 @@ enum AttemptJSON {
         object.object("error", row.error.map(RunJSON.error))
         object.object("resources", row.outcome == nil ? nil : resources(row.resources))
         object.int("resident_bytes", live?.residentBytes)
+        LiveJSON.add(live, mode: row.mode, to: &object)
+        // Of a live attempt the host knows the newest; the series is written at the end.
+        let samples = row.samples.isEmpty ? live?.latest.map { [$0] } ?? [] : row.samples
+        object.array("samples", samples.map { SampleJSON.object($0).text })
+        object.object("leaks", row.leaks.isClean ? nil : leaks(row.leaks))
+        object.raw("diagnosis", row.diagnosis.map(checked) ?? "null")
         object.object("progress", RunJSON.progress(live?.progress ?? row.progress))
-        object.object("crash", row.crash.map(crash))
+        object.object("crash", row.crash.map { crash($0, report) })
+        object.string("error_group", report?.fingerprint)
         object.array(
             "ladder",
             row.ladder.map { step in
@@ -125,6 +136,7 @@ enum AttemptJSON {
                 object.int("at_ms", step.atMillis)
                 return object.text
             })
+        object.array("last_lines", row.lastLines.map { LogJSON.line($0).text })
         object.string("output_head", row.outputHead)
         object.string("output_tail", row.outputTail)
         object.int("dropped_log_lines", row.droppedLogLines)
@@ -152,9 +164,15 @@ enum AttemptJSON {
         object.raw("error", "null")
         object.raw("resources", "null")
         object.int("resident_bytes", live.residentBytes)
+        LiveJSON.add(live, to: &object)
+        object.array("samples", live.latest.map { [SampleJSON.object($0).text] } ?? [])
+        object.raw("leaks", "null")
+        object.raw("diagnosis", "null")
         object.object("progress", RunJSON.progress(live.progress))
         object.raw("crash", "null")
+        object.raw("error_group", "null")
         object.array("ladder", [])
+        object.array("last_lines", [])
         object.string("output_head", "")
         object.string("output_tail", "")
         object.int("dropped_log_lines", 0)
@@ -180,14 +198,45 @@ enum AttemptJSON {
         return object
     }
 
-    static func crash(_ crash: CrashInfo) -> JSONObject {
+    private static func leaks(_ leaks: LeakReport) -> JSONObject {
+        var object = JSONObject()
+        object.int("processes", leaks.processes)
+        object.int("scratch_files", leaks.scratchFiles)
+        object.int("scratch_bytes", leaks.scratchBytes)
+        object.int("descriptors", leaks.descriptors)
+        object.int("threads", leaks.threads)
+        object.int("growth_bytes", leaks.growthBytes)
+        object.strings("restored", leaks.restored)
+        object.string("recycled", leaks.recycled)
+        return object
+    }
+
+    /// What a helper process wrote is JSON, or else a text.
+    static func checked(_ text: String) -> String {
+        do {
+            _ = try JSONText.check(text)
+            return text
+        } catch {
+            return JSONText.quoted(text)
+        }
+    }
+
+    static func crash(_ crash: CrashInfo, _ report: CrashReportRow? = nil) -> JSONObject {
         var object = JSONObject()
         object.int("signal", crash.signal)
+        object.string("signal_name", Words.signal(crash.signal))
         object.int("code", crash.code)
         object.string("address", address(crash.address))
         object.string("pc", address(crash.pc))
         object.string("thread_name", crash.threadName)
         object.strings("frames", crash.frames.map(address))
+        object.raw(
+            "stack",
+            report.map { "[" + $0.frames.map { CrashJSON.frame($0).text }.joined(separator: ",") + "]" } ?? "null")
+        object.raw(
+            "registers",
+            "{" + crash.registers.map { "\(JSONText.quoted($0.name)):\"\(address($0.value))\"" }.joined(separator: ",")
+                + "}")
         object.int("address_space_bytes", crash.addressSpaceBytes)
         return object
     }
@@ -196,20 +245,56 @@ enum AttemptJSON {
     static func address(_ value: UInt64) -> String { "0x" + String(value, radix: 16) }
 }
 
+/// What is known of an attempt only while it runs; all null afterwards, but for the mode.
+enum LiveJSON {
+    /// - Parameter mode: as it was written down.
+    static func add(_ live: LiveAttempt?, mode: ExecutionMode? = nil, to object: inout JSONObject) {
+        object.string("mode", (live?.mode ?? mode)?.rawValue)
+        object.bool("frozen", live?.isFrozen ?? false)
+        object.time("deadline_at", live?.deadline)
+        object.int("niceness", live?.niceness)
+        object.object("sample", live?.latest.map(SampleJSON.object))
+    }
+}
+
+enum SampleJSON {
+    static func object(_ sample: ResourceSample) -> JSONObject {
+        var object = JSONObject()
+        object.int("at_ms", sample.atMillis)
+        object.int("cpu_ms", sample.cpuMillis)
+        object.int("rss_bytes", sample.rssBytes)
+        object.int("processes", sample.processes)
+        object.int("threads", sample.threads)
+        object.int("descriptors", sample.descriptors)
+        return object
+    }
+}
+
 /// A log line as clients see it.
 enum LogJSON {
     static func object(_ row: LogRow) -> JSONObject {
         var object = JSONObject()
         object.int("seq", row.seq)
         object.int("attempt", row.attempt)
-        object.time("time", row.line.time)
-        object.string("level", row.line.level.name)
-        object.string("stream", row.line.stream.name)
-        object.string("stage", row.line.stage)
-        object.string("message", row.line.message)
-        // On one line also as NDJSON: outside of strings a line break is only space, inside it is escaped.
-        object.raw("fields", row.line.fields.map { $0.replacing("\n", with: " ").replacing("\r", with: " ") } ?? "null")
+        add(row.line, to: &object)
         return object
+    }
+
+    /// One that has lost its number.
+    static func line(_ line: LogLine) -> JSONObject {
+        var object = JSONObject()
+        add(line, to: &object)
+        return object
+    }
+
+    private static func add(_ line: LogLine, to object: inout JSONObject) {
+        object.time("time", line.time)
+        object.string("level", line.level.name)
+        object.string("stream", line.stream.name)
+        object.string("stage", line.stage)
+        object.string("message", line.message)
+        // On one line also as NDJSON: outside of strings a line break is only space, inside it is escaped.
+        object.raw("fields", line.fields.map { $0.replacing("\n", with: " ").replacing("\r", with: " ") } ?? "null")
     }
 
     /// `2026-11-21T08:00:00.000000Z INFO    [stdout] stage: message {"k":1}`; an end of line inside stays an escape.
