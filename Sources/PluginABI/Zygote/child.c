@@ -204,7 +204,7 @@ _Noreturn void child_main(const spawn_request *request, const child_image *image
     a->pooled = (request->limits.flags & PAWL_SPAWN_POOLED) != 0;
     a->stack_bytes = request->limits.stack_bytes;
     a->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    a->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    a->wake_fd = fault_error("child.eventfd") != 0 ? -1 : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     progress_init(a->wake_fd);
     host_table_set_sink(log_without_attempt);
     a->plugin = image->plugin != NULL ? image->plugin : load_here(image);
@@ -213,6 +213,7 @@ _Noreturn void child_main(const spawn_request *request, const child_image *image
     fault_at("child.up");
 
     while (!run_is_complete(a)) listen_once(a, true); /* a spare child waits here */
+    fault_at("child.run");
     begin(a);
     supervise(a);
 }

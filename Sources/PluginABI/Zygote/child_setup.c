@@ -2,7 +2,10 @@
 #include "child_setup.h"
 
 #include "environment.h"
+#include "fault.h"
 #include "marker.h"
+#include "sandbox.h"
+#include "zygote_state.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,7 +41,7 @@ void signals_to_default(void) {
 static void place_descriptors(const spawn_request *r) {
     /* The sources are all at FIRST_FREE_FD and above, so no step destroys the source of a later one. Data and crash are
      * not for programs that the handler starts. */
-    if (dup2(r->out, STDOUT_FILENO) < 0 || dup2(r->err, STDERR_FILENO) < 0 ||
+    if (fault_error("child.dup") != 0 || dup2(r->out, STDOUT_FILENO) < 0 || dup2(r->err, STDERR_FILENO) < 0 ||
         dup3(r->data, PAWL_CHILD_FD_DATA, O_CLOEXEC) < 0 || dup3(r->crash, PAWL_CHILD_FD_CRASH, O_CLOEXEC) < 0)
         give_up("descriptors");
     if (syscall(SYS_close_range, PAWL_CHILD_FD_CRASH + 1, ~0u, 0) != 0) {
@@ -51,6 +54,7 @@ static void limit(int resource, rlim_t soft, rlim_t hard, const char *name) {
     struct rlimit was;
     if (getrlimit((__rlimit_resource_t)resource, &was) != 0) give_up(name);
     struct rlimit now = {soft < hard ? soft : hard, hard};
+    if (fault_error("child.setrlimit") != 0) give_up(name);
     if (setrlimit((__rlimit_resource_t)resource, &now) == 0) return;
     /* A hard limit is raised with CAP_SYS_RESOURCE only, which root in a container may lack: what the host may not have,
      * its children cannot be given. */
@@ -60,7 +64,7 @@ static void limit(int resource, rlim_t soft, rlim_t hard, const char *name) {
     if (setrlimit((__rlimit_resource_t)resource, &now) != 0) give_up(name);
 }
 
-static void set_limits(const pawl_c_spawn *l) {
+static void set_limits(const pawl_c_spawn *l, bool own_user) {
     limit(RLIMIT_CORE, 0, 0, "RLIMIT_CORE");
     if (l->cpu_ms > 0) {
         rlim_t seconds = (rlim_t)((l->cpu_ms + 999) / 1000);
@@ -69,8 +73,9 @@ static void set_limits(const pawl_c_spawn *l) {
     if (l->memory_bytes > 0) limit(RLIMIT_AS, (rlim_t)l->memory_bytes, (rlim_t)l->memory_bytes, "RLIMIT_AS");
     if (l->file_bytes > 0) limit(RLIMIT_FSIZE, (rlim_t)l->file_bytes, (rlim_t)l->file_bytes, "RLIMIT_FSIZE");
     if (l->open_files > 0) limit(RLIMIT_NOFILE, l->open_files, l->open_files, "RLIMIT_NOFILE");
-    /* It counts all processes of the user, and does not bind root. */
-    if (l->processes > 0 && geteuid() != 0) limit(RLIMIT_NPROC, l->processes, l->processes, "RLIMIT_NPROC");
+    /* It counts all processes of the user, threads included, and does not bind root. */
+    if (l->processes > 0 && (own_user || geteuid() != 0))
+        limit(RLIMIT_NPROC, l->processes, l->processes, "RLIMIT_NPROC");
     if (l->nice != 0) {
         errno = 0;
         /* A refused rise of priority is no reason to refuse the attempt. */
@@ -78,17 +83,48 @@ static void set_limits(const pawl_c_spawn *l) {
     }
 }
 
+/* The host's helper may look at this process where the machine lets only parents do that (Yama). Unknown without it. */
+static void let_host_look(void) { prctl(PR_SET_PTRACER, (unsigned long)z.hello.expected_ppid, 0, 0, 0); }
+
+static void enter_sandbox(const spawn_request *r, pid_t keeper) {
+    static sandbox wanted;
+    fault_at("child.sandbox");
+    if (r->limits.sandbox_length == 0) return;
+    if (!sandbox_parse(r->sandbox, r->limits.sandbox_length, &wanted)) {
+        errno = EBADMSG;
+        give_up("sandbox");
+    }
+    sandbox_enter(&wanted, r->directory, z.path == NULL ? "" : z.path, keeper);
+}
+
+/* Whether the child becomes another user; a malformed request ends it later. */
+static bool has_own_user(const spawn_request *r) {
+    pawl_sandbox head;
+    if (r->limits.sandbox_length < sizeof head) return false;
+    memcpy(&head, r->sandbox, sizeof head);
+    return head.uid != PAWL_SANDBOX_SAME;
+}
+
 void child_setup(const spawn_request *r, pid_t keeper) {
+    fault_at("child.born");
     /* The keeper's death is the child's. It may have died before this call; then the parent is another already. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) give_up("PDEATHSIG");
     if (getppid() != keeper) _exit(EXIT_HOST_GONE);
     if (setsid() < 0 && errno != EPERM) give_up("session");
+    fault_at("child.session");
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) give_up("no_new_privs");
+    let_host_look();
     signals_to_default();
     place_descriptors(r);
-    set_limits(&r->limits);
+    fault_at("child.descriptors");
+    set_limits(&r->limits, has_own_user(r));
+    fault_at("child.limits");
     if (!environment_base(r->environment, r->limits.environment_length)) give_up("environment");
     marker_write(r->environment, r->limits.environment_length);
+    fault_init();
     umask(022);
     const char *directory = r->directory[0] != 0 ? r->directory : "/";
-    if (chdir(directory) != 0) give_up(directory);
+    if (fault_error("child.chdir") != 0 || chdir(directory) != 0) give_up(directory);
+    fault_at("child.environment");
+    enter_sandbox(r, keeper);
 }

@@ -9,6 +9,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "fault.h"
+
 struct control_pending {
     control_pending *next;
     size_t length;
@@ -110,6 +112,7 @@ int control_receive(control *c, control_message *m) {
         m->fd_count = count;
     }
     if (length == 0 && m->fd_count == 0) return -1;
+    if (fault_error("zygote.receive") != 0) message.msg_flags |= MSG_CTRUNC; /* as without descriptors to spare */
     if ((size_t)length < sizeof m->head || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
         control_close_fds(m, 0);
         return -2;

@@ -60,6 +60,7 @@ static void reap_orphans(monitor *m) {
 static void tell_empty(monitor *m, uint32_t survivors) {
     pawl_c_empty empty = {.killed = m->killed, .survivors = survivors, .monotonic_ns = monotonic_ns()};
     if (m->told_empty || m->host_gone) return;
+    fault_at("monitor.empty");
     m->told_empty = true;
     control_send(&m->host, PAWL_C_EMPTY, m->slot, &empty, sizeof empty, NULL, 0, NULL, 0);
 }
@@ -86,6 +87,7 @@ static void hear_host(monitor *m) {
         int got = control_receive(&m->host, &message);
         if (got == 0) return;
         if (got == -1) {
+            fault_at("monitor.eof");
             m->host_gone = true;
             close(m->host.fd);
             m->host.fd = -1;
@@ -120,6 +122,7 @@ static int step(monitor *m) {
     reap_orphans(m);
     end_if_empty(m); /* mostly: then no look into /proc is needed */
     if (!m->sweeping) return -1;
+    fault_at("monitor.sweep");
     size_t alive = sweep_descendants(NULL, NULL);
     keeper_notice(host, m->slot, &m->leader);
     reap_orphans(m);
@@ -168,6 +171,7 @@ _Noreturn void monitor_main(const spawn_request *request, const child_image *ima
         close(request->monitor);
         child_main(request, image, self);
     }
+    fault_at("monitor.forked");
     close_attempt(request);
     if (status < 0 || m.sigchld < 0) {
         pawl_c_spawn_failed failed = {.error = status < 0 ? -status : errno, .stage = 3};
@@ -189,6 +193,7 @@ _Noreturn void monitor_main(const spawn_request *request, const child_image *ima
         struct signalfd_siginfo signals[8];
         if ((polled[1].revents & POLLIN) != 0 && read(m.sigchld, signals, sizeof signals) < 0 && errno != EAGAIN)
             _exit(EXIT_SETUP);
+        if (polled[2].revents != 0) fault_at("monitor.exited");
         if (!m.host_gone && (polled[0].revents & POLLOUT) != 0) control_flush(&m.host);
         if (!m.host_gone && (polled[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) hear_host(&m);
         wait = step(&m);

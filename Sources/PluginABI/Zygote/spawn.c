@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "cgroup.h"
+#include "fault.h"
 
 #ifndef CLONE_INTO_CGROUP
 #define CLONE_INTO_CGROUP 0x200000000ULL
@@ -76,6 +77,11 @@ int spawn_fork(int cgroup, bool atfork, forked *child) {
     child->pidfd = -1;
     pid_t pid = -1;
     bool by_libc = spawn_mode(atfork) == PAWL_FORK_GLIBC;
+    if (fault_error("zygote.fork") != 0) {
+        int injected = errno;
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        return -injected;
+    }
     if (!by_libc) {
         pid = fork_by_clone3(cgroup, &child->pidfd);
         /* ENOSYS, EPERM: old kernel or a sandbox's filter. EOPNOTSUPP, E2BIG, EINVAL: no CLONE_INTO_CGROUP. */

@@ -136,12 +136,14 @@ static void enter(attempt *a) {
 static void run(attempt *a) {
     const loaded_handler *handler = &a->plugin->handlers[a->head.handler_index];
     enter(a);
+    fault_at("child.enter");
     pawl_f_started started = {.monotonic_ns = monotonic_ns(), .unix_us = unix_us()};
     struct iovec part = {&started, sizeof started};
     frames_send(PAWL_F_STARTED, 0, &part, 1);
     fault_at("child.started");
     atomic_store_explicit(&a->phase, ATTEMPT_RUNNING, memory_order_release);
     int32_t status = handler->run(handler->user, a->handle, (pawl_bytes){a->args, (size_t)a->head.args_length});
+    fault_at("child.returned");
     /* From here on, host calls of threads that the handler left behind find no attempt. Those that are under way
      * hold the lock of what they change. */
     atomic_store_explicit(&a->phase, ATTEMPT_OVER, memory_order_release);
@@ -154,6 +156,7 @@ static void run(attempt *a) {
     attempt_forget(a);
     pthread_mutex_unlock(&a->lock);
     pawl_f_idle found = {0};
+    fault_at("child.reset");
     if (handler->reset != NULL) found.reset_status = handler->reset(handler->user);
     reuse_audit(&found);
     part = (struct iovec){&found, sizeof found};
@@ -170,6 +173,7 @@ static void *work(void *context) {
     crash_thread_stack();
     prctl(PR_SET_NAME, "pawl-worker", 0, 0, 0);
     a->worker_tid = gettid();
+    fault_at("child.worker");
     for (;;) {
         pthread_mutex_lock(&given_lock);
         while (given == 0) pthread_cond_wait(&given_more, &given_lock);
@@ -186,7 +190,7 @@ static bool start_thread(void *(*function)(void *), attempt *a, uint64_t stack) 
     pthread_attr_init(&attributes);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     bool started = pthread_attr_setstacksize(&attributes, (size_t)stack) == 0
-        && pthread_create(&thread, &attributes, function, a) == 0;
+        && fault_error("child.thread") == 0 && pthread_create(&thread, &attributes, function, a) == 0;
     pthread_attr_destroy(&attributes);
     return started;
 }

@@ -102,6 +102,7 @@ static void hear_hello(void) {
     if (z.path == NULL || z.config == NULL) refuse(PAWL_REFUSED_PROTOCOL, "out of memory");
     memcpy(z.config, m.body + sizeof z.hello + z.hello.path_length, z.hello.config_length);
     z.config[z.hello.config_length] = 0;
+    fault_at("zygote.hello");
 }
 
 static void send_manifest(void) {
@@ -172,6 +173,7 @@ static void finish(zygote_run *run) {
         close(run->cgroup);
     }
     runs_remove(&z.runs, run);
+    fault_at("zygote.reaped");
     tell_empty(slot);
 }
 
@@ -200,7 +202,10 @@ static void on_message(control_message *m) {
     bool own = run != NULL && !run->is_monitor;
     switch (m->head.kind) {
     case PAWL_C_SPAWN: zygote_spawn(m); return;
-    case PAWL_C_RETIRE: z.retiring = true; break;
+    case PAWL_C_RETIRE:
+        fault_at("zygote.retire");
+        z.retiring = true;
+        break;
     case PAWL_C_PING: control_send(&z.host, PAWL_C_PONG, m->head.slot, NULL, 0, NULL, 0, NULL, 0); break;
     case PAWL_C_SIGNAL:
         if (!own || m->length < sizeof signal) break;
@@ -231,6 +236,7 @@ static int step(bool child_signal) {
         zygote_run *run = &z.runs.items[i];
         bool ended = run->ended || run->leader.exited;
         if (!ended) continue; /* no system call for those that only run */
+        if (!run->leader.exited) fault_at("zygote.exited");
         if (run->is_monitor) finish_monitor(run);
         else if (keeper_notice(&z.host, run->slot, &run->leader) && run->reap_asked) finish(run);
     }
@@ -248,6 +254,7 @@ static int step(bool child_signal) {
 /* The host is gone: end every tree, then this process. */
 static _Noreturn void end_everything(void) {
     uint64_t start = monotonic_ns();
+    fault_at("zygote.eof");
     control_init(&z.host, -1);
     for (;;) {
         uint64_t passed = monotonic_ns() - start;
@@ -329,8 +336,10 @@ _Noreturn void zygote_serve(void) {
     audit_remember();
     if ((z.hello.flags & PAWL_HELLO_SPAWN_MODE) == 0) {
         static load_refusal refusal;
+        fault_at("zygote.load");
         if (!load_plugin(z.path, z.hello.image_bytes, &z.loaded, &refusal)) refuse(refusal.reason, refusal.message);
         z.has_plugin = true;
+        fault_at("zygote.loaded");
     }
     be_ready();
     loop();

@@ -62,7 +62,7 @@ void zygote_spawn(control_message *m) {
         error = z.retiring ? ESHUTDOWN : EAGAIN;
         stage = 4;
     }
-    if (error == 0 && (run = runs_add(&z.runs)) == NULL) error = ENOMEM;
+    if (error == 0 && (fault_error("zygote.table") != 0 || (run = runs_add(&z.runs)) == NULL)) error = ENOMEM;
     if (error != 0) {
         control_close_fds(m, 0);
         spawn_failed(slot, error, stage);
@@ -86,6 +86,7 @@ void zygote_spawn(control_message *m) {
         return;
     }
     run->leader.process = process;
+    fault_at("zygote.forked");
     if (!run->is_monitor) run->cgroup = request.cgroup; /* kept, to end the tree when the host cannot */
     for (size_t i = 0; i < m->fd_count; i++) if (m->fds[i] != run->cgroup) close(m->fds[i]);
     if (!run->is_monitor) keeper_announce(&z.host, slot, &process, 0, -1);
