@@ -7,7 +7,7 @@ import PluginKit
 struct WaysPlugin: Plugin {
     static let name = "ways"
     static let version = "1.0.0"
-    static let options: PluginOptions = [.needsMainQueue]
+    static let options: PluginOptions = [.needsMainQueue, .reusable]
     static var handlers: [any Handler] {
         Async()
         MainQueue()

@@ -84,7 +84,9 @@ static const pawl_handler handlers[] = {
 static const pawl_plugin plugin = {
     .struct_size = sizeof plugin, .abi_major = PAWL_ABI_MAJOR, .abi_minor = PAWL_ABI_MINOR,
     .handler_size = sizeof(pawl_handler), .name = "mischief", .version = "1.0.0", .handlers = handlers,
-    .handler_count = sizeof handlers / sizeof handlers[0]};
+    .handler_count = sizeof handlers / sizeof handlers[0],
+    /* Most handlers leave something behind; then the host ends the child. */
+    .flags = PAWL_PF_REUSABLE};
 
 const pawl_plugin *pawl_plugin_entry(const pawl_host *host, uint32_t abi_major, uint32_t abi_minor,
                                      uint32_t host_size) {

@@ -20,6 +20,8 @@ static pid_t owner;
 static char *tail; /* under lock */
 static size_t tail_at, tail_length;
 
+#define SOON_MAX 4096u
+
 static char *incoming;
 static size_t incoming_at, incoming_length, incoming_capacity;
 
@@ -89,15 +91,45 @@ static size_t compose(struct iovec *all, pawl_frame *head, uint16_t kind, uint16
     return length + sizeof *head;
 }
 
+static void send_frame(uint16_t kind, uint16_t flags, const struct iovec *parts, size_t count) {
+    struct iovec all[FRAMES_MAX_PARTS + 2];
+    pawl_frame head;
+    /* What is kept goes first, in the same call. */
+    all[0] = (struct iovec){tail == NULL ? NULL : tail + tail_at, tail_length - tail_at};
+    compose(all + 1, &head, kind, flags, parts, count);
+    sequence++;
+    push(all, count + 2, true);
+    tail_at = tail_length;
+}
+
 void frames_send(uint16_t kind, uint16_t flags, const struct iovec *parts, size_t count) {
+    if (getpid() != owner) return;
+    pthread_mutex_lock(&lock);
+    send_frame(kind, flags, parts, count);
+    pthread_mutex_unlock(&lock);
+}
+
+void frames_send_soon(uint16_t kind, uint16_t flags, const struct iovec *parts, size_t count) {
     struct iovec all[FRAMES_MAX_PARTS + 1];
     pawl_frame head;
     if (getpid() != owner) return;
     pthread_mutex_lock(&lock);
-    push_tail(true);
-    compose(all, &head, kind, flags, parts, count);
-    sequence++;
-    push(all, count + 1, true);
+    size_t length = compose(all, &head, kind, flags, parts, count), left = tail_length - tail_at;
+    char *kept = left + length > SOON_MAX ? NULL : malloc(left + length);
+    if (kept == NULL) {
+        send_frame(kind, flags, parts, count);
+    } else {
+        sequence++;
+        if (left > 0) memcpy(kept, tail + tail_at, left);
+        tail_length = left;
+        for (size_t i = 0; i <= count; i++) {
+            if (all[i].iov_len > 0) memcpy(kept + tail_length, all[i].iov_base, all[i].iov_len);
+            tail_length += all[i].iov_len;
+        }
+        free(tail);
+        tail = kept;
+        tail_at = 0;
+    }
     pthread_mutex_unlock(&lock);
 }
 

@@ -18,7 +18,10 @@ void frames_set_run(uint64_t run_id);
  * that the handler forked. */
 void frames_send(uint16_t kind, uint16_t flags, const struct iovec *parts, size_t count);
 
-/* The same without ever waiting, for the supervising thread: false where it would have had to, and nothing was sent. */
+/* As frames_send, but the frame may wait for the next one and go out with it; for a small frame that is followed soon. */
+void frames_send_soon(uint16_t kind, uint16_t flags, const struct iovec *parts, size_t count);
+
+/* As frames_send without ever waiting, for the supervising thread: false where it would have had to, and nothing was sent. */
 bool frames_try_send(uint16_t kind, uint16_t flags, const struct iovec *parts, size_t count);
 
 /* Whether a frame of frames_try_send is still partly unsent; then call frames_flush when the socket takes more. */

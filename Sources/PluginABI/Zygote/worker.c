@@ -36,6 +36,9 @@ static int32_t retry_of(int32_t status, int32_t asked) {
     return asked;
 }
 
+/* How the end is sent: in a pooled child it goes out together with IDLE, where nothing of the plugin comes between. */
+static void (*send_last)(uint16_t, uint16_t, const struct iovec *, size_t) = frames_send;
+
 static void send_failure(int32_t status, int32_t retry, int64_t not_before, const char *code, size_t code_length,
                          const char *message, size_t message_length, const text *details) {
     pawl_f_failure head = {.status = status, .retry = retry, .not_before_unix_ms = not_before,
@@ -45,7 +48,7 @@ static void send_failure(int32_t status, int32_t retry, int64_t not_before, cons
                             {(void *)(uintptr_t)code, code_length},
                             {(void *)(uintptr_t)message, message_length},
                             {details == NULL ? NULL : details->bytes, head.details_length}};
-    frames_send(PAWL_F_FAILURE, 0, parts, 4);
+    send_last(PAWL_F_FAILURE, 0, parts, 4);
 }
 
 static void send_failed(attempt *a, int32_t status) {
@@ -77,7 +80,7 @@ static void send_result(const attempt_ending *e) {
     size_t sent = 0, room = PAWL_FRAME_MAX - sizeof head - e->media_type.length;
     size_t part = e->length < room ? e->length : room;
     struct iovec first[] = {{&head, sizeof head}, {e->media_type.bytes, e->media_type.length}, {e->bytes, part}};
-    frames_send(PAWL_F_RESULT, part < e->length ? PAWL_FLAG_MORE : 0, first, 3);
+    send_last(PAWL_F_RESULT, part < e->length ? PAWL_FLAG_MORE : 0, first, 3);
     for (sent = part; sent < e->length; sent += part) {
         part = e->length - sent < PAWL_FRAME_MAX ? e->length - sent : PAWL_FRAME_MAX;
         struct iovec more = {e->bytes + sent, part};
@@ -98,7 +101,7 @@ static void send_end(attempt *a, int32_t status) {
     } else if (e->kind == ENDING_SNOOZE) {
         pawl_f_snooze snooze = {.until_unix_ms = e->snooze_until_unix_ms};
         struct iovec part = {&snooze, sizeof snooze};
-        frames_send(PAWL_F_SNOOZE, 0, &part, 1);
+        send_last(PAWL_F_SNOOZE, 0, &part, 1);
     } else {
         send_result(e);
     }
@@ -147,6 +150,7 @@ static void run(attempt *a) {
     /* From here on, host calls of threads that the handler left behind find no attempt. Those that are under way
      * hold the lock of what they change. */
     atomic_store_explicit(&a->phase, ATTEMPT_OVER, memory_order_release);
+    send_last = a->pooled && handler->reset == NULL ? frames_send_soon : frames_send;
     pthread_mutex_lock(&a->lock);
     send_end(a, status);
     fault_at("child.ended");

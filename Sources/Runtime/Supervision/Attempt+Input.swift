@@ -53,7 +53,12 @@ extension Attempt {
             return false
         }
         self.giveCredit()
-        return self.data >= 0 && length == buffer.count
+        return self.data >= 0
+    }
+
+    /// What is in the socket now; a survivor may go on writing, hence the bound.
+    func drainData() {
+        for _ in 0..<16 { if !self.readData() { break } }
     }
 
     /// Together, as many as one read brought.
@@ -206,7 +211,7 @@ extension Attempt {
     /// somebody unkillable go on writing.
     func drainOutput() {
         for channel in [Channel.stdout, .stderr] {
-            for _ in 0..<16 where self.readOutput(channel) {}
+            for _ in 0..<16 { if !self.readOutput(channel) { break } }
         }
         var lines: [LogLine] = []
         let (out, err) = (self.collector(.stdout), self.collector(.stderr))

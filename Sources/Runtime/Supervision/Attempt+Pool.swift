@@ -11,8 +11,6 @@ extension Attempt {
         self.resources = used
         self.resources.subtract(process.usedBefore)
         self.leaks = body.leaks(growth: process.lastRSSBytes.map { Int64(clamping: body.rss_bytes) - $0 })
-        // The child has flushed what it had, so this is everything of this run, and nothing of the next.
-        self.drainOutput()
         // Being killed already: its end is under way, whatever it says.
         guard !self.ladder.isForced else { return }
         if let scratch = process.scratch, !self.supervisor.scratch.renew(scratch) { _ = process.life?.unwanted() }
@@ -20,6 +18,7 @@ extension Attempt {
         case .offer:
             process.usedBefore = used
             process.lastRSSBytes = Int64(clamping: body.rss_bytes)
+            // This drains its output: the child has flushed it, so it is all of this run and nothing of the next.
             self.report()
         case .recycle(let reason):
             self.leaks.recycled = reason

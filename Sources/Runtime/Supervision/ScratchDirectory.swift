@@ -113,8 +113,10 @@ final class ScratchDirectory {
     /// Still there under its name, with the rights it was made with.
     fileprivate var isAccessible: Bool {
         var (own, named) = (stat(), stat())
-        return fchmod(self.fd, 0o700) == 0 && fstat(self.fd, &own) == 0 && lstat(self.path, &named) == 0
-            && own.st_ino == named.st_ino && own.st_dev == named.st_dev
+        guard fstat(self.fd, &own) == 0 else { return false }
+        // Not without need: it would count as a change for a while.
+        if own.st_mode & 0o7777 != 0o700, fchmod(self.fd, 0o700) != 0 { return false }
+        return lstat(self.path, &named) == 0 && own.st_ino == named.st_ino && own.st_dev == named.st_dev
     }
 
     private static func nanos(_ time: timespec) -> Int64 { Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec) }
