@@ -19,6 +19,7 @@
 #define OWN_FRAMES 8 /* the handler's and the trampoline's, before the fault's */
 #define DEEPER 1u
 #define UNWINDING_FAULTED 2u
+#define FROM_FILTER 1 /* SYS_SECCOMP, which the C library's headers lack */
 
 static const int fatal[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
 
@@ -152,6 +153,8 @@ static void on_fatal(int signal, siginfo_t *info, void *context) {
         record.thread = self;
         /* Only the kernel's own signals have one: where another process sent it, its pid stands there. */
         record.address = info->si_code > 0 ? (uint64_t)(uintptr_t)info->si_addr : 0;
+        /* Stopped by the system call filter: which call it was says more. */
+        if (signal == SIGSYS && info->si_code == FROM_FILTER) record.address = (uint64_t)(unsigned)info->si_syscall;
         record.pc = program_counter(context);
         record.sp = stack_pointer(context);
         frame_pointer = frame_register(context);

@@ -345,7 +345,7 @@ typedef struct pawl_crash {
     int32_t signal;
     int32_t code;                /* si_code */
     int32_t thread;              /* tid */
-    uint64_t address;            /* si_addr */
+    uint64_t address;            /* si_addr; of SIGSYS by the sandbox the number of the system call */
     uint64_t pc;
     uint64_t sp;
     uint64_t address_space_bytes; /* VmSize at the crash, 0 if not read: near RLIMIT_AS means out of memory */
