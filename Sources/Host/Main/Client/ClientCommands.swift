@@ -5,9 +5,11 @@ import JobCore
 enum ClientCommands {
     static let all: [any ParsableCommand.Type] = [
         RunCommand.self, RunsCommand.self, ShowCommand.self, LogsCommand.self, WatchCommand.self, WaitCommand.self,
-        CancelCommand.self, TerminateCommand.self, RetryCommand.self,
+        CancelCommand.self, TerminateCommand.self, RetryCommand.self, ExplainCommand.self, DiagnoseCommand.self,
+        FreezeCommand.self, ThawCommand.self, ExtendCommand.self, ReniceCommand.self,
         JobsCommand.self, PluginsCommand.self, QueuesCommand.self, HostsCommand.self, SchedulesCommand.self,
-        SafetyCommand.self, UICommand.self, APICommand.self, VersionCommand.self,
+        CrashesCommand.self, QuarantinesCommand.self, SafetyCommand.self, UICommand.self, APICommand.self,
+        VersionCommand.self,
     ]
 }
 
@@ -39,7 +41,10 @@ protocol ClientCommand: ParsableCommand {
 }
 
 extension ClientCommand {
-    func run() throws {
+    func run() throws { try self.runWithServer() }
+
+    /// Finds the host and executes the command against it.
+    func runWithServer() throws {
         let environment = Terminal.environment()
         let terminal = Terminal(environment: environment)
         do {

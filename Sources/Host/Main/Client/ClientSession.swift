@@ -13,6 +13,12 @@ struct ClientSession {
         try self.call(.init(path: path + Self.query(query))).json
     }
 
+    /// A GET that must succeed, with the tag to change what it showed.
+    func getTagged(_ path: String) throws(ClientFailure) -> (json: JSONValue, tag: String?) {
+        let answer = try self.call(.init(path: path))
+        return (answer.json, answer.tag)
+    }
+
     /// A request with a JSON body that must succeed.
     func send(
         _ method: String, _ path: String, _ body: JSONValue? = nil, headers: [(name: String, value: String)] = []
@@ -22,10 +28,13 @@ struct ClientSession {
             request.headers.append(("Content-Type", "application/json"))
             request.body = Array(body.json.utf8)
         }
-        return try self.call(request)
+        let answer = try self.call(request)
+        return (answer.status, answer.json)
     }
 
-    private func call(_ request: HTTPClient.Request) throws(ClientFailure) -> (status: Int, json: JSONValue) {
+    private func call(
+        _ request: HTTPClient.Request
+    ) throws(ClientFailure) -> (status: Int, json: JSONValue, tag: String?) {
         var request = request
         request.headers.append(("Accept", "application/json"))
         let response = try self.client.send(request)
@@ -33,9 +42,10 @@ struct ClientSession {
             throw ProblemDetails.failure(
                 status: response.status, body: response.body, request: "\(request.method) \(request.path)")
         }
-        if response.body.isEmpty { return (response.status, .null) }
+        let tag = response.header("etag")
+        if response.body.isEmpty { return (response.status, .null, tag) }
         do {
-            return (response.status, try JSONValue(parsing: response.body))
+            return (response.status, try JSONValue(parsing: response.body), tag)
         } catch {
             throw ClientFailure(
                 exit: .bug, message: "\(request.method) \(request.path) was answered with something that is no JSON.",

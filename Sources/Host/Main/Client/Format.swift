@@ -90,6 +90,26 @@ enum Format {
         return nil
     }
 
+    /// "64K", "512M", "1.5GiB", or bytes; nil if it is no size. K, M, G and T are powers of 1024, with or without B or iB.
+    static func parseSize(_ text: String) -> Int64? {
+        var digits = text[...]
+        for suffix in ["iB", "B"] where digits.hasSuffix(suffix) {
+            digits = digits.dropLast(suffix.count)
+            break
+        }
+        var scale = 1.0
+        if let unit = ["K": 1_024.0, "M": 1_048_576, "G": 1_073_741_824, "T": 1_099_511_627_776][
+            String(digits.suffix(1))]
+        {
+            scale = unit
+            digits = digits.dropLast()
+        }
+        guard let first = digits.first, first.isASCII, first.isNumber, let amount = Double(digits), amount.isFinite
+        else { return nil }
+        let bytes = (amount * scale).rounded()
+        return bytes < 9e15 ? Int64(bytes) : nil
+    }
+
     private static func coarse(_ milliseconds: Int64) -> String {
         let seconds = milliseconds / 1_000
         if seconds < 60 { return "\(seconds)s" }

@@ -61,7 +61,14 @@ struct RunReport {
         self.line("in words", attempt["sentence"]?.text)
         self.line("error", RunRecord(json: attempt).errorLine, .red)
         self.line("resources", self.resources(attempt["resources"]))
+        self.line("mode", attempt["mode"]?.text)
+        if attempt["frozen"]?.bool == true {
+            self.line("frozen", "yes; let it go on with: pawl thaw \(self.run.name)", .yellow)
+        }
+        self.line("deadline", self.time(attempt["deadline_at"]?.text, now))
         self.crash(attempt["crash"]?.present)
+        self.line("crash group", attempt["error_group"]?.text)
+        self.line("left behind", self.leaks(attempt["leaks"]))
         if let ladder = attempt["ladder"]?.elements, !ladder.isEmpty {
             let steps = ladder.compactMap { step -> String? in
                 guard let name = step["name"]?.text ?? step["step"]?.text else { return nil }
@@ -71,6 +78,11 @@ struct RunReport {
         }
         if let survivors = attempt["survivors_killed"]?.integer, survivors > 0 {
             self.line("survivors", "\(survivors) left-over processes killed")
+        }
+        let doing = DiagnosisReport(attempt["diagnosis"] ?? .null).lines
+        for (index, text) in doing.prefix(60).enumerated() { self.line(index == 0 ? "was doing" : "", text) }
+        for (index, entry) in (attempt["last_lines"]?.elements ?? []).suffix(5).enumerated() {
+            self.line(index == 0 ? "last words" : "", entry["message"]?.text)
         }
     }
 
@@ -112,9 +124,29 @@ struct RunReport {
         if let pc = crash["pc"]?.present { words.append("pc \(Self.hex(pc))") }
         if let thread = crash["thread_name"]?.text ?? crash["thread"]?.text { words.append("thread \(thread)") }
         self.line("crash", words.joined(separator: ", "), .red)
-        for frame in (crash["frames"]?.elements ?? []).prefix(16) {
-            self.line("", frame.text ?? (frame.integer.map { _ in Self.hex(frame) } ?? frame.json))
+        if let stack = crash["stack"]?.present?.elements {
+            for frame in stack.prefix(24) { self.line("", DiagnosisReport.place(frame)) }
+        } else {
+            for frame in (crash["frames"]?.elements ?? []).prefix(16) {
+                self.line("", frame.text ?? (frame.integer.map { _ in Self.hex(frame) } ?? frame.json))
+            }
         }
+    }
+
+    /// What was left behind, in words.
+    private func leaks(_ leaks: JSONValue?) -> String? {
+        guard let leaks = leaks?.present else { return nil }
+        var parts: [String] = []
+        for (name, words) in [
+            ("processes", "processes"), ("scratch_files", "scratch files"), ("descriptors", "descriptors"),
+            ("threads", "threads"),
+        ] {
+            if let count = leaks[name]?.integer, count > 0 { parts.append("\(Format.count(count)) \(words)") }
+        }
+        if let bytes = leaks["growth_bytes"]?.integer, bytes > 0 { parts.append("grew by \(Format.bytes(bytes))") }
+        parts += (leaks["restored"]?.elements ?? []).compactMap(\.text).map { "\($0) put back" }
+        if let why = leaks["recycled"]?.text { parts.append("its process was not used again: \(why)") }
+        return parts.joined(separator: ", ")
     }
 
     private static func hex(_ value: JSONValue) -> String {

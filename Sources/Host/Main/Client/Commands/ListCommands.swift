@@ -1,50 +1,6 @@
 import ArgumentParser
 import JobCore
 
-/// `pawl jobs`: what can be run.
-struct JobsCommand: ClientCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "jobs",
-        abstract: "List jobs, or show one with the arguments it takes.",
-        discussion: """
-            EXAMPLES
-              pawl jobs
-              pawl jobs csv.to_jsonl
-              pawl jobs csv.to_jsonl --json | jq .args_schema
-            """)
-
-    @OptionGroup var connection: ConnectionOptions
-
-    @Argument(help: "One job.")
-    var job: String?
-
-    func execute(_ session: ClientSession) throws {
-        if let job {
-            let answer = try session.get("/api/v1/jobs/\(ClientSession.escape(job))")
-            // A schema has no better form than its own.
-            return session.terminal.out.writeLine(session.wantsJSON ? answer.json : answer.pretty)
-        }
-        let answer = try session.get("/api/v1/jobs")
-        if session.wantsJSON { return session.printJSON(answer) }
-        var table = Table([
-            .init(title: "JOB", importance: 10), .init(title: "QUEUE", importance: 3),
-            .init(title: "ATTEMPTS", importance: 2, alignsRight: true), .init(title: "HANDLER", importance: 4),
-            .init(title: "DESCRIPTION", importance: 6, shrinksTo: 16),
-        ])
-        for job in answer["items"]?.elements ?? [] {
-            let name = job["name"]?.text ?? ""
-            let handler = job["handler"]?.text ?? ""
-            table.rows.append([
-                .init(name), .init(job["queue"]?.text ?? ""),
-                .init((job["attempts"] ?? job["max_attempts"])?.integer.map(String.init) ?? ""),
-                .init(handler == name ? "" : handler), .init(job["description"]?.text ?? ""),
-            ])
-        }
-        if table.rows.isEmpty { return session.talk("No jobs: no plugin with a handler is loaded. See: pawl plugins") }
-        table.print(to: session.terminal)
-    }
-}
-
 /// `pawl plugins`: what is loaded, and what was refused and why.
 struct PluginsCommand: ClientCommand {
     static let configuration = CommandConfiguration(
@@ -68,6 +24,7 @@ struct PluginsCommand: ClientCommand {
             .init(title: "FILE", importance: 3, shrinksTo: 10), .init(title: "HANDLERS", importance: 7, shrinksTo: 12),
         ])
         var errors: [(String, String)] = []
+        var notes: [(String, String)] = []
         for plugin in answer["items"]?.elements ?? [] {
             let state = plugin["state"]?.text ?? ""
             let file = plugin["file"]?.text ?? ""
@@ -83,12 +40,25 @@ struct PluginsCommand: ClientCommand {
             if let error = plugin["error"]?.text, !error.isEmpty {
                 errors.append((file.isEmpty ? name : file, error))
             }
+            for note in (plugin["notes"]?.elements ?? []).compactMap(\.text) { notes.append((name, note)) }
+            for handler in plugin["handlers"]?.elements ?? [] {
+                guard let quarantine = handler["quarantine"]?.present else { continue }
+                let crashed = "\(quarantine["crashes"]?.integer ?? 0) of \(quarantine["attempts"]?.integer ?? 0)"
+                errors.append(
+                    (
+                        handler["name"]?.text ?? name,
+                        "in quarantine, \(crashed) attempts crashed; see: pawl quarantines"
+                    ))
+            }
         }
         if table.rows.isEmpty { return session.talk("No plugins. Copy a .so into the host's plugin directory.") }
         table.print(to: session.terminal)
         // Whole and below the table: an error that is cut short helps nobody.
         for (file, error) in errors {
             session.talk(session.terminal.talk.paint("\(Table.printable(file)):", .red) + " " + Table.printable(error))
+        }
+        for (name, note) in notes {
+            session.talk(session.terminal.talk.paint("\(Table.printable(name)):", .dim) + " " + Table.printable(note))
         }
     }
 }

@@ -1,0 +1,48 @@
+import ArgumentParser
+import JobCore
+
+/// `pawl jobs`: what can be run.
+struct JobsCommand: ClientCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "jobs",
+        abstract: "List jobs, show one with the arguments it takes, or change its settings.",
+        discussion: """
+            EXAMPLES
+              pawl jobs
+              pawl jobs csv.to_jsonl
+              pawl jobs csv.to_jsonl --json | jq .args_schema
+              pawl jobs settings csv.to_jsonl --set limits.wall=30s
+            """,
+        subcommands: [JobSettingsCommand.self])
+
+    @OptionGroup var connection: ConnectionOptions
+
+    @Argument(help: "One job.")
+    var job: String?
+
+    func execute(_ session: ClientSession) throws {
+        if let job {
+            let answer = try session.get("/api/v1/jobs/\(ClientSession.escape(job))")
+            // A schema has no better form than its own.
+            return session.terminal.out.writeLine(session.wantsJSON ? answer.json : answer.pretty)
+        }
+        let answer = try session.get("/api/v1/jobs")
+        if session.wantsJSON { return session.printJSON(answer) }
+        var table = Table([
+            .init(title: "JOB", importance: 10), .init(title: "QUEUE", importance: 3),
+            .init(title: "ATTEMPTS", importance: 2, alignsRight: true), .init(title: "HANDLER", importance: 4),
+            .init(title: "DESCRIPTION", importance: 6, shrinksTo: 16),
+        ])
+        for job in answer["items"]?.elements ?? [] {
+            let name = job["name"]?.text ?? ""
+            let handler = job["handler"]?.text ?? ""
+            table.rows.append([
+                .init(name), .init(job["queue"]?.text ?? ""),
+                .init((job["attempts"] ?? job["max_attempts"])?.integer.map(String.init) ?? ""),
+                .init(handler == name ? "" : handler), .init(job["description"]?.text ?? ""),
+            ])
+        }
+        if table.rows.isEmpty { return session.talk("No jobs: no plugin with a handler is loaded. See: pawl plugins") }
+        table.print(to: session.terminal)
+    }
+}
