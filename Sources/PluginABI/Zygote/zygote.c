@@ -57,6 +57,7 @@ static void be_born(void) {
     /* Until READY the host's death is ours; then the end of its connection is, so that every tree can be killed
      * first. */
     prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    prctl(PR_SET_NAME, "pawl-zygote", 0, 0, 0); /* it was started again through /proc/self/exe */
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     syscall(SYS_close_range, PAWL_ZYGOTE_FD_CONTROL + 1, ~0u, 0);

@@ -1,0 +1,160 @@
+"""K: handlers that will not go. A terminate is reported when the tree is empty, and then it is. K12: all in both profiles."""
+
+import os
+import random
+import signal
+import time
+
+import pytest
+
+from pawl_processes import descendants, exists, state_of, still_alive, until
+
+
+def terminated(host, run, grace_ms=0, bound=30):
+    """Terminates it; at the very moment of the report nothing of its tree is left."""
+    pid = host.get(run)["pid"]
+    tree = {p: s for p, s in descendants(host.process.pid).items() if p == pid or pid in ancestors(p)}
+    host.terminate(run, grace_ms)
+    host.wait_state(run, bound=bound)
+    left = still_alive(tree)
+    assert not left, f"of the tree {left} are left"
+    attempt = host.attempts(run)[0]
+    assert attempt["outcome"] == "terminated", attempt
+    return attempt
+
+
+def ancestors(pid):
+    found = []
+    while pid > 1:
+        try:
+            with open(f"/proc/{pid}/stat") as stat:
+                pid = int(stat.read().rsplit(")", 1)[1].split()[1])
+        except OSError:
+            break
+        found.append(pid)
+    return found
+
+
+def escaped(host, run, count, word="escaped: "):
+    """Pids that the handler named in its log."""
+    def found():
+        pids = [int(line.rsplit(word, 1)[1]) for line in host.log_text(run).splitlines() if word in line]
+        return pids if len(pids) == count else None
+    return until(found, 20, f"{count} escapees")
+
+
+@pytest.mark.parametrize("job", ["mischief.spin", "mischief.deaf", "mischief.read", "mischief.deadlock", "mischief.burn", "ways.sleep"])
+def test_k1_k2_busy_and_deaf(host, job):
+    run, pid = host.started(job)
+    terminated(host, run)
+    assert not exists(pid)
+
+
+def test_k2_a_deaf_one_gets_its_grace_and_then_the_kill(host):
+    run, _ = host.started("mischief.deaf")
+    host.said(run, "ignoring SIGTERM")
+    began = time.monotonic()
+    attempt = terminated(host, run, grace_ms=400)
+    assert time.monotonic() - began >= 0.4 and attempt["signal"] == signal.SIGKILL
+
+
+def test_k3_five_that_left_their_session(host):
+    run, pid = host.started("mischief.escape", {"children": 5})
+    pids = escaped(host, run, 5)
+    assert all(exists(p) for p in pids)
+    terminated(host, run)
+    assert not [p for p in [pid, *pids] if exists(p)]
+
+
+def test_k3_what_a_success_leaves_behind(host):
+    run = host.run("mischief.leave", {"children": 3})
+    assert host.wait_state(run)["state"] == "succeeded"
+    assert not [p for p in escaped(host, run, 3) if exists(p)]
+
+
+def test_k4_chains_that_roll_through_the_pids(host):
+    run, _ = host.started("mischief.roll", {"chains": 3})
+    host.said(run, "they roll")
+    terminated(host, run)
+
+
+def test_k5_a_fork_bomb_under_its_limit(host):
+    host.changed.add("mischief.bomb")
+    host.limits("mischief.bomb", processes=40)
+    run = host.run("mischief.bomb", {"processes": 400}, attempts=1)
+    done = host.wait_state(run)
+    attempt = host.attempts(run)[0]
+    if done["state"] == "succeeded":  # The kernel counts (pids controller), and refused the next fork.
+        assert host.get(run + "?include=result")["result"]["made"] <= 40
+    else:  # The host counts, and ended it.
+        assert attempt["outcome"] in ("terminated", "crashed", "error") and "process" in str(attempt), attempt
+
+
+def test_k5_a_fork_bomb_without_a_limit_is_terminated(host):
+    run, _ = host.started("mischief.bomb", {"processes": 300})
+    terminated(host, run)
+
+
+def test_k6_a_child_that_stopped_itself(host):
+    run, pid = host.started("mischief.stop")
+    until(lambda: state_of(pid) == "T", 10, "the stopped child")
+    terminated(host, run, grace_ms=200)
+
+
+def test_k7_a_grandchild_that_holds_stdout(host):
+    began = time.monotonic()
+    run = host.run("mischief.hold")
+    assert host.wait_state(run)["state"] == "succeeded"
+    assert time.monotonic() - began < 20  # It would be 600 s if anybody waited for the pipe's end.
+    assert "held" in host.log_text(run)
+
+
+def test_k9_cancel_races_with_the_result(host):
+    dice = random.Random(9)
+    seen = set()
+    for turn in range(30):
+        run, _ = host.started("mischief.sleep", {"ms": 5})
+        time.sleep(dice.random() * 0.008)
+        (host.cancel if turn % 2 else host.terminate)(run)
+        host.wait_state(run)
+        outcomes = [a["outcome"] for a in host.attempts(run)]
+        assert len(outcomes) == 1 and outcomes[0] in ("succeeded", "cancelled", "terminated"), outcomes
+        seen.add(outcomes[0])
+    assert seen
+
+
+def test_k10_cancel_before_it_started(host):
+    for turn in range(20):
+        run = host.run("mischief.sleep", {"ms": 600_000})
+        (host.cancel if turn % 2 else host.terminate)(run)
+        assert host.wait_state(run)["state"] == "cancelled"
+        assert all(a["outcome"] in ("cancelled", "terminated") for a in host.attempts(run))
+
+
+def test_k11_force_during_the_grace(host):
+    run, _ = host.started("mischief.deaf")
+    host.said(run, "ignoring SIGTERM")
+    host.cancel(run, grace_ms=60_000)
+    time.sleep(0.1)
+    assert host.get(run)["state"] == "running"
+    began = time.monotonic()
+    host.terminate(run)
+    host.wait_state(run)
+    assert time.monotonic() - began < 10
+    assert host.attempts(run)[0]["outcome"] == "terminated"
+
+
+def test_k13_nobody_but_root_leaves_the_group(host):
+    """`strict` gives an attempt another user where the host is root, and takes the control groups out of its sight."""
+    if os.getuid() != 0 or host.profile != "cgroup":
+        pytest.skip("another user needs a host that is root, and groups")
+    host.changed.add("mischief.move")
+    host.settings("mischief.move", execution={"sandbox": "strict"})
+    from invariants import cgroup_roots
+    run = host.run("mischief.move", {"path": str(cgroup_roots()[0] / "cgroup.procs")}, attempts=1)
+    done = host.wait_state(run)
+    if done["state"] == "succeeded":
+        result = host.get(run + "?include=result")["result"]
+        assert result["moved"] is False and result["uid"] != 0, result
+    else:
+        assert host.attempts(run)[0]["reason"] == "sandbox", host.attempts(run)
