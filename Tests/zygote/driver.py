@@ -131,7 +131,7 @@ class Attempt:
     """One spawned attempt, as the host sees it."""
 
     def __init__(self, zygote, slot, handler, args, limits, directory, environment, run_id, number, deadline, scratch,
-                 prepared, pooled):
+                 prepared, pooled, sandbox=b""):
         self.zygote, self.slot, self.run_id = zygote, slot, run_id
         self.buffer = b""
         self.frames = []
@@ -167,9 +167,9 @@ class Attempt:
         body = struct.pack("<QIIQQQIIQiIII", run_id, number, flags, limits.get("cpu_ms", 0),
                            limits.get("memory_bytes", 0),
                            limits.get("file_bytes", 0), limits.get("open_files", 0), limits.get("processes", 0),
-                           limits.get("stack_bytes", 0), limits.get("nice", 0), len(entries), len(path), 0)
+                           limits.get("stack_bytes", 0), limits.get("nice", 0), len(entries), len(path), len(sandbox))
         self.sent_at = time.perf_counter()
-        zygote.control.send(SPAWN, slot, body + entries + path, fds)
+        zygote.control.send(SPAWN, slot, body + entries + path + sandbox, fds)
         child_data.close()
         for fd in (out_write, err_write, crash_write):
             os.close(fd)
@@ -345,6 +345,18 @@ class Attempt:
             self.cgroup.rmdir()
 
 
+SAME_USER = 0xffffffff
+
+
+def strict(uid=SAME_USER, network=False, read=(), write=()):
+    """The sandbox text of profile strict."""
+    paths = [(1, p) for p in read] + [(2, p) for p in write]
+    text = struct.pack("<IIIIII", 1, int(network), uid, uid, len(paths), 0)
+    for access, path in paths:
+        text += struct.pack("<II", access, len(str(path).encode())) + str(path).encode()
+    return text
+
+
 def entries_of(environment):
     return b"".join(f"{k}={v}".encode() + b"\0" for k, v in environment.items())
 
@@ -449,12 +461,12 @@ class Zygote:
         return self.process.pid
 
     def spawn(self, handler, args=None, limits=None, directory="/", environment=None, number=1, deadline=(1 << 63) - 1,
-              scratch="", prepared=True, pooled=False):
+              scratch="", prepared=True, pooled=False, sandbox=b""):
         """Without a handler: a child that waits for `again`."""
         slot, run = self.next_slot, self.next_run
         self.next_slot, self.next_run = slot + 1, run + 1
         return Attempt(self, slot, handler, {} if args is None else args, limits or {}, directory, environment or {},
-                       run, number, deadline, scratch, prepared, pooled)
+                       run, number, deadline, scratch, prepared, pooled, sandbox)
 
     def run(self, handler, args=None, **how):
         """(ending, exited) of one attempt, the ordinary way."""

@@ -82,10 +82,14 @@ static int make_rules(const sandbox *s, int abi, const char *scratch, const char
     return rules;
 }
 
-/* No right that the kernel knows, now or by anything that is executed. */
-static void give_up_rights(void) {
+/* Nothing that is executed may ever get a right back. Takes root; others are bound by no_new_privs alone. */
+static void bound_rights(void) {
     for (unsigned long right = 0; right < 64; right++)
         if (prctl(PR_CAPBSET_DROP, right, 0, 0, 0) != 0 && errno == EINVAL) break;
+}
+
+/* No right that the kernel knows. */
+static void give_up_rights(void) {
     struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct none[2] = {{0}, {0}};
     if (syscall(SYS_capset, &head, none) != 0) give_up("giving up rights", strerror(errno));
@@ -119,6 +123,7 @@ void sandbox_enter(const sandbox *s, const char *scratch, const char *image, pid
     if (!own_user && abi < SANDBOX_SCOPE_ABI)
         give_up("Landlock is too old to separate processes of one user", "it takes Linux 6.12, or a host that is root");
     int rules = make_rules(s, abi, scratch, image);
+    bound_rights();
     if (own_user) change_user(s, scratch, keeper);
     give_up_rights();
     if (!landlock_restrict(rules)) give_up("Landlock", strerror(errno));
