@@ -26,6 +26,10 @@ package struct OutcomeClassifier: Sendable {
     package var oomKills = 0
     /// What the keeper said when it could make no child.
     package var spawnFailure: String?
+    /// Why it could not have its sandbox.
+    package var sandboxFault: String?
+    /// The forbidden system call that it died of.
+    package var violation: String?
     /// How the child broke the protocol.
     package var protocolFault: String?
     /// Children that died before STARTED, this one included.
@@ -56,6 +60,9 @@ package struct OutcomeClassifier: Sendable {
         }
         if let said = self.whatItSaid { return said }
         if let forced = self.whatTheHostDid { return forced }
+        if let fault = self.sandboxFault {
+            return Verdict(.error, nil, code: "sandbox_unavailable", "It was not started without its sandbox: \(fault).")
+        }
         if let failure = self.spawnFailure {
             return Verdict(.lost, .host, code: "spawn_failed", "The host could not make a process for it: \(failure).")
         }
@@ -143,7 +150,8 @@ package struct OutcomeClassifier: Sendable {
                 return self.outOfCPU
             }
             if signal == Self.sigsys {
-                return Verdict(.crashed, .sandbox, code: "sandbox", "The sandbox stopped it (\(name)).")
+                let what = self.violation.map { "it called \($0), which profile strict forbids" } ?? name
+                return Verdict(.crashed, .sandbox, code: "sandbox", "The sandbox stopped it: \(what).")
             }
             if Self.foreign.contains(signal) && self.crash == nil {
                 return Verdict(

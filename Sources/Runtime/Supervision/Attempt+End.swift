@@ -42,6 +42,7 @@ extension Attempt {
         if let process { self.resources.subtract(process.usedBefore) }
         // Whatever it wrote before its death is in the socket now; a survivor may go on writing, hence the bound.
         for _ in 0..<16 where self.readData() {}
+        self.noticeSandbox(body.processExit)
         if self.child.exited(body.processExit) == .sweep { return self.sweep() }
         // It was being swept already, and the order to reap came before there was anything to reap.
         if self.monitor >= 0 { self.tellKeeper(ControlOrder.plain(PAWL_C_REAP, slot: self.slot)) }
@@ -264,6 +265,8 @@ extension Attempt {
         classifier.memoryLimit = self.spec.limits.memoryBytes
         classifier.oomKills = self.oomKills
         classifier.spawnFailure = self.spawnFailure
+        classifier.sandboxFault = self.sandboxFault
+        classifier.violation = SandboxRequest.violation(self.crash)
         classifier.protocolFault = self.protocolFault
         classifier.silentDeaths = self.silentDeaths
         let verdict = classifier.verdict

@@ -51,6 +51,8 @@ final class Attempt {
     var resources = ResourceUsage()
     var crash: CrashInfo?
     var spawnFailure: String?
+    /// Why it could not have the sandbox that its job asks for.
+    var sandboxFault: String?
     var protocolFault: String?
     var silentDeaths = 0
     var survivorsKilled = 0

@@ -42,6 +42,8 @@ final class RunChild {
     var monitorPID: Int32?
     var leaf: CgroupLeaf?
     var scratch: ScratchDirectory?
+    /// Nobody else's meanwhile; nil: the host's own.
+    var sandboxUser: UInt32?
     var parser: FrameParser
     var frames: DataFrames
     /// Bytes for the child that its socket had no room for.
@@ -115,6 +117,11 @@ final class RunChild {
             throw error
         }
         self.scratch = self.supervisor.scratch.take()
+        let sandbox: [UInt8]
+        do throws(LoopError) { sandbox = try self.takeSandbox(order.execution) } catch {
+            ControlChannel.close(theirs)
+            throw error
+        }
         self.supervisor.watch(self)
         prepared()
         let configuration = self.supervisor.configuration
@@ -123,7 +130,7 @@ final class RunChild {
         let message = ControlOrder.spawn(
             order, slot: self.slot, flags: flags, niceness: order.execution.niceness ?? configuration.niceness,
             environment: order.environment?(self) ?? self.supervisor.childEnvironment.ofWaiting(self),
-            directory: Array((self.scratch?.path ?? "").utf8))
+            directory: Array((self.scratch?.path ?? "").utf8), sandbox: sandbox)
         self.zygote.spawn(self, message, fds: theirs, lent: self.leaf?.directory)
     }
 
@@ -183,6 +190,7 @@ final class RunChild {
     }
 
     func leaveScratch() {
+        self.leaveSandbox()
         guard let scratch = self.scratch else { return }
         self.scratch = nil
         self.supervisor.scratch.giveBack(scratch)

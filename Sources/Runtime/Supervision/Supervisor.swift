@@ -41,6 +41,7 @@ package final class Supervisor {
     var cgroups: CgroupRoot?
     private var quarantined: [CgroupLeaf] = []
     let scratch: ScratchPool
+    let sandboxUsers: SandboxUsers
     private let slowTimer = LoopTimer()
     private var ticks = 0
     private var lastSerial: UInt64 = 0
@@ -58,6 +59,7 @@ package final class Supervisor {
         precondition(configuration.slots > 0, "a supervisor without slots runs nothing")
         self.configuration = configuration
         self.scratch = ScratchPool(parent: "\(configuration.dataDirectory)/scratch")
+        self.sandboxUsers = SandboxUsers(configuration.sandboxUsers, instance: configuration.instance)
         self.logger = logger
         self.observer = observer
     }
@@ -131,7 +133,13 @@ package final class Supervisor {
         let isSpawned = spec.execution.mode == .spawn || loaded.isDemoted
         let zygote = isSpawned ? self.spawnZygote(for: loaded) : loaded
         let attempt = Attempt(spec, zygote: zygote, supervisor: self)
-        if zygote.isReady { try attempt.launch() } else { zygote.enqueue(attempt) }
+        if let fault = self.sandboxFault(spec.execution) {
+            attempt.refuseSandbox(fault)
+        } else if zygote.isReady {
+            try attempt.launch()
+        } else {
+            zygote.enqueue(attempt)
+        }
         self.attempts[key] = attempt
     }
 

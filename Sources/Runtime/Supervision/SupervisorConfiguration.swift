@@ -28,11 +28,14 @@ package struct SupervisorConfiguration: Sendable {
     package var environment: [String: String]
     /// Path of `pawl-inspect`; nil: no diagnoses, and stacks stay numbers.
     package var inspectorPath: String?
+    /// Users that strict children of a host that is root get, one each: numbers that nobody else has on this machine.
+    /// The default is the range that systemd keeps for such users.
+    package var sandboxUsers: ClosedRange<UInt32>
 
     package init(
         zygotePath: String, dataDirectory: String, instance: String, profile: Profile = .automatic,
         cgroupRoot: String? = nil, slots: Int = 16, niceness: Int32 = 5, environment: [String: String] = [:],
-        inspectorPath: String? = nil
+        inspectorPath: String? = nil, sandboxUsers: ClosedRange<UInt32> = 61184...65519
     ) {
         self.zygotePath = zygotePath
         self.dataDirectory = dataDirectory
@@ -43,6 +46,7 @@ package struct SupervisorConfiguration: Sendable {
         self.niceness = niceness
         self.environment = environment
         self.inspectorPath = inspectorPath
+        self.sandboxUsers = sandboxUsers
     }
 }
 
