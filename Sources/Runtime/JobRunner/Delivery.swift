@@ -5,7 +5,8 @@ import Supervision
 import UVLoop
 
 /// The delivery loop: claims runs, hands them to supervision, settles what ended. `DeliveryStateMachine` decides how many
-/// and when; this is its shell.
+/// and when; this is its shell. `Delivery+Exchange` talks to the database, `Delivery+Dispatch` to supervision,
+/// `Delivery+Reach` knows what to claim.
 ///
 /// Everything a run needs to be settled is held here until the database has answered; an answer that was lost is asked
 /// for again, and the guard by run, attempt and epoch makes the repetition harmless.
@@ -27,49 +28,69 @@ final class Delivery {
         var obeyed: HostSignal.Action?
     }
 
-    private let store: JobStore
-    private let supervisor: Supervisor
-    private let logs: LogWriter
-    private let watch: RunWatch
-    private let logger: Logger
-    /// Who serves a handler now.
-    private let resolve: @LoopActor (String) -> (sha256: String, handlerIndex: Int, manifest: HandlerManifest)?
+    /// A version and where the handler is in it.
+    typealias Serving = (sha256: String, handlerIndex: Int, manifest: HandlerManifest)
 
-    private(set) var machine: DeliveryStateMachine
-    private(set) var held: [AttemptKey: Held] = [:]
+    let store: JobStore
+    /// Supervision's door: after it has taken an attempt, `ended` follows exactly once.
+    let start: @LoopActor (AttemptSpec) throws(DispatchError) -> Void
+    let logs: LogWriter
+    let watch: RunWatch
+    let logger: Logger
+    /// Who serves a handler now.
+    let resolve: @LoopActor (String) -> Serving?
+    /// The version before that one, if it is loaded.
+    let resolveFallback: @LoopActor (String) -> Serving?
+    let quarantine: QuarantineBook
+
+    var machine: DeliveryStateMachine
+    var held: [AttemptKey: Held] = [:]
     /// The newest attempt held of each run. An older one may still be ending here, after somebody took the run from it.
-    private var newest: [RunID: Int] = [:]
+    var newest: [RunID: Int] = [:]
     /// Claimed runs that wait for a slot, oldest last.
-    private var buffer: [ClaimedRun] = []
+    var buffer: [ClaimedRun] = []
     /// Outcomes to settle, oldest first.
-    private var settlements: [Settlement] = []
-    private var lease: HostLease?
-    /// Jobs to claim; nil: all. Narrowed once a run came whose handler is not served here.
-    private var servable: Set<String>?
+    var settlements: [Settlement] = []
+    var lease: HostLease?
+    /// What to claim. Narrowed once a run came that cannot be served here.
+    var reach = Reach.all
+    var reachLoads = ReachLoads()
+    let reachTimer = LoopTimer()
+    let trialTimer = LoopTimer()
+    /// When a trial may be claimed for again.
+    var nextTrial = LoopInstant.now
     private var isPumpScheduled = false
-    private let retryTimer = LoopTimer()
-    private let dispatchTimer = LoopTimer()
-    private var retryPause: Duration = .milliseconds(50)
+    let retryTimer = LoopTimer()
+    let dispatchTimer = LoopTimer()
+    var retryPause: Duration = .milliseconds(50)
     /// Runs that the database has under this lease and that were not held here at the last look.
-    private var strangers: Set<AttemptKey> = []
-    private var isLooking = false
+    var strangers: Set<AttemptKey> = []
+    var isLooking = false
     /// Whether enqueues by others notify this host.
-    private var isAsleep = false
+    var isAsleep = false
+    /// An outcome with a crash record was settled.
+    var onCrash: (@LoopActor () -> Void)?
+    /// What this host can serve, by the database's list of jobs; JobRunner fills it in.
+    var loadReach: @LoopActor () async throws(StoreError) -> Reach = { () async throws(StoreError) in .nothing }
     private var idleWaiters: [CheckedContinuation<Void, Never>] = []
 
-    private(set) var counters = DeliveryCounters()
+    var counters = DeliveryCounters()
 
     init(
-        slots: Int, store: JobStore, supervisor: Supervisor, logs: LogWriter, watch: RunWatch, logger: Logger,
-        resolve: @escaping @LoopActor (String) -> (sha256: String, handlerIndex: Int, manifest: HandlerManifest)?
+        slots: Int, store: JobStore, logs: LogWriter, watch: RunWatch, quarantine: QuarantineBook, logger: Logger,
+        start: @escaping @LoopActor (AttemptSpec) throws(DispatchError) -> Void,
+        resolve: @escaping @LoopActor (String) -> Serving?,
+        resolveFallback: @escaping @LoopActor (String) -> Serving?
     ) {
         self.machine = DeliveryStateMachine(slots: slots)
         self.store = store
-        self.supervisor = supervisor
+        self.start = start
         self.logs = logs
         self.watch = watch
         self.logger = logger
         self.resolve = resolve
+        self.resolveFallback = resolveFallback
+        self.quarantine = quarantine
     }
 
     // MARK: Life
@@ -100,12 +121,6 @@ final class Delivery {
         self.schedulePump()
     }
 
-    /// The plugins have changed: what could not be served may be served now.
-    func pluginsChanged() {
-        self.servable = nil
-        self.hint()
-    }
-
     /// No more claims; what waits for a slot goes back to its queue. Returns when everything is settled.
     func drain() async {
         self.machine.drain()
@@ -115,7 +130,7 @@ final class Delivery {
         }
     }
 
-    private func releaseBuffer() {
+    func releaseBuffer() {
         for run in self.buffer {
             self.giveBack(.release(run.id, attempt: run.attempt, at: WallTime.current))
         }
@@ -181,6 +196,9 @@ final class Delivery {
         let spent = held.dispatchedAt.map { (LoopInstant.now - $0).wholeMicroseconds } ?? 0
         self.machine.ended(micros: spent)
         self.counters.count(report)
+        if held.run.execution.quarantine, let version = held.version {
+            self.quarantine.ended(held.run.handler, version, report)
+        }
         let decision = Settlement.Decision(report, for: held)
         self.logs.append(key, [Self.lastWords(report, decision)])
         let settlement = Settlement(report: report, decision: decision)
@@ -197,7 +215,7 @@ final class Delivery {
     // MARK: The pump
 
     /// Once per turn of the loop, however many facts came: that is what makes batches.
-    private func schedulePump() {
+    func schedulePump() {
         guard !self.isPumpScheduled else { return }
         self.isPumpScheduled = true
         loopTask {
@@ -215,247 +233,5 @@ final class Delivery {
         }
         guard let lease = self.lease, let exchange = self.machine.next() else { return }
         loopTask { await self.perform(exchange, lease) }
-    }
-
-    private func perform(_ exchange: DeliveryStateMachine.Exchange, _ lease: HostLease) async {
-        let batch = Array(self.settlements.prefix(exchange.settle))
-        do {
-            let answer = try await self.store.settleAndClaim(
-                lease, batch, claim: ClaimRequest(limit: exchange.claim, jobs: self.servable))
-            self.retryPause = .milliseconds(50)
-            self.settlements.removeFirst(batch.count)
-            self.machine.exchanged(exchange, claimed: answer.claimed.count)
-            self.accept(batch, answer.settled)
-            self.hold(answer.claimed, under: lease)
-            await self.sleepOrWake(exchange, claimed: answer.claimed.count, lease)
-        } catch {
-            self.machine.exchangeFailed()
-            self.logger.warning(
-                "the database did not answer: claims wait, outcomes are kept",
-                metadata: ["outcomes": "\(self.machine.unsettled)", "error": "\(error)"])
-            self.retryTimer.start(after: self.retryPause) { [weak self] in
-                self?.machine.databaseReturned()
-                self?.schedulePump()
-            }
-            self.retryPause = min(self.retryPause * 2, .seconds(1))
-        }
-        self.schedulePump()
-    }
-
-    /// Enqueues by others notify only hosts that sleep. So: nothing found, mark, look once more, sleep; work found in
-    /// plenty, be awake again.
-    private func sleepOrWake(_ exchange: DeliveryStateMachine.Exchange, claimed: Int, _ lease: HostLease) async {
-        guard exchange.claim > 0 else { return }
-        do {
-            if claimed < exchange.claim && !self.isAsleep {
-                self.isAsleep = true
-                try await self.store.markSleeping(lease.id, queues: nil)
-                self.machine.hinted()
-            } else if claimed == exchange.claim && self.isAsleep {
-                self.isAsleep = false
-                try await self.store.markAwake(lease.id)
-            }
-        } catch {
-            // The safety-net poll finds what a missing mark would have told.
-            self.isAsleep = false
-            self.logger.debug("could not mark this host as sleeping or awake", metadata: ["error": "\(error)"])
-        }
-    }
-
-    /// Gives back runs that the database has under this lease and that nobody here knows: a claim committed, and its
-    /// answer was lost. They must have been strangers at two looks, since a claim may be on its way at the first.
-    func look() {
-        guard let lease = self.lease, !self.isLooking, !self.machine.isDraining else { return }
-        self.isLooking = true
-        loopTask {
-            defer { self.isLooking = false }
-            do {
-                let live = Set(try await self.store.liveRuns(lease).map { AttemptKey(run: $0.id, attempt: $0.attempt) })
-                guard lease == self.lease, !self.machine.isExchanging else { return }
-                let pending = Set(self.settlements.map { AttemptKey(run: $0.report.runID, attempt: $0.report.attempt) })
-                let strangers = live.filter { self.held[$0] == nil && !pending.contains($0) }
-                let lost = strangers.intersection(self.strangers)
-                self.strangers = strangers.subtracting(lost)
-                guard !lost.isEmpty else { return }
-                self.logger.notice("gave back runs whose claim had no answer", metadata: ["runs": "\(lost.count)"])
-                self.machine.foundUnknown(lost.count)
-                let now = WallTime.current
-                self.settlements += lost.map { .release($0.run, attempt: $0.attempt, at: now) }
-                self.schedulePump()
-            } catch {
-                self.logger.debug("no look for lost claims", metadata: ["error": "\(error)"])
-            }
-        }
-    }
-
-    private func accept(_ batch: [Settlement], _ results: [SettleResult]) {
-        for (settlement, result) in zip(batch, results) {
-            let run = settlement.report.runID
-            switch result {
-            case .applied: self.counters.settled += 1
-            case .alreadyDone: break
-            case .fenced:
-                self.counters.fenced += 1
-                self.logger.notice(
-                    "an outcome came too late: somebody else had decided",
-                    metadata: ["run": "\(run)", "attempt": "\(settlement.report.attempt)"])
-            case .refused(let why):
-                self.logger.error("the database refuses an outcome", metadata: ["run": "\(run)", "error": "\(why)"])
-            }
-            let key = AttemptKey(run: run, attempt: settlement.report.attempt)
-            self.held[key] = nil
-            if self.newest[run] == key.attempt { self.newest[run] = nil }
-            self.logs.forget(key)
-            self.watch.poke(run)
-        }
-    }
-
-    private func hold(_ runs: [ClaimedRun], under lease: HostLease) {
-        guard !runs.isEmpty else { return }
-        self.counters.claimed += UInt64(runs.count)
-        for run in runs {
-            self.held[AttemptKey(run)] = Held(run: run)
-            self.newest[run.id] = run.attempt
-        }
-        // Oldest last, so that taking one is popLast.
-        self.buffer.insert(contentsOf: runs.reversed(), at: 0)
-        // A claim that came back after its lease had ended is nobody's: a sweep takes such runs back.
-        if self.machine.isDraining || lease != self.lease { self.releaseBuffer() } else { self.dispatchBuffered() }
-    }
-
-    // MARK: Dispatch
-
-    private func dispatchBuffered() {
-        while self.machine.freeSlots > 0, self.lease != nil, let run = self.buffer.popLast() {
-            guard let version = self.resolve(run.handler) else {
-                self.logger.notice(
-                    "no plugin here serves a run's handler: it goes back to its queue",
-                    metadata: ["run": "\(run.id)", "handler": "\(run.handler)"])
-                self.narrow(without: run.job)
-                self.giveBack(.release(run.id, attempt: run.attempt, at: WallTime.current))
-                continue
-            }
-            let limits = run.limits.merging(over: version.manifest.limits).resolved
-            let spec = AttemptSpec(
-                runID: run.id, runName: "\(run.id)", attempt: run.attempt, version: version.sha256,
-                handlerIndex: version.handlerIndex, jobName: run.job, args: Array(run.args.utf8), limits: limits,
-                traceparent: run.traceparent)
-            do {
-                try self.supervisor.dispatch(spec)
-                self.machine.dispatched()
-                self.held[AttemptKey(run)]?.version = version.sha256
-                self.held[AttemptKey(run)]?.dispatchedAt = LoopInstant.now
-            } catch {
-                self.dispatchFailed(run, error)
-                return
-            }
-        }
-    }
-
-    private func dispatchFailed(_ run: ClaimedRun, _ error: DispatchError) {
-        switch error {
-        case .alreadyRunning:
-            // The same attempt twice would be our own bug; the first one's report decides.
-            self.logger.error("a run was dispatched twice", metadata: ["run": "\(run.id)"])
-            self.giveBack(.release(run.id, attempt: run.attempt, at: WallTime.current))
-        case .draining, .notLoaded, .retired, .noSlot, .resources:
-            // Nothing has started. It waits here for the next event, at the latest for the retry timer.
-            self.logger.warning("a run could not be started yet", metadata: ["run": "\(run.id)", "error": "\(error)"])
-            self.buffer.append(run)
-            self.dispatchTimer.start(after: .milliseconds(200)) { [weak self] in self?.schedulePump() }
-        }
-    }
-
-    private func giveBack(_ settlement: Settlement) {
-        self.machine.released()
-        self.settlements.append(settlement)
-        self.schedulePump()
-    }
-
-    /// Claims only what is served here from now on, until the plugins change. While the list is being fetched nothing of
-    /// this job is claimed either way: the set begins with what the catalog was asked for so far.
-    private func narrow(without job: String) {
-        guard self.servable == nil else {
-            self.servable?.remove(job)
-            return
-        }
-        self.servable = []
-        loopTask {
-            do {
-                var jobs = try await self.loadServableJobs()
-                jobs.remove(job)
-                // Nil again: the plugins have changed meanwhile.
-                if self.servable != nil { self.servable = jobs }
-            } catch {
-                self.servable = nil
-                self.logger.warning("cannot tell which jobs are served here", metadata: ["error": "\(error)"])
-            }
-            self.hint()
-        }
-    }
-
-    /// Names of the jobs that this host can run; JobRunner fills it in.
-    var loadServableJobs: @LoopActor () async throws(StoreError) -> Set<String> = { () async throws(StoreError) in [] }
-
-    // MARK: Words
-
-    private static func cancelledBeforeStart(_ run: ClaimedRun) -> AttemptReport {
-        AttemptReport(
-            runID: run.id, attempt: run.attempt, outcome: .cancelled, reason: .requested, ended: WallTime.current,
-            sentence: "cancelled before it started")
-    }
-
-    /// The host's own last line about an attempt: outcome, what was done, what follows.
-    private static func lastWords(_ report: AttemptReport, _ decision: Settlement.Decision) -> LogLine {
-        let level: LogLevel =
-            switch report.outcome {
-            case .succeeded, .snoozed: .info
-            case .cancelled, .terminated, .lost: .warning
-            case .error, .crashed, .timedOut, .outOfMemory: .error
-            }
-        var message = report.sentence.isEmpty ? report.outcome.rawValue : report.sentence
-        if !report.progress.isEmpty { message += "; " + report.progress.line }
-        switch decision {
-        case .retry(let at): message += "; next attempt at \(at)"
-        case .snooze(let until): message += "; again at \(until)"
-        case .requeueLost: message += "; back in its queue"
-        case .finish, .finishUncounted, .release: break
-        }
-        return LogLine(
-            time: report.ended, level: level, stream: .host, stage: report.progress.stage, message: message,
-            fields: report.progress.isEmpty ? nil : report.progress.summaryJSON)
-    }
-}
-
-extension AttemptKey {
-    init(_ run: ClaimedRun) { self.init(run: run.id, attempt: run.attempt) }
-}
-
-extension Settlement.Decision {
-    /// By the run's own policy.
-    init(_ report: AttemptReport, for held: Delivery.Held) {
-        let run = held.run
-        let decision = RetryDecision(
-            policy: run.backoff, maxAttempts: run.maxAttempts, attemptsUsed: run.attemptsUsed, lostCount: run.lostCount,
-            isCancelRequested: held.obeyed != nil)
-        self.init(decision.decide(report, now: report.ended, random: .random(in: 0..<1)))
-    }
-}
-
-/// What a delivery loop has done since its start, for `/metrics`.
-struct DeliveryCounters: Sendable {
-    var claimed: UInt64 = 0
-    var started: UInt64 = 0
-    var settled: UInt64 = 0
-    var fenced: UInt64 = 0
-    /// Attempts that ended, by outcome.
-    var ended: [AttemptOutcome: UInt64] = [:]
-    var userCPU: Duration = .zero
-    var systemCPU: Duration = .zero
-
-    mutating func count(_ report: AttemptReport) {
-        self.ended[report.outcome, default: 0] += 1
-        self.userCPU += report.resources.userCPU
-        self.systemCPU += report.resources.systemCPU
     }
 }

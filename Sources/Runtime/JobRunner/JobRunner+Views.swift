@@ -27,6 +27,9 @@ extension JobRunner {
         package var started: UInt64
         package var settled: UInt64
         package var fenced: UInt64
+        package var unsettleable: UInt64
+        package var expired: UInt64
+        package var crashesFiled: UInt64
         package var ended: [AttemptOutcome: UInt64]
         package var userCPU: Duration
         package var systemCPU: Duration
@@ -60,7 +63,8 @@ extension JobRunner {
         return Figures(
             slots: machine.slots, executing: machine.executing, waitingHere: machine.buffered,
             unsettled: machine.unsettled + machine.flushing, claimed: counters.claimed, started: counters.started,
-            settled: counters.settled, fenced: counters.fenced, ended: counters.ended, userCPU: counters.userCPU,
+            settled: counters.settled, fenced: counters.fenced, unsettleable: counters.unsettleable,
+            expired: self.expired, crashesFiled: self.crashes.filed, ended: counters.ended, userCPU: counters.userCPU,
             systemCPU: counters.systemCPU, logLines: self.logs.linesWritten, logBytesHeld: self.logs.heldBytes,
             schedulesFired: self.timekeeper.fired, followers: self.watch.count)
     }

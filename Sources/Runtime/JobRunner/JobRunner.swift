@@ -9,7 +9,7 @@ package import UVLoop
 /// keeps its place among the hosts.
 ///
 /// The parts know each other only through this object: `Delivery` (claim to settle), `LogWriter`, `Liveness`,
-/// `Timekeeper`, `PluginRegistry`, `RunWatch`.
+/// `Timekeeper`, `PluginRegistry`, `QuarantineBook`, `CrashFiler`, `RunWatch`.
 @LoopActor
 package final class JobRunner {
     package struct Configuration: Sendable {
@@ -33,11 +33,15 @@ package final class JobRunner {
     let liveness: Liveness
     let timekeeper: Timekeeper
     let registry: PluginRegistry
+    let quarantine: QuarantineBook
+    let crashes: CrashFiler
     private let pollTimer = LoopTimer()
     private let sampleTimer = LoopTimer()
     private let upkeepTimer = LoopTimer()
     private var isListening = false
     private var isUpkeeping = false
+    /// Runs that this host has ended because they were not started in time.
+    private(set) var expired: UInt64 = 0
     private var isNoting = false
     package private(set) var isDraining = false
 
@@ -46,7 +50,8 @@ package final class JobRunner {
 
     /// The supervisor's observer and the catalog's delegate become this runner's.
     package init(
-        _ configuration: Configuration, store: JobStore, supervisor: Supervisor, catalog: PluginCatalog, logger: Logger
+        _ configuration: Configuration, store: JobStore, supervisor: Supervisor, catalog: PluginCatalog,
+        crashNaming: CrashNaming? = nil, logger: Logger
     ) {
         self.store = store
         self.supervisor = supervisor
@@ -56,9 +61,14 @@ package final class JobRunner {
         self.liveness = Liveness(store: store, registration: configuration.registration, logger: logger)
         self.timekeeper = Timekeeper(store: store, logger: logger)
         self.registry = PluginRegistry(store: store, logger: logger)
+        self.quarantine = QuarantineBook(store: store, logger: logger)
+        self.crashes = CrashFiler(store: store, naming: crashNaming, logger: logger)
         self.delivery = Delivery(
-            slots: configuration.slots, store: store, supervisor: supervisor, logs: self.logs, watch: self.watch,
-            logger: logger, resolve: { [catalog] in catalog.version(forHandler: $0) })
+            slots: configuration.slots, store: store, logs: self.logs, watch: self.watch, quarantine: self.quarantine,
+            logger: logger,
+            start: { [supervisor] spec throws(DispatchError) in try supervisor.dispatch(spec) },
+            resolve: { [catalog] in catalog.version(forHandler: $0) },
+            resolveFallback: { [catalog] in catalog.fallback(forHandler: $0) })
         supervisor.observer = self
         catalog.delegate = self.registry
         self.wire()
@@ -70,14 +80,16 @@ package final class JobRunner {
             for run in runs { self?.watch.poke(run) }
         }
         self.timekeeper.onWork = { [weak self] in self?.delivery.hint() }
-        self.registry.onChange = { [weak self] in self?.delivery.pluginsChanged() }
+        self.registry.onChange = { [weak self] in self?.delivery.reachChanged() }
         self.liveness.onLease = { [weak self] in self?.leased($0) }
         self.liveness.onFenced = { [weak self] in self?.endEverything() }
-        self.delivery.loadServableJobs = { [weak self] () async throws(StoreError) -> Set<String> in
-            guard let self else { return [] }
-            let jobs = try await self.store.jobs()
-            return Set(jobs.filter { self.catalog.version(forHandler: $0.handler) != nil }.map(\.name))
+        self.delivery.onCrash = { [weak self] in self?.crashes.look() }
+        self.delivery.loadReach = { [weak self] () async throws(StoreError) -> Reach in
+            guard let self else { return .nothing }
+            return self.reach(of: try await self.store.jobs())
         }
+        self.quarantine.onChange = { [weak self] in self?.delivery.reachChanged() }
+        self.quarantine.onTerm = { [weak self] key, isOut in self?.quarantineChanged(key, isOut) }
     }
 
     // MARK: Life
@@ -95,6 +107,8 @@ package final class JobRunner {
     package var lease: HostLease? { self.liveness.lease }
 
     private func leased(_ lease: HostLease) {
+        self.quarantine.begin(lease)
+        self.crashes.begin(lease)
         self.delivery.begin(lease)
         self.timekeeper.look()
         self.pollTimer.start(after: Self.pollInterval, repeating: Self.pollInterval) { [weak self] in self?.poll() }
@@ -155,6 +169,7 @@ package final class JobRunner {
         _ = await self.wait(for: drained, atMost: settleLimit)
         self.logs.stop()
         self.upkeepTimer.stop()
+        self.crashes.stop()
         self.sampleTimer.stop()
         self.watch.close()
         await self.liveness.stop()
@@ -180,6 +195,7 @@ package final class JobRunner {
     /// would be somebody's wish; as at a shutdown they end as lost, which decides nothing.
     private func endEverything() {
         self.delivery.fenced()
+        self.quarantine.fenced()
         for attempt in self.supervisor.running {
             self.supervisor.cancel(attempt.runID, attempt.attempt, reason: .shutdown, grace: .zero)
         }
@@ -222,6 +238,9 @@ package final class JobRunner {
     private func poll() {
         self.delivery.hint()
         self.delivery.look()
+        self.delivery.lookAtReach()
+        self.quarantine.look()
+        self.crashes.look()
         guard let lease = self.lease else { return }
         self.listen(lease)
         loopTask {
@@ -262,10 +281,30 @@ package final class JobRunner {
         guard !self.isUpkeeping, self.lease != nil else { return }
         self.isUpkeeping = true
         loopTask {
-            do { _ = try await self.store.maintain() } catch {
+            do {
+                try await self.expire()
+                _ = try await self.store.maintain()
+            } catch {
                 self.logger.debug("no upkeep now", metadata: ["error": "\(error)"])
             }
             self.isUpkeeping = false
+        }
+    }
+}
+
+extension JobRunner {
+    /// Ends what was not started in time, each second; several hosts may do so at once.
+    private func expire() async throws(StoreError) {
+        let limit = 1000
+        while true {
+            let expired = try await self.store.expireQueued(limit: limit)
+            self.expired += UInt64(expired.count)
+            for run in expired { self.watch.poke(run) }
+            if !expired.isEmpty {
+                self.logger.notice(
+                    "runs were not started within their queue time", metadata: ["runs": "\(expired.count)"])
+            }
+            if expired.count < limit { return }
         }
     }
 }

@@ -33,11 +33,11 @@ package final class PluginCatalog {
     package weak var delegate: (any PluginCatalogDelegate)?
     private let directory: String?
     private let ingester: Ingester
-    private let supervisor: Supervisor
-    private let logger: Logger
-    private var entries: [String: PluginEntry] = [:]
+    let supervisor: Supervisor
+    let logger: Logger
+    private(set) var entries: [String: PluginEntry] = [:]
     /// Which version serves a handler; replaced as a whole, so that nobody sees half a swap.
-    private var serving: [String: Served] = [:]
+    private(set) var serving: [String: Served] = [:]
     private var watcher: DirectoryWatcher?
     private let rewatchTimer = LoopTimer()
     /// Orders that are being carried out.
@@ -45,7 +45,7 @@ package final class PluginCatalog {
     private var settledWaiters: [CheckedContinuation<Void, Never>] = []
     private var isStopped = false
 
-    private struct Served {
+    struct Served {
         let sha256: String
         let index: Int
         let manifest: HandlerManifest
@@ -251,6 +251,8 @@ package final class PluginCatalog {
             entry.candidate = nil
             let order = entry.machine.loaded(hash)
             if case .activate = order {
+                self.dropPrevious(entry)
+                entry.previous = entry.active
                 entry.active = PluginEntry.Version(image: image, manifest: manifest, loadedAt: .now)
                 self.serve(entry, entry.active)
             }
@@ -278,9 +280,10 @@ package final class PluginCatalog {
     }
 
     /// Lets a version go, unless another file has the same bytes.
-    private func retire(_ hash: String) {
+    func retire(_ hash: String) {
         let isNeeded = self.entries.values.contains {
             $0.machine.active == hash || $0.machine.candidate == .warming(hash)
+                || ($0.isPreviousLoaded && $0.previous?.image.sha256 == hash)
         }
         if !isNeeded { self.supervisor.retire(hash) }
         self.versionChanged(hash)
@@ -305,6 +308,8 @@ package final class PluginCatalog {
                     sha256: version.image.sha256, index: index, manifest: handler, file: entry.file)
             }
         } else {
+            self.dropPrevious(entry)
+            entry.previous = nil
             entry.active = nil
         }
         self.serving = serving

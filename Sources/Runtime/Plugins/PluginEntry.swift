@@ -30,6 +30,9 @@ final class PluginEntry {
     var candidate: PluginImage?
     /// What serves.
     var active: Version?
+    /// What served before it, and whether it has been loaded again to stand in for it.
+    var previous: Version?
+    var isPreviousLoaded = false
     /// Its zygote is gone for good, and will be tried again.
     var isReviving = false
     /// Another file serves a handler of the same name.

@@ -1,0 +1,82 @@
+import JobCore
+import JobStore
+import Logging
+import UVLoop
+
+/// Names the frames of crashes and files them into their groups, in the background, one after the other.
+///
+/// What waits is in the database, written with the outcome of its attempt: a restart of the host loses none, and filing is
+/// exactly-once there. Frames whose files are gone stay addresses.
+@LoopActor
+final class CrashFiler {
+    private let store: JobStore
+    /// Nil: nobody here can name anything, so crashes wait.
+    private let naming: CrashNaming?
+    private let logger: Logger
+    private var lease: HostLease?
+    private var isFiling = false
+    private var mustLookAgain = false
+    private var isStopped = false
+    private(set) var filed: UInt64 = 0
+
+    init(store: JobStore, naming: CrashNaming?, logger: Logger) {
+        self.store = store
+        self.naming = naming
+        self.logger = logger
+    }
+
+    func begin(_ lease: HostLease) {
+        self.lease = lease
+        self.look()
+    }
+
+    func stop() { self.isStopped = true }
+
+    /// Something may be waiting.
+    func look() {
+        guard !self.isFiling else {
+            self.mustLookAgain = true
+            return
+        }
+        guard !self.isStopped, let naming = self.naming, let lease = self.lease else { return }
+        self.isFiling = true
+        loopTask {
+            await self.fileAll(lease, naming)
+            self.isFiling = false
+            guard self.mustLookAgain else { return }
+            self.mustLookAgain = false
+            self.look()
+        }
+    }
+
+    private func fileAll(_ lease: HostLease, _ naming: CrashNaming) async {
+        do {
+            while !self.isStopped {
+                let pending = try await self.store.pendingCrashes(lease)
+                if pending.isEmpty { return }
+                for crash in pending where !self.isStopped { try await self.file(crash, naming) }
+            }
+        } catch {
+            // They keep; the next look comes with the next poll.
+            self.logger.debug("crashes wait to be filed", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func file(_ pending: PendingCrash, _ naming: CrashNaming) async throws(StoreError) {
+        guard let crash = pending.crash else { return try await self.store.dropCrash(pending) }
+        let frames = pending.isOwn ? await naming.frames(crash) : crash.rawFrames
+        // A plugin's file is named by its bytes in the store.
+        let isPlugin = { (frame: StackFrame) -> Bool in
+            guard let version = pending.version, let module = frame.module else { return false }
+            return module.contains(version)
+        }
+        let fingerprint = naming.fingerprint(crash, frames, isPlugin)
+        let title = crash.title(frames, handler: pending.handler, isPlugin: isPlugin)
+        let filing = CrashFiling(fingerprint: fingerprint, frames: frames, title: title)
+        guard try await self.store.fileCrash(pending, filing) else { return }
+        self.filed += 1
+        self.logger.info(
+            "filed a crash: \(title)",
+            metadata: ["run": "\(pending.runID)", "attempt": "\(pending.attempt)", "group": "\(fingerprint)"])
+    }
+}

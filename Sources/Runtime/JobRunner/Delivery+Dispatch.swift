@@ -1,0 +1,104 @@
+import JobCore
+import JobStore
+import Logging
+import Supervision
+import UVLoop
+
+/// From the buffer to supervision.
+extension Delivery {
+    /// What becomes of a claimed run.
+    private enum Choice {
+        case serve(Serving, isTrial: Bool)
+        /// No plugin here has its handler.
+        case notServed
+        /// The version that has it crashes too often.
+        case quarantined
+    }
+
+    func dispatchBuffered() {
+        while self.machine.freeSlots > 0, self.lease != nil, let run = self.buffer.popLast() {
+            switch self.choose(run) {
+            case .serve(let version, let isTrial):
+                guard self.dispatch(run, version, isTrial: isTrial) else { return }
+            case .notServed:
+                self.logger.notice(
+                    "no plugin here serves a run's handler: it goes back to its queue",
+                    metadata: ["run": "\(run.id)", "handler": "\(run.handler)"])
+                self.passOver(run)
+            case .quarantined:
+                self.logger.debug(
+                    "a run waits for a version that does not crash",
+                    metadata: ["run": "\(run.id)", "handler": "\(run.handler)"])
+                self.passOver(run)
+            }
+        }
+    }
+
+    /// The version that serves its handler; while that one is in quarantine, the one before it.
+    private func choose(_ run: ClaimedRun) -> Choice {
+        guard let active = self.resolve(run.handler) else { return .notServed }
+        guard run.execution.quarantine else { return .serve(active, isTrial: false) }
+        switch self.quarantine.admission(run.handler, active.sha256) {
+        case .free: return .serve(active, isTrial: false)
+        case .trial: return .serve(active, isTrial: true)
+        case .wait:
+            guard let fallback = self.cleanFallback(run.handler) else { return .quarantined }
+            return .serve(fallback, isTrial: false)
+        }
+    }
+
+    /// The version before the active one, if it is loaded and not in quarantine itself.
+    func cleanFallback(_ handler: String) -> Serving? {
+        guard let fallback = self.resolveFallback(handler),
+            self.quarantine.admission(handler, fallback.sha256) == .free
+        else { return nil }
+        return fallback
+    }
+
+    /// - Returns: false: it could not be started; it waits in the buffer.
+    private func dispatch(_ run: ClaimedRun, _ version: Serving, isTrial: Bool) -> Bool {
+        let spec = AttemptSpec(
+            runID: run.id, runName: "\(run.id)", attempt: run.attempt, version: version.sha256,
+            handlerIndex: version.handlerIndex, jobName: run.job, args: Array(run.args.utf8),
+            limits: run.limits.merging(over: version.manifest.limits).resolved, execution: run.execution,
+            traceparent: run.traceparent)
+        do {
+            try self.start(spec)
+        } catch {
+            self.dispatchFailed(run, error)
+            return false
+        }
+        let key = AttemptKey(run)
+        if isTrial { self.quarantine.began(run.handler, version.sha256, key) }
+        self.machine.dispatched()
+        self.held[key]?.version = version.sha256
+        self.held[key]?.dispatchedAt = LoopInstant.now
+        return true
+    }
+
+    private func dispatchFailed(_ run: ClaimedRun, _ error: DispatchError) {
+        switch error {
+        case .alreadyRunning:
+            // The same attempt twice would be our own bug; the first one's report decides.
+            self.logger.error("a run was dispatched twice", metadata: ["run": "\(run.id)"])
+            self.giveBack(.release(run.id, attempt: run.attempt, at: WallTime.current))
+        case .draining, .notLoaded, .retired, .noSlot, .resources:
+            // Nothing has started. It waits here for the next event, at the latest for the retry timer.
+            self.logger.warning("a run could not be started yet", metadata: ["run": "\(run.id)", "error": "\(error)"])
+            self.buffer.append(run)
+            self.dispatchTimer.start(after: .milliseconds(200)) { [weak self] in self?.schedulePump() }
+        }
+    }
+
+    /// It cannot be served now: it goes back to its queue, and none of its job is claimed until that may have changed.
+    private func passOver(_ run: ClaimedRun) {
+        self.giveBack(.release(run.id, attempt: run.attempt, at: WallTime.current))
+        self.narrow(without: run.job)
+    }
+
+    func giveBack(_ settlement: Settlement) {
+        self.machine.released()
+        self.settlements.append(settlement)
+        self.schedulePump()
+    }
+}

@@ -1,0 +1,126 @@
+import JobCore
+import JobStore
+import Logging
+import UVLoop
+
+/// The talk with the database: settles what has ended and claims, in one exchange at a time.
+extension Delivery {
+    func perform(_ exchange: DeliveryStateMachine.Exchange, _ lease: HostLease) async {
+        let batch = Array(self.settlements.prefix(exchange.settle))
+        let isTrial = exchange.claim > 0 && self.isTrialDue
+        do {
+            let answer = try await self.store.settleAndClaim(
+                lease, batch, claim: self.claimRequest(exchange.claim, isTrial: isTrial))
+            self.retryPause = .milliseconds(50)
+            self.settlements.removeFirst(batch.count)
+            self.machine.exchanged(exchange, claimed: answer.claimed.count)
+            self.accept(batch, answer.settled)
+            self.hold(answer.claimed, under: lease)
+            if isTrial {
+                self.trialClaimed(answer.claimed.count)
+            } else {
+                await self.sleepOrWake(exchange, claimed: answer.claimed.count, lease)
+            }
+        } catch {
+            self.machine.exchangeFailed()
+            self.logger.warning(
+                "the database did not answer: claims wait, outcomes are kept",
+                metadata: ["outcomes": "\(self.machine.unsettled)", "error": "\(error)"])
+            self.retryTimer.start(after: self.retryPause) { [weak self] in
+                self?.machine.databaseReturned()
+                self?.schedulePump()
+            }
+            self.retryPause = min(self.retryPause * 2, .seconds(1))
+        }
+        self.schedulePump()
+    }
+
+    /// Enqueues by others notify only hosts that sleep. So: nothing found, mark, look once more, sleep; work found in
+    /// plenty, be awake again.
+    fileprivate func sleepOrWake(_ exchange: DeliveryStateMachine.Exchange, claimed: Int, _ lease: HostLease) async {
+        guard exchange.claim > 0 else { return }
+        do {
+            if claimed < exchange.claim && !self.isAsleep {
+                self.isAsleep = true
+                try await self.store.markSleeping(lease.id, queues: nil)
+                self.machine.hinted()
+            } else if claimed == exchange.claim && self.isAsleep {
+                self.isAsleep = false
+                try await self.store.markAwake(lease.id)
+            }
+        } catch {
+            // The safety-net poll finds what a missing mark would have told.
+            self.isAsleep = false
+            self.logger.debug("could not mark this host as sleeping or awake", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// Gives back runs that the database has under this lease and that nobody here knows: a claim committed, and its
+    /// answer was lost. They must have been strangers at two looks, since a claim may be on its way at the first.
+    func look() {
+        guard let lease = self.lease, !self.isLooking, !self.machine.isDraining else { return }
+        self.isLooking = true
+        loopTask {
+            defer { self.isLooking = false }
+            do {
+                let live = Set(try await self.store.liveRuns(lease).map { AttemptKey(run: $0.id, attempt: $0.attempt) })
+                guard lease == self.lease, !self.machine.isExchanging else { return }
+                let pending = Set(self.settlements.map { AttemptKey(run: $0.report.runID, attempt: $0.report.attempt) })
+                let strangers = live.filter { self.held[$0] == nil && !pending.contains($0) }
+                let lost = strangers.intersection(self.strangers)
+                self.strangers = strangers.subtracting(lost)
+                guard !lost.isEmpty else { return }
+                self.logger.notice("gave back runs whose claim had no answer", metadata: ["runs": "\(lost.count)"])
+                self.machine.foundUnknown(lost.count)
+                let now = WallTime.current
+                self.settlements += lost.map { .release($0.run, attempt: $0.attempt, at: now) }
+                self.schedulePump()
+            } catch {
+                self.logger.debug("no look for lost claims", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+
+    fileprivate func accept(_ batch: [Settlement], _ results: [SettleResult]) {
+        var hasCrash = false
+        for (settlement, result) in zip(batch, results) {
+            let run = settlement.report.runID
+            switch result {
+            case .applied: self.counters.settled += 1
+            case .alreadyDone: break
+            case .fenced:
+                self.counters.fenced += 1
+                self.logger.notice(
+                    "an outcome came too late: somebody else had decided",
+                    metadata: ["run": "\(run)", "attempt": "\(settlement.report.attempt)"])
+            case .refused(let why):
+                self.counters.unsettleable += 1
+                self.logger.error(
+                    "the database refuses an outcome: the run has failed as unsettleable",
+                    metadata: ["run": "\(run)", "error": "\(why)"])
+            }
+            let key = AttemptKey(run: run, attempt: settlement.report.attempt)
+            if result == .applied, settlement.report.outcome == .crashed, settlement.report.crash != nil {
+                hasCrash = true
+            }
+            self.held[key] = nil
+            if self.newest[run] == key.attempt { self.newest[run] = nil }
+            self.logs.forget(key)
+            self.watch.poke(run)
+        }
+        if hasCrash { self.onCrash?() }
+    }
+
+    fileprivate func hold(_ runs: [ClaimedRun], under lease: HostLease) {
+        guard !runs.isEmpty else { return }
+        self.counters.claimed += UInt64(runs.count)
+        for run in runs {
+            self.held[AttemptKey(run)] = Held(run: run)
+            self.newest[run.id] = run.attempt
+        }
+        // Oldest last, so that taking one is popLast.
+        self.buffer.insert(contentsOf: runs.reversed(), at: 0)
+        // A claim that came back after its lease had ended is nobody's: a sweep takes such runs back.
+        if self.machine.isDraining || lease != self.lease { self.releaseBuffer() } else { self.dispatchBuffered() }
+    }
+}

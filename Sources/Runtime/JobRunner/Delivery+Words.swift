@@ -1,0 +1,68 @@
+import JobCore
+import JobStore
+import UVLoop
+
+/// What the host itself says about an attempt.
+extension Delivery {
+    static func cancelledBeforeStart(_ run: ClaimedRun) -> AttemptReport {
+        AttemptReport(
+            runID: run.id, attempt: run.attempt, outcome: .cancelled, reason: .requested, ended: WallTime.current,
+            sentence: "cancelled before it started")
+    }
+
+    /// The host's own last line about an attempt: outcome, what was done, what follows.
+    static func lastWords(_ report: AttemptReport, _ decision: Settlement.Decision) -> LogLine {
+        let level: LogLevel =
+            switch report.outcome {
+            case .succeeded, .snoozed: .info
+            case .cancelled, .terminated, .lost: .warning
+            case .error, .crashed, .timedOut, .outOfMemory: .error
+            }
+        var message = report.sentence.isEmpty ? report.outcome.rawValue : report.sentence
+        if !report.progress.isEmpty { message += "; " + report.progress.line }
+        switch decision {
+        case .retry(let at): message += "; next attempt at \(at)"
+        case .snooze(let until): message += "; again at \(until)"
+        case .requeueLost: message += "; back in its queue"
+        case .finish, .finishUncounted, .release: break
+        }
+        return LogLine(
+            time: report.ended, level: level, stream: .host, stage: report.progress.stage, message: message,
+            fields: report.progress.isEmpty ? nil : report.progress.summaryJSON)
+    }
+}
+
+extension AttemptKey {
+    init(_ run: ClaimedRun) { self.init(run: run.id, attempt: run.attempt) }
+}
+
+extension Settlement.Decision {
+    /// By the run's own policy.
+    init(_ report: AttemptReport, for held: Delivery.Held) {
+        let run = held.run
+        let decision = RetryDecision(
+            policy: run.backoff, maxAttempts: run.maxAttempts, attemptsUsed: run.attemptsUsed, lostCount: run.lostCount,
+            isCancelRequested: held.obeyed != nil)
+        self.init(decision.decide(report, now: report.ended, random: .random(in: 0..<1)))
+    }
+}
+
+/// What a delivery loop has done since its start, for `/metrics`.
+struct DeliveryCounters: Sendable {
+    var claimed: UInt64 = 0
+    var started: UInt64 = 0
+    var settled: UInt64 = 0
+    var fenced: UInt64 = 0
+    /// Outcomes that the database refused in every form.
+    var unsettleable: UInt64 = 0
+    /// Attempts that ended, by outcome.
+    var ended: [AttemptOutcome: UInt64] = [:]
+    var userCPU: Duration = .zero
+    var systemCPU: Duration = .zero
+
+    mutating func count(_ report: AttemptReport) {
+        self.ended[report.outcome, default: 0] += 1
+        self.userCPU += report.resources.userCPU
+        self.systemCPU += report.resources.systemCPU
+    }
+}

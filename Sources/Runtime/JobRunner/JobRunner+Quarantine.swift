@@ -1,0 +1,50 @@
+import JobCore
+import JobStore
+import Plugins
+import UVLoop
+
+/// What quarantines mean for plugins and claims.
+extension JobRunner {
+    /// Somebody has lifted a quarantine, in the database already. Other hosts learn of it with their next poll.
+    package func quarantineLifted(handler: String, version: String) { self.quarantine.lifted(handler, version) }
+
+    /// The version before stands in for one that is out of service, as long as that is so.
+    func quarantineChanged(_ key: QuarantineBook.Key, _ isOut: Bool) {
+        guard self.catalog.version(forHandler: key.handler)?.sha256 == key.version else { return }
+        guard isOut else { return self.catalog.dropFallback(forHandler: key.handler) }
+        loopTask {
+            guard await self.catalog.loadFallback(forHandler: key.handler) else { return }
+            // Its time may be over already.
+            if self.quarantine.admission(key.handler, key.version) == .free {
+                self.catalog.dropFallback(forHandler: key.handler)
+            } else {
+                self.delivery.reachChanged()
+            }
+        }
+    }
+
+    /// What of these jobs can be claimed here now.
+    func reach(of jobs: [JobRow]) -> Reach {
+        var served: Set<String> = []
+        var trials: Set<String> = []
+        for job in jobs {
+            guard let version = self.catalog.version(forHandler: job.handler) else { continue }
+            guard job.execution.merging(over: job.handlerExecution).resolved.quarantine else {
+                served.insert(job.name)
+                continue
+            }
+            switch self.quarantine.admission(job.handler, version.sha256) {
+            case .free: served.insert(job.name)
+            case .trial:
+                // Among runs that the version before takes, one is the trial.
+                if self.delivery.cleanFallback(job.handler) != nil {
+                    served.insert(job.name)
+                } else {
+                    trials.insert(job.name)
+                }
+            case .wait: if self.delivery.cleanFallback(job.handler) != nil { served.insert(job.name) }
+            }
+        }
+        return Reach(jobs: served, trials: trials)
+    }
+}

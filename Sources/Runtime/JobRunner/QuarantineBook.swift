@@ -1,0 +1,255 @@
+import JobCore
+import JobStore
+import Logging
+import UVLoop
+
+/// Which versions of handlers this host gives runs to: the shell of `QuarantineStateMachine`, one for each (handler, version).
+///
+/// Each host judges by its own attempts. What it decides is written to the database, where the others find it with their next
+/// poll; of several hosts one at a time may try a version. While the database is away, decisions hold here and are written
+/// later; nothing is tried meanwhile.
+@LoopActor
+final class QuarantineBook {
+    struct Key: Hashable {
+        let handler: String
+        let version: String
+    }
+
+    private enum Change {
+        case record(QuarantineStateMachine.Term)
+        case lift
+    }
+
+    private let store: JobStore
+    private let logger: Logger
+    private var machines: [Key: QuarantineStateMachine] = [:]
+    /// What the database does not know yet.
+    private var unsaved: [Key: Change] = [:]
+    private var isSaving = false
+    /// When a key was last changed here, as a count of changes: an answer that was asked for before says nothing about it.
+    private var changes: [Key: UInt64] = [:]
+    private var clock: UInt64 = 0
+    private var lease: HostLease?
+    /// Versions that this host, and no other, may try.
+    private var permits: Set<Key> = []
+    private var asking: Set<Key> = []
+    private let trialTimer = LoopTimer()
+    /// Something may be admitted that was not, or the other way round.
+    var onChange: (@LoopActor () -> Void)?
+    /// A version has gone out of service, or (false) is back.
+    var onTerm: (@LoopActor (Key, Bool) -> Void)?
+
+    init(store: JobStore, logger: Logger) {
+        self.store = store
+        self.logger = logger
+    }
+
+    /// Nothing is out of service.
+    var isClear: Bool { !self.machines.values.contains { $0.term != nil } }
+
+    /// Whether a run may be given to a version now. `trial` only where this host may try it.
+    func admission(_ handler: String, _ version: String) -> QuarantineStateMachine.Admission {
+        let key = Key(handler: handler, version: version)
+        let admission = self.machines[key]?.admission(at: .current) ?? .free
+        guard admission == .trial, !self.permits.contains(key) else { return admission }
+        return .wait(until: nil)
+    }
+
+    // MARK: Facts
+
+    /// A registration begins: what was permitted under an earlier one is not any more.
+    func begin(_ lease: HostLease) {
+        self.lease = lease
+        self.permits = []
+        self.look()
+    }
+
+    func fenced() { self.lease = nil }
+
+    func began(_ handler: String, _ version: String, _ attempt: AttemptKey) {
+        self.machines[Key(handler: handler, version: version)]?.began(attempt.run, attempt.attempt)
+    }
+
+    func abandoned(_ handler: String, _ version: String, _ attempt: AttemptKey) {
+        self.machines[Key(handler: handler, version: version)]?.abandoned(attempt.run, attempt.attempt)
+    }
+
+    func ended(_ handler: String, _ version: String, _ report: AttemptReport) {
+        let key = Key(handler: handler, version: version)
+        let wasTrying = self.machines[key]?.isTrying ?? false
+        let effect = self.machines[key, default: QuarantineStateMachine()]
+            .ended(report.runID, report.attempt, .init(report.outcome), at: .current)
+        switch effect {
+        case .none:
+            // A trial that says nothing makes room for the next one.
+            if wasTrying, self.machines[key]?.isTrying == false { self.onChange?() }
+        case .quarantined(let term):
+            self.logger.error(
+                "a version keeps crashing and is out of service",
+                metadata: Self.words(key).merging([
+                    "crashes": "\(term.crashes)", "attempts": "\(term.attempts)", "until": "\(term.until)",
+                    "level": "\(term.level)",
+                ]) { $1 })
+            self.permits.remove(key)
+            self.changed(key, .record(term))
+            self.onTerm?(key, true)
+            self.onChange?()
+            self.armTrialTimer()
+        case .cleared:
+            self.logger.notice("a version that had crashed is served again", metadata: Self.words(key))
+            self.permits.remove(key)
+            self.machines[key] = nil
+            self.changed(key, .lift)
+            self.onTerm?(key, false)
+            self.onChange?()
+        }
+    }
+
+    /// Somebody has lifted it, in the database already.
+    func lifted(_ handler: String, _ version: String) {
+        let key = Key(handler: handler, version: version)
+        guard self.machines[key]?.term != nil else { return }
+        self.unsaved[key] = nil
+        self.touch(key)
+        self.liftedElsewhere(key)
+        self.onChange?()
+    }
+
+    // MARK: The database
+
+    /// Brings what is decided here to the database and what others have decided from there; asks for what may be tried.
+    func look() {
+        guard self.lease != nil else { return }
+        self.save()
+        let asked = self.clock
+        loopTask {
+            do {
+                self.adopt(try await self.store.quarantines(), asked: asked)
+                self.askForTrials()
+            } catch {
+                self.logger.debug("no look at quarantines", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+
+    private func adopt(_ rows: [QuarantineRow], asked: UInt64) {
+        var isChanged = false
+        var listed: Set<Key> = []
+        for row in rows {
+            let key = Key(handler: row.handler, version: row.version)
+            listed.insert(key)
+            guard self.changes[key] ?? 0 <= asked, self.unsaved[key] == nil else { continue }
+            let before = self.machines[key]?.term
+            self.machines[key, default: QuarantineStateMachine()].adopted(
+                .init(
+                    since: row.since, until: row.until, level: row.level, crashes: row.crashes, attempts: row.attempts))
+            guard self.machines[key]?.term != before else { continue }
+            isChanged = true
+            guard before == nil else { continue }
+            self.logger.notice(
+                "a version is out of service, says the database",
+                metadata: Self.words(key).merging(["until": "\(row.until)"]) { $1 })
+            self.onTerm?(key, true)
+        }
+        for (key, machine) in self.machines where machine.term != nil && !listed.contains(key) {
+            guard self.changes[key] ?? 0 <= asked, self.unsaved[key] == nil else { continue }
+            isChanged = true
+            self.liftedElsewhere(key)
+        }
+        if isChanged { self.onChange?() }
+        self.armTrialTimer()
+    }
+
+    private func liftedElsewhere(_ key: Key) {
+        self.logger.notice("a version was let back into service", metadata: Self.words(key))
+        self.machines[key]?.lifted()
+        self.permits.remove(key)
+        self.onTerm?(key, false)
+    }
+
+    private func changed(_ key: Key, _ change: Change) {
+        self.unsaved[key] = change
+        self.touch(key)
+        self.save()
+    }
+
+    private func touch(_ key: Key) {
+        self.clock += 1
+        self.changes[key] = self.clock
+    }
+
+    /// Until all is written; what fails is tried again with the next look.
+    private func save() {
+        guard !self.isSaving, !self.unsaved.isEmpty else { return }
+        self.isSaving = true
+        loopTask {
+            defer { self.isSaving = false }
+            while let (key, change) = self.unsaved.first {
+                let stamp = self.changes[key]
+                do {
+                    switch change {
+                    case .record(let term): try await self.record(key, term)
+                    case .lift: _ = try await self.store.liftQuarantine(handler: key.handler, version: key.version)
+                    }
+                } catch {
+                    self.logger.warning("a quarantine waits for the database", metadata: ["error": "\(error)"])
+                    return
+                }
+                // An answer to a question from before this was written must not undo it.
+                if self.changes[key] == stamp {
+                    self.unsaved[key] = nil
+                    self.touch(key)
+                }
+            }
+        }
+    }
+
+    private func record(_ key: Key, _ term: QuarantineStateMachine.Term) async throws(StoreError) {
+        try await self.store.recordQuarantine(
+            QuarantineRow(
+                handler: key.handler, version: key.version, since: term.since, until: term.until, level: term.level,
+                crashes: term.crashes, attempts: term.attempts,
+                reason: "\(term.crashes) of its last \(term.attempts) attempts crashed"),
+            pause: QuarantineStateMachine.pause(level: term.level))
+    }
+
+    // MARK: Trials
+
+    /// Asks for the right to try each version whose pause is over.
+    private func askForTrials() {
+        guard let lease = self.lease else { return }
+        for (key, machine) in self.machines
+        where machine.admission(at: .current) == .trial && !self.permits.contains(key) && !self.asking.contains(key) {
+            self.asking.insert(key)
+            loopTask {
+                do {
+                    if try await self.store.takeTrial(lease, handler: key.handler, version: key.version),
+                        lease == self.lease, self.machines[key]?.admission(at: .current) == .trial
+                    {
+                        self.permits.insert(key)
+                        self.logger.notice("a version is tried again with one run", metadata: Self.words(key))
+                        self.onChange?()
+                    }
+                } catch {
+                    self.logger.debug("no right to a trial yet", metadata: ["error": "\(error)"])
+                }
+                self.asking.remove(key)
+            }
+        }
+    }
+
+    /// At the end of the next pause; the poll is its safety net.
+    private func armTrialTimer() {
+        let now = WallTime.current
+        let next = self.machines.values.compactMap { machine in machine.term.map(\.until) }.filter { $0 > now }.min()
+        guard let next else { return self.trialTimer.stop() }
+        self.trialTimer.start(after: max(next - now, .milliseconds(10))) { [weak self] in
+            self?.askForTrials()
+            self?.armTrialTimer()
+        }
+    }
+
+    private static func words(_ key: Key) -> Logger.Metadata {
+        ["handler": "\(key.handler)", "version": "\(key.version.prefix(12))"]
+    }
+}
