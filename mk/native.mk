@@ -28,7 +28,7 @@ FIXTURE_PLUGINS := $(patsubst Tests/Fixtures/plugins/%.c,%,$(wildcard Tests/Fixt
 .PHONY: zygote c-plugins fixtures
 zygote: $(OUT)/pawl-zygote
 c-plugins: $(C_PLUGINS:%=$(OUT)/plugins/%.so)
-fixtures: $(FIXTURE_PLUGINS:%=$(OUT)/fixtures/%.so) $(OUT)/fixtures/pawl-zygote-faults
+fixtures: $(FIXTURE_PLUGINS:%=$(OUT)/fixtures/%.so) $(OUT)/fixtures/pawl-zygote-faults $(OUT)/fixtures/clock_step.so
 
 # SwiftPM keeps its products in a directory of the target's triple, and .build/release is a link to it. Whoever builds first
 # makes both, in that very way.
@@ -76,5 +76,10 @@ $(OUT)/fixtures/%.so: Tests/Fixtures/plugins/%.cc mk/native.mk | $(OUT)/native/.
 	@echo cxx $@
 	@$(CXX) -std=c++17 -Wall -Wextra -pedantic -Werror $(NATIVE_OPTIMISATION_$(CONFIG)) $(NATIVE_HARDENING) -Iinclude -MMD -MP \
 	    -MT $@ -MF $(OUT)/native/fixtures/$*.d -fPIC -fvisibility=hidden -shared $(NATIVE_LDFLAGS) -o $@.new $< && mv -f $@.new $@
+
+# Preloaded into a host whose wall clock a test sets.
+$(OUT)/fixtures/clock_step.so: Tests/Fixtures/clock_step.c mk/native.mk | $(OUT)/native/.made
+	@echo cc $@
+	@$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra -pedantic -Werror -O2 -g -fPIC -shared -o $@.new $< && mv -f $@.new $@
 
 -include $(ZYGOTE_OBJECTS:.o=.d) $(ZYGOTE_FAULT_OBJECTS:.o=.d) $(wildcard $(C_PLUGINS:%=$(OUT)/native/%/*.d)) $(wildcard $(OUT)/native/fixtures/*.d)
