@@ -64,6 +64,24 @@ static uint64_t frame_register(const ucontext_t *context) {
 #endif
 }
 
+static void read_registers(const ucontext_t *context) {
+#if defined(__x86_64__)
+    static const int order[] = {REG_RAX, REG_RBX, REG_RCX, REG_RDX, REG_RSI, REG_RDI, REG_RBP, REG_RSP, REG_R8,
+                                REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP, REG_EFL};
+    record.register_count = sizeof order / sizeof order[0];
+    for (uint32_t i = 0; i < record.register_count; i++)
+        record.registers[i] = (uint64_t)context->uc_mcontext.gregs[order[i]];
+#elif defined(__aarch64__)
+    record.register_count = PAWL_CRASH_REGISTERS;
+    for (int i = 0; i < 31; i++) record.registers[i] = context->uc_mcontext.regs[i];
+    record.registers[31] = context->uc_mcontext.sp;
+    record.registers[32] = context->uc_mcontext.pc;
+    record.registers[33] = context->uc_mcontext.pstate;
+#else
+    (void)context;
+#endif
+}
+
 /* VmSize in bytes: the first number of /proc/self/statm, in pages. */
 static uint64_t address_space(void) {
     char bytes[64];
@@ -124,6 +142,42 @@ static void unwind(void) {
     else if (count == PAWL_CRASH_FRAMES + OWN_FRAMES) record.overflow |= DEEPER;
 }
 
+/* Whether a line of /proc/self/maps is of code from a file: "start-end r-xp offset device inode  /path". */
+static bool is_code(const char *line, size_t length) {
+    const char *space = memchr(line, ' ', length);
+    if (space == NULL || length - (size_t)(space - line) < 6 || space[3] != 'x') return false;
+    return memchr(space, '/', length - (size_t)(space - line)) != NULL;
+}
+
+/* Where which code was mapped, so that the frames can be named when this process is gone. Lines that are longer than the buffer
+ * are left out. */
+static void write_mappings(void) {
+    static char bytes[8192];
+    size_t held = 0, written = 0;
+    int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return;
+    for (ssize_t got; (got = read(fd, bytes + held, sizeof bytes - held)) > 0;) {
+        held += (size_t)got;
+        size_t used = 0;
+        for (char *end; (end = memchr(bytes + used, '\n', held - used)) != NULL;) {
+            size_t length = (size_t)(end - bytes) + 1 - used;
+            if (is_code(bytes + used, length)) {
+                if (written + length > PAWL_CRASH_MAPS_MAX ||
+                    write(PAWL_CHILD_FD_CRASH, bytes + used, length) != (ssize_t)length) {
+                    close(fd);
+                    return;
+                }
+                written += length;
+            }
+            used += length;
+        }
+        if (used == 0 && held == sizeof bytes) used = held;
+        memmove(bytes, bytes + used, held - used);
+        held -= used;
+    }
+    close(fd);
+}
+
 /* The signal's default action, now, so that the wait status tells the truth. */
 static void take_its_course(int signal) {
     struct sigaction standard;
@@ -147,7 +201,7 @@ static void on_fatal(int signal, siginfo_t *info, void *context) {
         walk_frame_pointers(frame_pointer);
     } else {
         record.magic = PAWL_CRASH_MAGIC;
-        record.version = 1;
+        record.version = PAWL_CRASH_VERSION;
         record.signal = signal;
         record.code = info->si_code;
         record.thread = self;
@@ -158,12 +212,14 @@ static void on_fatal(int signal, siginfo_t *info, void *context) {
         record.pc = program_counter(context);
         record.sp = stack_pointer(context);
         frame_pointer = frame_register(context);
+        read_registers(context);
         prctl(PR_GET_NAME, record.thread_name, 0, 0, 0);
         record.address_space_bytes = address_space();
         unwind();
     }
     /* One write below PIPE_BUF is whole or not at all; a closed or full pipe is no reason to stay alive. */
-    if (write(PAWL_CHILD_FD_CRASH, &record, sizeof record) < 0) record.overflow = 0;
+    fcntl(PAWL_CHILD_FD_CRASH, F_SETFL, O_NONBLOCK);
+    if (write(PAWL_CHILD_FD_CRASH, &record, sizeof record) == (ssize_t)sizeof record) write_mappings();
     take_its_course(record.signal);
 }
 

@@ -336,12 +336,16 @@ typedef struct pawl_f_dropped {
 /* ---- crash pipe ----------------------------------------------------------------------------------------------- */
 
 #define PAWL_CRASH_MAGIC 0x6873617263777050ull
+#define PAWL_CRASH_VERSION 2u
 #define PAWL_CRASH_FRAMES 64
+#define PAWL_CRASH_REGISTERS 34
+#define PAWL_CRASH_MAPS_MAX (48u << 10) /* bytes of mappings; a pipe holds 64 KiB */
 
-/* One record, written by the signal handler in one write (atomic: below PIPE_BUF). */
+/* One record, written by the signal handler in one write (atomic: below PIPE_BUF). Behind it come the lines of
+ * /proc/self/maps for code that was mapped from files, whole lines, as many as the pipe takes without waiting. */
 typedef struct pawl_crash {
     uint64_t magic;
-    uint32_t version;            /* 1 */
+    uint32_t version;            /* PAWL_CRASH_VERSION */
     int32_t signal;
     int32_t code;                /* si_code */
     int32_t thread;              /* tid */
@@ -353,6 +357,10 @@ typedef struct pawl_crash {
     uint32_t frame_count;
     uint32_t overflow;           /* 1: deeper than PAWL_CRASH_FRAMES; 2: unwinding itself faulted */
     uint64_t frames[PAWL_CRASH_FRAMES];
+    uint32_t register_count;     /* 0 where the machine is not known */
+    uint32_t reserved;
+    uint64_t registers[PAWL_CRASH_REGISTERS]; /* x86-64: rax rbx rcx rdx rsi rdi rbp rsp r8 to r15 rip eflags;
+                                                 aarch64: x0 to x30 sp pc pstate */
 } pawl_crash;
 
 #define PAWL_SIZE(type, bytes) _Static_assert(sizeof(type) == (bytes), #type " has padding")
@@ -371,7 +379,7 @@ PAWL_SIZE(pawl_f_progress, 40);
 PAWL_SIZE(pawl_f_result, 24);
 PAWL_SIZE(pawl_f_failure, 32);
 PAWL_SIZE(pawl_f_idle, 104);
-PAWL_SIZE(pawl_crash, 592);
+PAWL_SIZE(pawl_crash, 872);
 #endif
 #undef PAWL_SIZE
 
