@@ -137,7 +137,7 @@ final class ModeHost {
     let host: TestHost
     let manifest: PluginManifest
     let version: String
-    private var nextRun: Int64 = 1_000_000
+    private static var nextRun: Int64 = 1_000_000
     var supervisor: Supervisor { self.host.supervisor }
     var recorder: Recorder { self.host.recorder }
 
@@ -151,8 +151,8 @@ final class ModeHost {
         _ handler: String, _ args: String = "{}", limits: Limits = Limits(), mode: ExecutionMode,
         change: (inout AttemptSpec) -> Void = { _ in }
     ) throws -> RunID {
-        let run = RunID(self.nextRun)
-        self.nextRun += 1
+        let run = RunID(Self.nextRun)
+        Self.nextRun += 1
         let index = try #require(self.manifest.handlers.firstIndex { $0.name.hasSuffix(".\(handler)") })
         var execution = ExecutionSettings().resolved
         execution.mode = mode

@@ -322,6 +322,7 @@ package final class PluginCatalog {
         let isGone = !self.supervisor.isLoaded(sha256)
         for entry in Array(self.entries.values) {
             let before = entry.status
+            if entry.active?.image.sha256 == sha256 { entry.remarks = self.supervisor.remarks(on: sha256) }
             entry.machine.crashLoop(sha256, isLooping)
             if isGone { entry.machine.retired(sha256) }
             if isGone && entry.machine.active == sha256 { self.revive(entry) }

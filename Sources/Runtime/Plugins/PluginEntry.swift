@@ -35,6 +35,8 @@ final class PluginEntry {
     var isPreviousLoaded = false
     /// Its zygote is gone for good, and will be tried again.
     var isReviving = false
+    /// What the supervisor found out about the version that serves, after it was loaded.
+    var remarks: [String] = []
     /// Another file serves a handler of the same name.
     var isConflict = false
 
@@ -59,7 +61,16 @@ final class PluginEntry {
             version: self.active?.manifest.version,
             sha256: self.active?.image.sha256 ?? self.candidate?.sha256, state: self.state,
             error: self.machine.rejection, handlers: self.active?.manifest.handlers ?? [],
-            loadedAt: self.active?.loadedAt)
+            loadedAt: self.active?.loadedAt, notes: self.notes)
+    }
+
+    private var notes: [String] {
+        guard let manifest = self.active?.manifest else { return [] }
+        var notes = manifest.notes
+        if manifest.forkMode == .spawn && manifest.threads <= 1 {
+            notes.append("the plugin says that it must not be forked (PAWL_PF_NO_FORK): every attempt loads it afresh")
+        }
+        return notes + self.remarks
     }
 
     /// What serves comes first: a broken newer file shows as the error of an active plugin.

@@ -43,10 +43,12 @@ package struct PluginStatus: Sendable, Hashable {
     package var error: String?
     package var handlers: [HandlerManifest]
     package var loadedAt: WallTime?
+    /// What it said while loading, and how its attempts are executed where that is not as usual, with the reason.
+    package var notes: [String]
 
     package init(
         file: String, kind: Kind, name: String, version: String? = nil, sha256: String? = nil, state: State,
-        error: String? = nil, handlers: [HandlerManifest] = [], loadedAt: WallTime? = nil
+        error: String? = nil, handlers: [HandlerManifest] = [], loadedAt: WallTime? = nil, notes: [String] = []
     ) {
         self.file = file
         self.kind = kind
@@ -57,6 +59,7 @@ package struct PluginStatus: Sendable, Hashable {
         self.error = error
         self.handlers = handlers
         self.loadedAt = loadedAt
+        self.notes = notes
     }
 }
 

@@ -76,6 +76,9 @@ final class ChildPool {
 
     private var now: Duration { .now - self.epoch }
 
+    /// Process ids of those that wait.
+    var waiting: [Int32] { self.shelves.values.flatMap { $0.waiting.compactMap(\.pid) } }
+
     // MARK: For attempts
 
     /// A child that waits, or nil. It has no owner any more.

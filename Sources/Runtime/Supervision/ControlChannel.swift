@@ -10,16 +10,23 @@ final class ControlChannel {
         /// The descriptors belong to the receiver.
         case message(UnsafeRawBufferPointer, fds: ArraySlice<Int32>)
         case closed
-        /// The kernel refuses a message, with this errno: it is lost, and what it ordered will not happen.
-        case unsendable(Int32)
+        /// The kernel refuses a message, with this errno: it is lost, and what it ordered will not happen. The slot is
+        /// what it was sent with; 0: none.
+        case unsendable(Int32, slot: UInt32)
     }
 
     private let fd: Int32
     private let watcher: FDWatcher
     private let handler: (Event) -> Void
     /// Messages that the kernel had no room for; their descriptors are ours.
-    private var queue: [(bytes: [UInt8], fds: [Int32])] = []
+    private var queue: [Waiting] = []
     private var isClosed = false
+
+    private struct Waiting {
+        var bytes: [UInt8]
+        var fds: [Int32]
+        var slot: UInt32
+    }
 
     /// Takes the descriptor.
     init(fd: Int32, _ handler: @escaping @LoopActor (Event) -> Void) throws(LoopError) {
@@ -33,15 +40,29 @@ final class ControlChannel {
 
     /// Sends, now or when there is room, and closes `fds` when they are on their way; `lent` follows them and stays with
     /// the caller. A broken channel swallows the message: its end is reported as `closed`.
-    func send(_ bytes: [UInt8], fds: [Int32] = [], lent: Int32? = nil) {
+    /// `slot` is who is told when the message cannot be sent.
+    func send(_ bytes: [UInt8], fds: [Int32] = [], lent: Int32? = nil, slot: UInt32 = 0) {
         guard !self.isClosed else { return Self.close(fds) }
-        if self.queue.isEmpty && self.sendNow(bytes, fds, lent: lent) { return }
+        if self.queue.isEmpty && self.sendNow(bytes, fds, lent: lent, slot: slot) { return }
         var kept = fds
-        // Without a copy of its own the message would be a broken promise when it goes out; a failure shows as a spawn
-        // that the zygote refuses.
-        if let lent { kept.append(fcntl(lent, F_DUPFD_CLOEXEC, 3)) }
-        self.queue.append((bytes, kept))
+        if let lent {
+            // The message waits with a copy of its own: the lender may close his.
+            let copy = fcntl(lent, F_DUPFD_CLOEXEC, 3)
+            guard copy >= 0 else {
+                Self.close(fds)
+                return self.report(errno, slot)
+            }
+            kept.append(copy)
+        }
+        self.queue.append(Waiting(bytes: bytes, fds: kept, slot: slot))
         if self.queue.count == 1 { self.watch() }
+    }
+
+    /// Not at once: the sender is in the middle of something.
+    private func report(_ error: Int32, _ slot: UInt32) {
+        loopTask { [weak self] in
+            if let self, !self.isClosed { self.handler(.unsendable(error, slot: slot)) }
+        }
     }
 
     func close() {
@@ -54,16 +75,14 @@ final class ControlChannel {
     }
 
     /// False when there is no room.
-    private func sendNow(_ bytes: [UInt8], _ fds: [Int32], lent: Int32? = nil) -> Bool {
+    private func sendNow(_ bytes: [UInt8], _ fds: [Int32], lent: Int32? = nil, slot: UInt32) -> Bool {
         let all = lent.map { fds + [$0] } ?? fds
         let result = bytes.withUnsafeBytes { linux_send_fds(self.fd, $0.baseAddress, $0.count, all, all.count) }
         switch Int32(clamping: -result) {
         // The last two: too many descriptors are on their way, or too little memory is there for one more.
         case EAGAIN, ETOOMANYREFS, ENOBUFS: return false
         case EPIPE, ECONNRESET: break  // Shows as `closed`.
-        case let error where error > 0:
-            // Not at once: the sender is in the middle of something.
-            loopTask { [weak self] in if let self, !self.isClosed { self.handler(.unsendable(error)) } }
+        case let error where error > 0: self.report(error, slot)
         default: break
         }
         Self.close(fds)
@@ -84,7 +103,11 @@ final class ControlChannel {
 
     private func flush() {
         var sent = 0
-        while sent < self.queue.count, self.sendNow(self.queue[sent].bytes, self.queue[sent].fds) { sent += 1 }
+        while sent < self.queue.count {
+            let next = self.queue[sent]
+            guard self.sendNow(next.bytes, next.fds, slot: next.slot) else { break }
+            sent += 1
+        }
         self.queue.removeFirst(sent)
         if self.queue.isEmpty && !self.isClosed { self.watch() }
     }

@@ -110,12 +110,17 @@ package final class Supervisor {
     /// Whether the version's zygote died so often that attempts wait for it.
     package func isCrashLooping(_ sha256: String) -> Bool { self.zygotes[sha256]?.isCrashLooping ?? false }
 
+    /// What was found out about a version after it was loaded, for people: why its attempts are not executed as asked.
+    package func remarks(on sha256: String) -> [String] {
+        (self.zygotes[sha256]?.remarks ?? []) + (self.spawnZygotes[sha256]?.remarks ?? [])
+    }
+
     /// Whether anything of a version is left: its zygote, or attempts.
     package func isLoaded(_ sha256: String) -> Bool {
         self.zygotes[sha256] != nil || self.leaving.contains { $0.image.sha256 == sha256 }
     }
 
-    /// Is told when a version's zygote has died under its attempts, and when a retired one is gone.
+    /// Is told when a version's zygote has died under its attempts, when a retired one is gone, and of new remarks.
     package var onVersionChange: (@LoopActor (_ sha256: String) -> Void)?
 
     // MARK: Attempts
@@ -170,6 +175,9 @@ package final class Supervisor {
         self.pausedAttempts = []
         for attempt in paused { attempt.resume() }
     }
+
+    /// Process ids of children that wait for a run. For people and tests; never to be signalled.
+    package var waitingChildren: [Int32] { self.pool.waiting }
 
     package var running: [RunningAttempt] {
         self.attempts.values.sorted { $0.serial < $1.serial }.map(\.snapshot)

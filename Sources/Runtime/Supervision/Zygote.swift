@@ -97,7 +97,7 @@ final class Zygote {
     func spawn(_ child: RunChild, _ message: [UInt8], fds: [Int32], lent: Int32?) {
         self.kept[child.slot] = child
         guard let channel else { return ControlChannel.close(fds) }
-        channel.send(message, fds: fds, lent: lent)
+        channel.send(message, fds: fds, lent: lent, slot: child.slot)
     }
 
     func send(_ message: [UInt8]) { self.channel?.send(message) }
@@ -307,8 +307,13 @@ final class Zygote {
     private func received(_ event: ControlChannel.Event, _ generation: Int) {
         switch event {
         case .closed: break  // Its exit tells more.
-        case .unsendable(let error):
+        case .unsendable(let error, let slot):
             guard generation == self.generation else { return }
+            // An order with a descriptor that is none, or for which there is no number left: only that child is not made.
+            if let child = self.kept[slot], [EBADF, EMFILE, ENFILE].contains(error) {
+                self.release(slot)
+                return child.failed(pawl_c_spawn_failed(error: error, stage: 2))
+            }
             self.fail("a message cannot be sent to it: \(String(cString: strerror(error)))")
         case .message(let bytes, let fds):
             guard generation == self.generation else { return ControlChannel.close(Array(fds)) }

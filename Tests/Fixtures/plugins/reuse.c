@@ -190,6 +190,17 @@ static int32_t work(void *user, pawl_attempt *attempt, pawl_bytes args) {
     return PAWL_OK;
 }
 
+static int32_t litter(void *user, pawl_attempt *attempt, pawl_bytes args) {
+    (void)user, (void)attempt, (void)args;
+    for (const char *name = "abc"; *name != 0; name++) {
+        char file[2] = {*name, 0};
+        int fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        if (fd < 0) return PAWL_E_INTERNAL;
+        close(fd);
+    }
+    return PAWL_OK;
+}
+
 #define HANDLER(n, f, r) {.struct_size = sizeof(pawl_handler), .name = "reuse." n, .run = f, .reset = r}
 static const pawl_handler all[] = {
     HANDLER("state", state, NULL), HANDLER("noop", noop, reset), HANDLER("change", change_everything, NULL),
@@ -198,7 +209,8 @@ static const pawl_handler all[] = {
     HANDLER("leave_process", leave_process, NULL), HANDLER("leave_zombie", leave_zombie, NULL),
     HANDLER("reset_fails", reset_will_fail, reset), HANDLER("reset_hangs", noop, never_reset),
     HANDLER("print", print, NULL), HANDLER("wait", wait_for_cancel, NULL), HANDLER("spin", spin, NULL),
-    HANDLER("crash", crash, NULL), HANDLER("work", work, NULL)};
+    HANDLER("crash", crash, NULL), HANDLER("work", work, NULL),
+    HANDLER("litter", litter, NULL)};
 FIXTURE_DESCRIPTOR("reuse", .handlers = all, .handler_count = sizeof all / sizeof all[0],
                    .flags = PAWL_PF_REUSABLE)
 FIXTURE_ENTRY((void)fixture_run;)
