@@ -12,8 +12,8 @@ PYTHON := .build/venv/bin/python
 include mk/native.mk
 include mk/swift-plugins.mk
 
-.PHONY: help bootstrap build host plugins demo serve test test-unit test-abi test-zygote test-plugins test-system test-cli \
-        test-page test-seeds test-docs seeds bench format format-check install clean
+.PHONY: help bootstrap build host plugins demo serve test test-unit test-abi test-zygote test-plugins test-system test-faults \
+        monkey monkey-short monkey-kills test-cli test-page test-seeds test-docs seeds bench format format-check install clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -35,7 +35,8 @@ demo: build ## the main job on real input, with a crash, a kill, a reload and a 
 serve: build ## a host on 127.0.0.1:7070 with an embedded PostgreSQL
 	@$(OUT)/pawl serve --plugins $(OUT)/plugins
 
-test: build fixtures test-abi test-zygote test-plugins test-unit test-system test-cli test-page test-seeds test-docs ## all tests
+test: build fixtures test-abi test-zygote test-plugins test-unit test-system test-faults monkey-short test-cli test-page \
+        test-seeds test-docs ## all tests
 	@echo "all tests passed"
 
 test-abi: bootstrap zygote c-plugins
@@ -56,6 +57,25 @@ test-unit: zygote plugins fixtures
 test-system: build fixtures $(PYTHON)
 	$(PYTHON) -m pytest -q Tests/System
 
+test-faults: build fixtures $(PYTHON)
+	$(PYTHON) -m pytest -q Tests/faults
+
+# A seeded mix of everything that can go wrong; see docs/testing.md.
+SECONDS ?= 60
+WORKERS ?= 16
+ISOLATION ?= auto
+KILLS ?= 0
+monkey: build fixtures $(PYTHON) ## SECONDS=… SEED=… WORKERS=… KILLS=…: runs, cancels, kills and reloads at random
+	@$(PYTHON) Tests/faults/monkey.py --seconds $(SECONDS) --workers $(WORKERS) --isolation $(ISOLATION) --kills $(KILLS) \
+	    $(if $(SEED),--seed $(SEED))
+
+monkey-short: build fixtures $(PYTHON)
+	@$(PYTHON) Tests/faults/monkey.py --seconds 20 --short --isolation auto
+	@$(PYTHON) Tests/faults/monkey.py --seconds 12 --short --isolation none
+
+monkey-kills: KILLS := 1000
+monkey-kills: monkey ## 1,000 times kill -9 of child, zygote and host
+
 test-cli: build $(PYTHON)
 	$(PYTHON) -m pytest -q Tests/cli
 
@@ -75,6 +95,7 @@ seeds: build ## replay every request that the seeds show and print the answers
 
 bench: build $(PYTHON) ## figures beside their limits, measured in the same run
 	@$(PYTHON) bench/run.py
+	@$(PYTHON) bench/terminate.py
 
 format: ## format the Swift sources
 	swift format format --in-place --parallel --recursive Sources Tests plugins examples bench Package.swift

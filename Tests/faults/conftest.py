@@ -29,13 +29,22 @@ def plugin_directory(place, names=PLUGINS):
 class FaultHost(Host):
     """A host with what the fault tests ask of it again and again."""
 
-    profile = None
-    ledger = None
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.profile = self.ledger = None
+        self.set_here = {}
 
     def settings(self, job, **members):
-        """Sets what the operator has said about a job; None takes it back."""
+        """Sets what the operator says about a job: limits={…}, execution={…}. Null takes a member back."""
         revision = self.request("GET", f"/api/v1/jobs/{job}").headers["ETag"]
+        for part, values in members.items():
+            self.set_here.setdefault(job, {}).setdefault(part, set()).update(values)
         return self.expect("PATCH", f"/api/v1/jobs/{job}/settings", members, headers={"If-Match": revision})
+
+    def take_settings_back(self):
+        for job, parts in list(self.set_here.items()):
+            self.settings(job, **{part: dict.fromkeys(names) for part, names in parts.items()})
+        self.set_here.clear()
 
     def limits(self, job, **limits):
         return self.settings(job, limits=limits)
@@ -105,11 +114,9 @@ def session_host(request, place, cluster):
 def host(session_host):
     """The host of the profile; afterwards everything is as it was."""
     watch = Watch(session_host, session_host.ledger)
-    changed = session_host.changed = set()
     yield session_host
     left = watch.end_all()
-    for job in changed:
-        session_host.settings(job, limits=None, execution=None)
+    session_host.take_settings_back()
     watch.check()
     assert not left, f"the test left {left} runs"
 

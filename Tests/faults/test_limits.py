@@ -11,7 +11,6 @@ from pawl_processes import until
 
 
 def test_l1_processor_time(host):
-    host.changed.add("mischief.burn")
     host.limits("mischief.burn", cpu_ms=1000)
     attempt = host.end_of("mischief.burn")
     assert (attempt["outcome"], attempt["reason"]) == ("timed_out", "cpu"), attempt
@@ -19,14 +18,12 @@ def test_l1_processor_time(host):
 
 def test_l1_processor_time_of_the_whole_tree(host):
     """The kernel's limit is per process; a child's time is the attempt's as well."""
-    host.changed.add("mischief.burn")
     host.limits("mischief.burn", cpu_ms=1500)
     attempt = host.end_of("mischief.burn", {"in_child": True})
     assert (attempt["outcome"], attempt["reason"]) == ("timed_out", "cpu"), attempt
 
 
 def test_l2_memory_is_named_and_neighbours_live(host):
-    host.changed.add("mischief.hog")
     host.limits("mischief.hog", memory_bytes=200 << 20)
     neighbours = [host.started("mischief.sleep", {"ms": 700})[0] for _ in range(3)]
     attempt = host.end_of("mischief.hog", {"mb": 1000})
@@ -36,7 +33,6 @@ def test_l2_memory_is_named_and_neighbours_live(host):
 
 
 def test_l3_open_files(host):
-    host.changed.add("mischief.open")
     host.limits("mischief.open", open_files=64)
     run = host.run("mischief.open", attempts=1)
     host.wait_state(run)
@@ -45,7 +41,6 @@ def test_l3_open_files(host):
 
 
 def test_l4_file_size(host):
-    host.changed.add("mischief.write")
     host.limits("mischief.write", file_bytes=1 << 20)
     fits = host.run("mischief.write", {"bytes": 1 << 20}, attempts=1)
     assert host.wait_state(fits)["state"] == "succeeded", host.attempts(fits)
@@ -90,11 +85,9 @@ def test_l5_the_wall_clock_is_set(own_host, clock, seconds):
 
 
 def test_no_progress_time(host):
-    host.changed.add("mischief.read")
     host.limits("mischief.read", no_progress_ms=600)
     attempt = host.end_of("mischief.read")
     assert (attempt["outcome"], attempt["reason"]) == ("timed_out", "no_progress"), attempt
-    host.changed.add("mischief.progress")
     host.limits("mischief.progress", no_progress_ms=600)
     assert host.end_of("mischief.progress", {"steps": 12, "ms": 100})["outcome"] == "succeeded"
 

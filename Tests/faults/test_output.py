@@ -33,7 +33,6 @@ def test_o1_a_gigabyte_of_output_and_a_host_that_hangs(host):
 
 
 def test_o1_the_policy_may_be_to_kill(host):
-    host.changed.add("mischief.flood")
     host.settings("mischief.flood", limits={"output_bytes": 1 << 20}, execution={"output_policy": "kill"})
     attempt = host.end_of("mischief.flood", {"bytes": 50_000_000})
     assert attempt["outcome"] not in ("succeeded", "lost"), attempt
@@ -119,7 +118,6 @@ def test_o6_a_host_without_descriptors(own_host):
 
 
 def test_o6_a_child_without_descriptors(host):
-    host.changed.add("mischief.open")
     host.limits("mischief.open", open_files=40)
     run = host.run("mischief.open", attempts=1)
     assert host.wait_state(run)["state"] == "succeeded", host.attempts(run)
@@ -208,7 +206,6 @@ def test_o6_a_store_without_space(place, cluster, tmp_path):
 @pytest.mark.parametrize("mode", ["fork", "spawn"])
 def test_o7_descriptors_of_a_child(host, mode):
     """0 to 4 are the contract; 5 and 6 are the child's own eventfds. Nothing of the host, the zygote, or another attempt."""
-    host.changed.add("mischief.facts")
     host.settings("mischief.facts", execution={"mode": mode})
     keep, _ = host.started("mischief.sleep", {"ms": 500})
     run = host.run("mischief.facts", attempts=1)
