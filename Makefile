@@ -94,6 +94,7 @@ seeds: build ## replay every request that the seeds show and print the answers
 	@scripts/seeds --start
 
 bench: build $(PYTHON) ## figures beside their limits, measured in the same run
+	$(SWIFT_BUILD) --product bench-attempts
 	@$(PYTHON) bench/run.py
 	@$(PYTHON) bench/terminate.py
 

@@ -101,6 +101,11 @@ let package = Package(
             ],
             path: "Sources/Host/ControlPlane",
             resources: [.embedInCode("openapi.json")], swiftSettings: settings),
+        // Attempts per second without a database; for `make bench`.
+        .executableTarget(
+            name: "bench-attempts",
+            dependencies: ["JobCore", "Supervision", "UVLoop", .product(name: "Logging", package: "swift-log")],
+            path: "bench/attempts", swiftSettings: settings),
         .executableTarget(
             name: "pawl",
             dependencies: [

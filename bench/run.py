@@ -10,6 +10,9 @@ machine shows in both. Prints a table, and with --json the raw figures.
   idle latency    from before the POST's write to the handler's first clock read
     limit         one INSERT and commit + one claim and commit + one bare fork
   loop lag p99    lateness of the host's 10 ms timer over the whole run
+  attempts        per second in the four modes, for a no-op handler in C and one in Swift that reads a small file, without
+                  a database: host loop, zygote and children alone (--attempts measures only these)
+    limit         bare fork, as above, with the same parallelism
 """
 
 import argparse
@@ -91,6 +94,37 @@ def latencies(host, rounds):
     return sorted(started)
 
 
+def attempts(scratch, barefork, cgroup, options):
+    """Attempts per second by plugin and mode beside bare forks, interleaved: the machine's speed drifts."""
+    words = scratch / "words.txt"
+    words.write_text("one two\nthree two\n")
+    handlers = {"C": (BIN / "plugins" / "mischief.so", "mischief.noop", {}),
+                "Swift": (BIN / "plugins" / "text-stats.so", "text.stats", {"path": str(words)})}
+    runs = {"fork": 1, "spare": 1, "pool": 10, "spawn": 0.3}
+    found = {"bare": []} | {f"{name} {mode}": [] for name in handlers for mode in runs}
+    profile = "cgroup" if cgroup else "none"
+    for _ in range(options.rounds):
+        found["bare"].append(printed(barefork, options.attempt_runs, options.parallel, cgroup)["per_second"])
+        for name, (plugin, handler, args) in handlers.items():
+            for mode, share in runs.items():
+                done = printed(BIN / "bench-attempts", BIN / "pawl-zygote", plugin, handler, json.dumps(args), mode,
+                               int(options.attempt_runs * share), options.parallel, profile)
+                found[f"{name} {mode}"].append(done["per_second"])
+    return found
+
+
+def print_attempts(found, options):
+    middle = {name: statistics.median(figures) for name, figures in found.items()}
+    print(f"attempts per second without a database, {options.parallel} at once; medians of {options.rounds} rounds")
+    print(f"{'  limit: bare fork':34} {middle['bare']:>9,.0f} /s")
+    for name, figure in middle.items():
+        if name == "bare":
+            continue
+        fork = middle[name.split()[0] + " fork"]
+        print(f"{'  ' + name:34} {figure:>9,.0f} /s      {figure / middle['bare']:.2f} of bare forks, "
+              f"{figure / fork:.1f} times fork")
+
+
 def lag(host):
     """Quantile bound of the loop's lag from the exported histogram, in milliseconds."""
     text = host.call("GET", "/metrics").body.decode()
@@ -111,12 +145,22 @@ def main():
     words.add_argument("--rounds", type=int, default=3)
     words.add_argument("--latency-rounds", type=int, default=200)
     words.add_argument("--json", action="store_true")
+    words.add_argument("--attempts", action="store_true", help="only attempts without a database")
+    words.add_argument("--attempt-runs", type=int, default=3000, help="attempts per mode and round, without a database")
+    words.add_argument("--parallel", type=int, default=16, help="attempts at once, without a database")
     options = words.parse_args()
     scratch = Path(tempfile.mkdtemp(prefix="pawl-bench-"))
     scratch.chmod(0o755)
     slots = max(16, 4 * os.cpu_count())
     cgroup = next((p for p in ("/sys/fs/cgroup/unified", "/sys/fs/cgroup") if Path(p, "cgroup.procs").exists()
                    and os.access(p, os.W_OK)), "")
+    if options.attempts:
+        try:
+            found = attempts(scratch, compiled(scratch, "barefork", "-lpthread"), cgroup, options)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+        print(json.dumps(found)) if options.json else print_attempts(found, options)
+        return
     cluster = Cluster(scratch / "cluster")
     host = Host(scratch / "host", database_url=cluster.url)
     figures = {"slots": slots, "drain": [], "fork": [], "sql": []}
@@ -137,6 +181,7 @@ def main():
         figures["latency_limit_us"] = single + commits
         figures["lag"] = lag(host)
         figures["rss_bytes"] = ok(host.call("GET", "/api/v1/hosts"))["items"][0].get("resident_bytes")
+        figures["attempts"] = attempts(scratch, barefork, cgroup, options)
         for setting in ("fsync", "synchronous_commit", "shared_buffers", "server_version"):
             figures[setting] = cluster.query(f"show {setting}")
     finally:
@@ -163,6 +208,7 @@ def main():
     print(f"{'  limit: two commits and a bare fork':34} {limit / 1000:>9.2f} ms      ours is {latency['p50'] / limit:.2f} times it")
     print(f"{'loop lag p99':34} {figures['lag']['p99_ms']} ms (at most {figures['lag']['p99_at_most_s']} s by the histogram, "
           f"{figures['lag']['samples']:.0f} samples)")
+    print_attempts(figures["attempts"], options)
     print(f"{'resident memory of the host':34} {figures['rss_bytes'] / 1e6 if figures['rss_bytes'] else 0:>9.1f} MB")
 
 
