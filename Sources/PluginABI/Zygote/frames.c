@@ -36,6 +36,19 @@ void frames_set_run(uint64_t run) {
     pthread_mutex_unlock(&lock);
 }
 
+static frames_reader *reader; /* set before any thread */
+
+void frames_divert(frames_reader *to) { reader = to; }
+
+/* True where there is no host, and the frame has been taken otherwise. */
+static bool diverted(uint16_t kind, uint16_t flags, const struct iovec *parts, size_t count) {
+    if (reader == NULL) return false;
+    pthread_mutex_lock(&lock);
+    reader(kind, flags, parts, count);
+    pthread_mutex_unlock(&lock);
+    return true;
+}
+
 static _Noreturn void host_gone(void) { _exit(EXIT_HOST_GONE); }
 
 /* Sends what it can; advances the parts. False: the socket is full (only without waiting). */
@@ -103,7 +116,7 @@ static void send_frame(uint16_t kind, uint16_t flags, const struct iovec *parts,
 }
 
 void frames_send(uint16_t kind, uint16_t flags, const struct iovec *parts, size_t count) {
-    if (getpid() != owner) return;
+    if (getpid() != owner || diverted(kind, flags, parts, count)) return;
     pthread_mutex_lock(&lock);
     send_frame(kind, flags, parts, count);
     pthread_mutex_unlock(&lock);
@@ -112,7 +125,7 @@ void frames_send(uint16_t kind, uint16_t flags, const struct iovec *parts, size_
 void frames_send_soon(uint16_t kind, uint16_t flags, const struct iovec *parts, size_t count) {
     struct iovec all[FRAMES_MAX_PARTS + 1];
     pawl_frame head;
-    if (getpid() != owner) return;
+    if (getpid() != owner || diverted(kind, flags, parts, count)) return;
     pthread_mutex_lock(&lock);
     size_t length = compose(all, &head, kind, flags, parts, count), left = tail_length - tail_at;
     char *kept = left + length > SOON_MAX ? NULL : malloc(left + length);
@@ -136,7 +149,9 @@ void frames_send_soon(uint16_t kind, uint16_t flags, const struct iovec *parts, 
 bool frames_try_send(uint16_t kind, uint16_t flags, const struct iovec *parts, size_t count) {
     struct iovec all[FRAMES_MAX_PARTS + 1];
     pawl_frame head;
-    if (getpid() != owner || pthread_mutex_trylock(&lock) != 0) return false;
+    if (getpid() != owner) return false;
+    if (diverted(kind, flags, parts, count)) return true;
+    if (pthread_mutex_trylock(&lock) != 0) return false;
     bool sent = false;
     if (push_tail(false)) {
         size_t length = compose(all, &head, kind, flags, parts, count);

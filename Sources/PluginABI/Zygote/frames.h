@@ -13,6 +13,10 @@ void frames_init(uint64_t run_id);
 /* From here on frames are of this run; their count goes on. */
 void frames_set_run(uint64_t run_id);
 
+/* Where there is no host: every frame goes to `to`, whole, one at a time, on the thread that sends it. Before any thread. */
+typedef void frames_reader(uint16_t kind, uint16_t flags, const struct iovec *parts, size_t count);
+void frames_divert(frames_reader *to);
+
 /* Sends one frame made of up to FRAMES_MAX_PARTS parts (together at most PAWL_FRAME_MAX bytes); waits while the
  * socket is full. Ends the process where the host is gone. Any thread but the supervising one; ignored in processes
  * that the handler forked. */
