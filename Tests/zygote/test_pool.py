@@ -211,6 +211,6 @@ def test_descriptors_of_a_pooled_child():
     with Zygote(REUSE) as z:
         child = z.spawn("reuse.noop", pooled=True).spawned()
         child.idle()
-        assert sorted(map(int, os.listdir(f"/proc/{child.pid}/fd"))) == list(range(8))
+        assert sorted(map(int, os.listdir(f"/proc/{child.pid}/fd"))) == list(range(10))
         child.send(BYE)
         over(child, (os.CLD_EXITED, 0))

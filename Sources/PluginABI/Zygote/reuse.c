@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <locale.h>
 #include <pthread.h>
 #include <signal.h>
@@ -35,21 +36,31 @@ static struct {
     locale_t thread_locale;
     dev_t device; /* of the working directory */
     ino_t inode;
-    int statm;
-} kept = {.statm = -1};
+    /* Files of /proc/self, kept open: finding them would cost more than the answers. */
+    int statm, fds, tasks;
+    bool has_directory; /* the working directory is as it should be */
+    bool is_limited;    /* RLIMIT_CPU is another than the inherited one */
+    uint64_t resident, peak; /* as last seen */
+} kept = {.statm = -1, .fds = -1, .tasks = -1};
 
 /* ---- numbers ---- */
 
 /* Open descriptors. Linux 6.2 and later tell it as the size of the directory. */
 static uint32_t count_descriptors(void) {
     struct stat status;
-    if (stat("/proc/self/fd", &status) == 0 && status.st_size > 0) return (uint32_t)status.st_size;
+    if (fstat(kept.fds, &status) == 0 && status.st_size > 0) return (uint32_t)status.st_size;
     DIR *all = opendir("/proc/self/fd");
     uint32_t count = 0;
     if (all == NULL) return 0;
     for (struct dirent *entry; (entry = readdir(all)) != NULL;) if (entry->d_name[0] != '.') count++;
     closedir(all);
     return count > 0 ? count - 1 : 0; /* the directory's own */
+}
+
+/* As thread_count, without the search for the directory. */
+static uint32_t count_threads(void) {
+    struct stat status;
+    return fstat(kept.tasks, &status) == 0 && status.st_nlink >= 3 ? (uint32_t)status.st_nlink - 2 : thread_count();
 }
 
 static bool is_runtime_descriptor(const char *target) {
@@ -110,14 +121,17 @@ static uint32_t settle_threads(void) {
     return foreign;
 }
 
-static uint64_t resident_bytes(void) {
-    char line[64];
-    unsigned long long size, resident;
+/* `peak`: of the resident size so far. As long as it has not risen, neither has the size beyond it. */
+static uint64_t resident_bytes(uint64_t peak) {
+    char line[64], *end;
+    if (peak == kept.peak && kept.resident > 0) return kept.resident;
     ssize_t length = kept.statm < 0 ? -1 : pread(kept.statm, line, sizeof line - 1, 0);
     if (length <= 0) return 0;
     line[length] = 0;
-    if (sscanf(line, "%llu %llu", &size, &resident) != 2) return 0;
-    return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+    strtoull(line, &end, 10); /* the size of the address space comes first */
+    kept.resident = strtoull(end, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
+    kept.peak = peak;
+    return kept.resident;
 }
 
 /* So that the next run's peak is its own. Where it cannot be written, the largest of all runs stands for each. */
@@ -126,6 +140,7 @@ static void forget_peak(void) {
     if (fd < 0) return;
     if (write(fd, "5", 1) < 0) complain("pawl: the memory's peak cannot be reset");
     close(fd);
+    kept.peak = 0;
 }
 
 /* ---- what is put back ---- */
@@ -183,6 +198,8 @@ static uint32_t living_descendants(void) {
 void reuse_prepare(void) {
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     kept.statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    kept.fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    kept.tasks = open("/proc/self/task", O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
 /* After child_start, so that what that has set up is how it should be. */
@@ -190,7 +207,7 @@ static void remember(void) {
     kept.remembered = true;
     kept.descriptors = count_descriptors();
     kept.foreign_descriptors = count_foreign_descriptors();
-    kept.threads = thread_count();
+    kept.threads = count_threads();
     kept.foreign_threads = count_foreign_threads();
     for (int signal = 1; signal <= LAST_SIGNAL; signal++) sigaction(signal, NULL, &kept.actions[signal]);
     const char *locale = setlocale(LC_ALL, NULL);
@@ -203,6 +220,8 @@ static void remember(void) {
 static void limit_cpu(uint64_t cpu_ms) {
     struct rlimit now;
     struct rusage used;
+    if (cpu_ms == 0 && !kept.is_limited) return;
+    kept.is_limited = cpu_ms > 0;
     if (getrlimit(RLIMIT_CPU, &now) != 0 || getrusage(RUSAGE_SELF, &used) != 0) return;
     rlim_t soft = now.rlim_max;
     if (cpu_ms > 0) {
@@ -217,13 +236,17 @@ static void limit_cpu(uint64_t cpu_ms) {
 }
 
 bool reuse_begin(const char *directory, uint64_t cpu_ms) {
+    static char present[PATH_MAX];
     struct stat status;
     if (!kept.remembered) remember();
+    limit_cpu(cpu_ms);
+    if (kept.has_directory && strcmp(present, directory) == 0) return true;
     if (directory[0] != 0 && chdir(directory) != 0) return false;
     if (stat(".", &status) != 0) return false;
     kept.device = status.st_dev;
     kept.inode = status.st_ino;
-    limit_cpu(cpu_ms);
+    kept.has_directory = true;
+    snprintf(present, sizeof present, "%s", directory);
     return true;
 }
 
@@ -243,22 +266,25 @@ static void fill_usage(pawl_f_idle *found) {
     found->blocks_out = (uint64_t)(own.ru_oublock + ended.ru_oublock);
     found->voluntary_switches = (uint64_t)(own.ru_nvcsw + ended.ru_nvcsw);
     found->involuntary_switches = (uint64_t)(own.ru_nivcsw + ended.ru_nivcsw);
-    if (found->rss_bytes > 0 && (uint64_t)own.ru_maxrss * 1024u > found->rss_bytes + PEAK_SLACK_BYTES) forget_peak();
+    uint64_t peak = (uint64_t)own.ru_maxrss * 1024u;
+    found->rss_bytes = resident_bytes(peak);
+    if (found->rss_bytes > 0 && peak > found->rss_bytes + PEAK_SLACK_BYTES) forget_peak();
 }
 
 void reuse_audit(pawl_f_idle *found) {
-    if (is_directory_changed()) found->flags |= PAWL_IDLE_CWD; /* the next run begins with a chdir */
+    kept.has_directory = !is_directory_changed();
+    if (!kept.has_directory) found->flags |= PAWL_IDLE_CWD; /* the next run begins with a chdir */
     if (umask(022) != 022) found->flags |= PAWL_IDLE_UMASK;
     if (!environment_is_unchanged()) found->flags |= PAWL_IDLE_ENVIRONMENT; /* the next run gets its own */
     if (restore_signals()) found->flags |= PAWL_IDLE_SIGNALS;
     if (restore_locale(&found->flags)) found->flags |= PAWL_IDLE_LOCALE;
     found->processes = living_descendants();
-    uint32_t threads = thread_count();
+    uint32_t threads = count_threads();
     if (threads != kept.threads) {
         uint32_t foreign = settle_threads();
         if (foreign > kept.foreign_threads) found->threads = foreign - kept.foreign_threads;
         kept.foreign_threads = foreign;
-        kept.threads = thread_count();
+        kept.threads = count_threads();
     }
     uint32_t descriptors = count_descriptors();
     if (descriptors != kept.descriptors) {
@@ -267,6 +293,5 @@ void reuse_audit(pawl_f_idle *found) {
         kept.foreign_descriptors = foreign;
         kept.descriptors = descriptors;
     }
-    found->rss_bytes = resident_bytes();
     fill_usage(found);
 }

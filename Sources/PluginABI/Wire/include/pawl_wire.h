@@ -41,7 +41,7 @@
 /* Descriptors that a zygote is born with. */
 #define PAWL_ZYGOTE_FD_CONTROL 3
 /* Descriptors that a child has: 0 = /dev/null, 1 and 2 = pipes to the host, these, 5 and 6, eventfds of its own (of the
- * cancellation, and of progress to send), and one that serves several attempts also 7, its own statm. 3 and up are
+ * cancellation, and of progress to send), and one that serves several attempts also 7 to 9, of its own /proc. 3 and up are
  * close-on-exec. */
 #define PAWL_CHILD_FD_DATA 3
 #define PAWL_CHILD_FD_CRASH 4
