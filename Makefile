@@ -21,7 +21,7 @@ help: ## this list
 bootstrap: ## install missing Debian packages (no-op when all are there)
 	@scripts/bootstrap
 
-build: host zygote plugins ## everything that runs
+build: host zygote inspector plugins ## everything that runs
 
 host: bootstrap
 	$(SWIFT_BUILD) --product pawl --explicit-target-dependency-import-check error
@@ -49,7 +49,7 @@ test-zygote: zygote c-plugins fixtures
 # not all at once: a slow machine would run into their safety nets.
 UNIT_TESTS := JobCoreTests UVLoopTests NIOLibuvTests PostgresTests JobStoreTests ControlPlaneTests PluginKitTests SupervisionTests
 
-test-unit: zygote plugins fixtures
+test-unit: zygote inspector plugins fixtures
 	swift build --build-tests
 	set -e; for suite in $(UNIT_TESTS); do echo "== $$suite"; \
 	    SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=16 PAWL_TEST_BIN=$(CURDIR)/$(OUT) swift test --skip-build --filter "^$$suite\\."; done
@@ -109,6 +109,7 @@ install: build install-pluginkit ## binaries, header and plugins under PREFIX (/
 	    $(DESTDIR)$(PREFIX)/lib/pawl/plugins
 	install -m 755 $(OUT)/pawl $(DESTDIR)$(PREFIX)/bin/pawl
 	install -m 755 $(OUT)/pawl-zygote $(DESTDIR)$(PREFIX)/libexec/pawl/pawl-zygote
+	install -m 755 $(OUT)/pawl-inspect $(DESTDIR)$(PREFIX)/libexec/pawl/pawl-inspect
 	test ! -e $(OUT)/pawl.revision || install -m 644 $(OUT)/pawl.revision $(DESTDIR)$(PREFIX)/libexec/pawl/pawl.revision
 	install -m 755 $(OUT)/pawl-ffi.so $(DESTDIR)$(PREFIX)/libexec/pawl/pawl-ffi.so
 	install -m 644 include/pawl.h $(DESTDIR)$(PREFIX)/include/pawl.h

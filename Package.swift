@@ -53,10 +53,18 @@ let package = Package(
                 "CLibuv", "CLinux", "UVLoop", .product(name: "NIOCore", package: "swift-nio"),
             ],
             path: "Sources/Runtime/NIOLibuv", swiftSettings: settings),
+        .systemLibrary(name: "CDemangle", path: "Sources/Runtime/CDemangle"),
+        .target(
+            name: "Inspection",
+            dependencies: [
+                "CDemangle", "JobCore", "UVLoop", .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Sources/Runtime/Inspection", swiftSettings: settings),
         .target(
             name: "Supervision",
             dependencies: [
-                "CLinux", "CWire", "JobCore", "UVLoop", .product(name: "Logging", package: "swift-log"),
+                "CLinux", "CWire", "Inspection", "JobCore", "UVLoop", .product(name: "Logging", package: "swift-log"),
             ],
             path: "Sources/Runtime/Supervision", swiftSettings: settings),
         .target(

@@ -1,6 +1,7 @@
 # native.mk - what `cc` builds: pawl-zygote, the plugins in C, and the tests' broken plugins. Included by the Makefile.
 #
 #   zygote      $(OUT)/pawl-zygote               needs libc only
+#   inspector   $(OUT)/pawl-inspect              needs libdw
 #   c-plugins   $(OUT)/plugins/{csv,mischief}.so  the header and cc alone
 #   fixtures    $(OUT)/fixtures/                  for tests: plugins that must be refused, a zygote with fault points
 CONFIG ?= release
@@ -19,14 +20,16 @@ NATIVE_CFLAGS := -std=c11 -D_GNU_SOURCE $(NATIVE_WARNINGS) $(NATIVE_OPTIMISATION
 NATIVE_LDFLAGS := -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--build-id=sha1 -Wl,--as-needed
 
 ZYGOTE_SOURCES := $(wildcard Sources/PluginABI/Zygote/*.c)
+INSPECTOR_OBJECTS := $(patsubst Sources/Runtime/Inspector/%.c,$(OUT)/native/inspector/%.o,$(wildcard Sources/Runtime/Inspector/*.c))
 ZYGOTE_OBJECTS := $(patsubst Sources/PluginABI/Zygote/%.c,$(OUT)/native/zygote/%.o,$(ZYGOTE_SOURCES))
 ZYGOTE_FAULT_OBJECTS := $(patsubst Sources/PluginABI/Zygote/%.c,$(OUT)/native/zygote-faults/%.o,$(ZYGOTE_SOURCES))
 C_PLUGINS := csv mischief
 FIXTURE_PLUGINS := $(patsubst Tests/Fixtures/plugins/%.c,%,$(wildcard Tests/Fixtures/plugins/*.c)) \
     $(patsubst Tests/Fixtures/plugins/%.cc,%,$(wildcard Tests/Fixtures/plugins/*.cc))
 
-.PHONY: zygote c-plugins fixtures
+.PHONY: zygote inspector c-plugins fixtures
 zygote: $(OUT)/pawl-zygote
+inspector: $(OUT)/pawl-inspect
 c-plugins: $(C_PLUGINS:%=$(OUT)/plugins/%.so)
 fixtures: $(FIXTURE_PLUGINS:%=$(OUT)/fixtures/%.so) $(OUT)/fixtures/pawl-zygote-faults $(OUT)/fixtures/clock_step.so
 
@@ -36,7 +39,7 @@ NATIVE_TRIPLE := $(shell uname -m)-unknown-linux-gnu
 $(OUT)/native/.made:
 	@mkdir -p .build
 	@if [ ! -e .build/$(CONFIG) ]; then mkdir -p .build/$(NATIVE_TRIPLE)/$(CONFIG) && ln -sfn $(NATIVE_TRIPLE)/$(CONFIG) .build/$(CONFIG); fi
-	@mkdir -p $(OUT)/native/zygote $(OUT)/native/zygote-faults $(OUT)/native/fixtures $(C_PLUGINS:%=$(OUT)/native/%) $(OUT)/plugins $(OUT)/fixtures
+	@mkdir -p $(OUT)/native/zygote $(OUT)/native/inspector $(OUT)/native/zygote-faults $(OUT)/native/fixtures $(C_PLUGINS:%=$(OUT)/native/%) $(OUT)/plugins $(OUT)/fixtures
 	@touch $@
 
 $(OUT)/native/zygote/%.o: Sources/PluginABI/Zygote/%.c mk/native.mk $(VERSION_FILE) | $(OUT)/native/.made
@@ -51,6 +54,15 @@ $(OUT)/native/zygote-faults/%.o: Sources/PluginABI/Zygote/%.c mk/native.mk $(VER
 $(OUT)/pawl-zygote: $(ZYGOTE_OBJECTS)
 	@echo cc $@
 	@$(CC) -pie $(NATIVE_LDFLAGS) -o $@.new $^ && mv -f $@.new $@
+
+$(OUT)/native/inspector/%.o: Sources/Runtime/Inspector/%.c mk/native.mk | $(OUT)/native/.made
+	@echo cc $@
+	@mkdir -p $(@D)
+	@$(CC) $(NATIVE_CFLAGS) -fPIE -c -o $@ $<
+
+$(OUT)/pawl-inspect: $(INSPECTOR_OBJECTS)
+	@echo cc $@
+	@$(CC) -pie $(NATIVE_LDFLAGS) -o $@.new $^ -ldw -lelf && mv -f $@.new $@
 
 $(OUT)/fixtures/pawl-zygote-faults: $(ZYGOTE_FAULT_OBJECTS)
 	@echo cc $@
@@ -82,4 +94,4 @@ $(OUT)/fixtures/clock_step.so: Tests/Fixtures/clock_step.c mk/native.mk | $(OUT)
 	@echo cc $@
 	@$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra -pedantic -Werror -O2 -g -fPIC -shared -o $@.new $< && mv -f $@.new $@
 
--include $(ZYGOTE_OBJECTS:.o=.d) $(ZYGOTE_FAULT_OBJECTS:.o=.d) $(wildcard $(C_PLUGINS:%=$(OUT)/native/%/*.d)) $(wildcard $(OUT)/native/fixtures/*.d)
+-include $(ZYGOTE_OBJECTS:.o=.d) $(INSPECTOR_OBJECTS:.o=.d) $(ZYGOTE_FAULT_OBJECTS:.o=.d) $(wildcard $(C_PLUGINS:%=$(OUT)/native/%/*.d)) $(wildcard $(OUT)/native/fixtures/*.d)
