@@ -227,9 +227,9 @@ $$;
 CREATE FUNCTION pawl.queue_ms(own bigint, limits json, handler_limits json) RETURNS bigint
     LANGUAGE sql IMMUTABLE
     AS $$
-    -- Ten years at most, so that no sum overflows. Null and 0: not said.
-    SELECT CASE WHEN said > 0 THEN least(said, 315360000000) END
-    FROM (SELECT coalesce(own, (limits ->> 'queue_ms')::bigint, (handler_limits ->> 'queue_ms')::bigint) AS said) s
+    -- Ten years at most, so that no sum overflows. Null and 0: not said. One expression, so that it is no call.
+    SELECT CASE WHEN coalesce(own, (limits ->> 'queue_ms')::bigint, (handler_limits ->> 'queue_ms')::bigint) > 0
+        THEN least(coalesce(own, (limits ->> 'queue_ms')::bigint, (handler_limits ->> 'queue_ms')::bigint), 315360000000) END
 $$;
 
 --
