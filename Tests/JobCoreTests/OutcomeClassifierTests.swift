@@ -103,8 +103,70 @@ import Testing
         #expect(
             self.verdict {
                 $0.exit = .signal(9)
-                $0.oomKills = 1
+                $0.memory.oomKills = 1
             } == (.outOfMemory, nil))
+    }
+
+    /// Programs whose allocator was refused die in every way but one that says so.
+    @Test func refusedAllocatorsAreOutOfMemoryHoweverTheProgramDies() {
+        func crash(_ signal: Int32, error: Int32) -> CrashInfo {
+            var crash = CrashInfo(
+                signal: signal, code: 0, address: 0, pc: 0, threadName: "", frames: [], addressSpaceBytes: 50 << 20)
+            crash.error = error
+            return crash
+        }
+        for signal: Int32 in [4, 5, 6, 11] {
+            #expect(
+                self.verdict {
+                    $0.exit = .signal(signal)
+                    $0.crash = crash(signal, error: 12)
+                } == (.outOfMemory, nil))
+            #expect(
+                self.verdict {
+                    $0.exit = .signal(signal)
+                    $0.crash = crash(signal, error: 2)
+                } == (.crashed, .signal))
+        }
+        #expect(
+            self.verdict {
+                $0.exit = .signal(8)
+                $0.crash = crash(8, error: 12)
+            } == (.crashed, .signal), "no allocator divides by zero")
+    }
+
+    @Test func anExitNearTheLimitIsOutOfMemory() {
+        func exit(_ code: Int32, _ change: (inout MemoryEvidence) -> Void) -> AttemptOutcome {
+            self.verdict {
+                $0.exit = .code(code)
+                change(&$0.memory)
+            }.0
+        }
+        #expect(exit(1) { $0.addressSpaceBytes = 1020 << 20 } == .outOfMemory)
+        #expect(exit(1) { $0.exitError = 12 } == .outOfMemory)
+        #expect(exit(1) { $0.residentBytes = 900 << 20 } == .outOfMemory, "_exit() leaves no note")
+        #expect(exit(0) { $0.addressSpaceBytes = 1020 << 20 } == .crashed, "it was content")
+        #expect(
+            exit(1) {
+                $0.addressSpaceBytes = 300 << 20
+                $0.exitError = 2
+                $0.residentBytes = 300 << 20
+            } == .crashed)
+    }
+
+    @Test func whatTheHostEnforcesHasItsWords() {
+        let expected: [(StopCause, AttemptOutcome, AttemptReason?)] = [
+            (.cpu, .timedOut, .cpu), (.noProgress, .timedOut, .noProgress), (.output, .crashed, .killed),
+            (.processes, .crashed, .killed), (.memory, .outOfMemory, nil),
+        ]
+        for (cause, outcome, reason) in expected {
+            #expect(
+                self.verdict {
+                    $0.cause = cause
+                    $0.wasForced = true
+                    $0.processLimit = 10
+                    $0.exit = .signal(9)
+                } == (outcome, reason))
+        }
     }
 
     @Test func aBrokenProtocolIsNeverASuccess() {

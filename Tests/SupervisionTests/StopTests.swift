@@ -15,7 +15,7 @@ extension SupervisionSuite {
                     limits: Limits(wall: .milliseconds(300), cancelGrace: .milliseconds(100), termGrace: .seconds(5)))
                 #expect(report.outcome == .timedOut && report.reason == .wall)
                 #expect(report.signal == SIGTERM)
-                #expect(report.ladder.map(\.name) == ["cancel", "term", "empty"])
+                #expect(report.ladder.map(\.name) == ["cancel", "diagnose", "term", "empty"])
                 let pid = try #require(report.pid)
                 #expect(!isAlive(pid))
             }
@@ -126,7 +126,7 @@ extension SupervisionSuite {
             try await TestHost.with(profile) { host in
                 let run = try host.dispatch("sleep", "{\"ms\":700}", limits: Limits(wall: .milliseconds(300)))
                 await host.recorder.wait { host.recorder.started[run] != nil }
-                host.supervisor.extendDeadline(run, 1, by: .seconds(30))
+                #expect(host.supervisor.extend(run, 1, by: .seconds(30)) != nil)
                 #expect(await host.recorder.report(run).outcome == .succeeded)
             }
         }

@@ -14,10 +14,12 @@
 #include "attempt.h"
 #include "child_setup.h"
 #include "crash.h"
+#include "exit_note.h"
 #include "fault.h"
 #include "frames.h"
 #include "host_table.h"
 #include "main_queue.h"
+#include "position.h"
 #include "progress.h"
 #include "reuse.h"
 #include "worker.h"
@@ -116,6 +118,7 @@ static void handle(attempt *a, const pawl_frame *frame, const char *payload) {
         }
         break;
     case PAWL_F_PING:
+        position_tell();
         pongs++;
         pay_pongs();
         break;
@@ -154,6 +157,7 @@ static void begin(attempt *a) {
 /* Listens until the process ends, which is the worker's doing, or the host's. */
 static _Noreturn void supervise(attempt *a) {
     main_queue queue = main_queue_open(a->plugin);
+    position_open(a->plugin);
     for (;;) {
         int64_t due = progress_flush();
         pay_pongs();
@@ -194,6 +198,7 @@ _Noreturn void child_main(const spawn_request *request, const child_image *image
     child_setup(request, keeper);
     frames_init(request->limits.run_id);
     crash_install();
+    exit_note_install();
     crash_thread_stack();
     sigset_t none;
     sigemptyset(&none);

@@ -3,6 +3,7 @@
  * pointers. */
 #include "crash.h"
 
+#include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -192,7 +193,7 @@ static void take_its_course(int signal) {
 }
 
 static void on_fatal(int signal, siginfo_t *info, void *context) {
-    int self = gettid(), nobody = 0;
+    int error = errno, self = gettid(), nobody = 0;
     if (!atomic_compare_exchange_strong(&crashing, &nobody, self) && nobody != self)
         for (;;) pause();
     if (nobody == self) { /* nested: the unwinder faulted */
@@ -203,6 +204,7 @@ static void on_fatal(int signal, siginfo_t *info, void *context) {
         record.magic = PAWL_CRASH_MAGIC;
         record.version = PAWL_CRASH_VERSION;
         record.signal = signal;
+        record.error = error;
         record.code = info->si_code;
         record.thread = self;
         /* Only the kernel's own signals have one: where another process sent it, its pid stands there. */

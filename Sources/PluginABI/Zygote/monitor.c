@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -57,8 +58,19 @@ static void reap_orphans(monitor *m) {
     }
 }
 
+static uint64_t microseconds(const struct timeval *t) { return (uint64_t)t->tv_sec * 1000000u + (uint64_t)t->tv_usec; }
+
 static void tell_empty(monitor *m, uint32_t survivors) {
-    pawl_c_empty empty = {.killed = m->killed, .survivors = survivors, .monotonic_ns = monotonic_ns()};
+    struct rusage used;
+    memset(&used, 0, sizeof used);
+    getrusage(RUSAGE_CHILDREN, &used); /* the leader and the orphans, with all that they have waited for */
+    pawl_c_empty empty = {
+        .killed = m->killed, .survivors = survivors, .monotonic_ns = monotonic_ns(),
+        .user_us = microseconds(&used.ru_utime), .system_us = microseconds(&used.ru_stime),
+        .max_rss_bytes = (uint64_t)used.ru_maxrss * 1024, .minor_faults = (uint64_t)used.ru_minflt,
+        .major_faults = (uint64_t)used.ru_majflt, .blocks_in = (uint64_t)used.ru_inblock,
+        .blocks_out = (uint64_t)used.ru_oublock, .voluntary_switches = (uint64_t)used.ru_nvcsw,
+        .involuntary_switches = (uint64_t)used.ru_nivcsw};
     if (m->told_empty || m->host_gone) return;
     fault_at("monitor.empty");
     m->told_empty = true;
@@ -74,6 +86,8 @@ static void on_message(monitor *m, control_message *message) {
         keeper_signal(&m->leader, signal.signal);
         break;
     case PAWL_C_KILL: start_sweep(m); break;
+    case PAWL_C_FREEZE: sweep_freeze(); break;
+    case PAWL_C_THAW: sweep_thaw(); break;
     case PAWL_C_REAP: m->reap_asked = true; break;
     case PAWL_C_PING: control_send(&m->host, PAWL_C_PONG, m->slot, NULL, 0, NULL, 0, NULL, 0); break;
     default: break; /* the host of this very build sends nothing else */

@@ -23,6 +23,7 @@
 typedef struct pinned {
     pid_t pid;
     int fd;
+    bool was_stopped; /* before it was found */
 } pinned;
 
 typedef struct found {
@@ -127,7 +128,7 @@ static bool pin(found *f, pid_t pid, pid_t parent) {
         return false;
     }
     syscall(SYS_pidfd_send_signal, fd, SIGSTOP, NULL, 0);
-    f->items[f->count++] = (pinned){pid, fd};
+    f->items[f->count++] = (pinned){pid, fd, state == 'T' || state == 't'};
     return true;
 }
 
@@ -145,15 +146,33 @@ static bool pin_children(found *f, pid_t parent, sweep_spared *spared, void *con
     return any;
 }
 
-size_t sweep_descendants(sweep_spared *spared, void *context) {
-    found f = {0};
+/* Pins and stops all that descends from the caller. */
+static void pin_all(found *f, sweep_spared *spared, void *context) {
     pid_t self = getpid();
     bool any = true;
     for (int round = 0; any && round < ROUNDS_MAX; round++) {
-        any = pin_children(&f, self, spared, context);
-        for (size_t i = 0; i < f.count; i++)
-            if (pin_children(&f, f.items[i].pid, NULL, NULL)) any = true;
+        any = pin_children(f, self, spared, context);
+        for (size_t i = 0; i < f->count; i++)
+            if (pin_children(f, f->items[i].pid, NULL, NULL)) any = true;
     }
+}
+
+static found frozen;
+
+void sweep_freeze(void) { pin_all(&frozen, NULL, NULL); }
+
+void sweep_thaw(void) {
+    for (size_t i = 0; i < frozen.count; i++) {
+        if (!frozen.items[i].was_stopped) syscall(SYS_pidfd_send_signal, frozen.items[i].fd, SIGCONT, NULL, 0);
+        close(frozen.items[i].fd);
+    }
+    free(frozen.items);
+    frozen = (found){0};
+}
+
+size_t sweep_descendants(sweep_spared *spared, void *context) {
+    found f = {0};
+    pin_all(&f, spared, context);
     for (size_t i = 0; i < f.count; i++) {
         syscall(SYS_pidfd_send_signal, f.items[i].fd, SIGKILL, NULL, 0);
         close(f.items[i].fd);

@@ -11,6 +11,11 @@ typedef bool sweep_spared(pid_t child, void *context);
  * Returns how many living processes (no zombies) it found; call again, after reaping, until it finds none. */
 size_t sweep_descendants(sweep_spared *spared, void *context);
 
+/* Stops all living descendants of the calling process that are not stopped already, and remembers them. */
+void sweep_freeze(void);
+/* Has those go on that sweep_freeze() has stopped. */
+void sweep_thaw(void);
+
 /* Reaps one child that ended and is not spared: 1 and *pid, *status (as waitpid gives it); 0: there is none. */
 int sweep_reap(sweep_spared *spared, void *context, pid_t *pid, int *status);
 

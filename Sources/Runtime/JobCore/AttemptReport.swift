@@ -158,6 +158,8 @@ package struct CrashInfo: Hashable, Sendable {
     /// Return addresses, innermost first.
     package var frames: [UInt64]
     package var addressSpaceBytes: UInt64
+    /// `errno` of the crashing thread: ENOMEM tells of an allocator that was refused.
+    package var error: Int32 = 0
     /// Of the crashing thread, in the machine's order.
     package var registers: [RegisterValue] = []
     /// Code that was mapped, for naming the frames.

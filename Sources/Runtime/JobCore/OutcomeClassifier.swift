@@ -22,8 +22,10 @@ package struct OutcomeClassifier: Sendable {
     package var cpuUsed: Duration = .zero
     package var cpuLimit: Duration?
     package var memoryLimit: Int64 = 0
-    /// The kernel's count of out-of-memory kills in the attempt's cgroup.
-    package var oomKills = 0
+    /// What else is known of its memory.
+    package var memory = MemoryEvidence()
+    package var processLimit: Int?
+    package var outputLimit: Int64 = 0
     /// What the keeper said when it could make no child.
     package var spawnFailure: String?
     /// Why it could not have its sandbox.
@@ -61,7 +63,8 @@ package struct OutcomeClassifier: Sendable {
         if let said = self.whatItSaid { return said }
         if let forced = self.whatTheHostDid { return forced }
         if let fault = self.sandboxFault {
-            return Verdict(.error, nil, code: "sandbox_unavailable", "It was not started without its sandbox: \(fault).")
+            return Verdict(
+                .error, nil, code: "sandbox_unavailable", "It was not started without its sandbox: \(fault).")
         }
         if let failure = self.spawnFailure {
             return Verdict(.lost, .host, code: "spawn_failed", "The host could not make a process for it: \(failure).")
@@ -87,13 +90,13 @@ package struct OutcomeClassifier: Sendable {
                 return Verdict(.timedOut, .wall, code: "timed_out", "It ran out of time and ended by itself.")
             case .shutdown:
                 return Verdict(.lost, .host, code: "host_shutdown", "The host shut down and it ended by itself.")
-            case .memory: return self.outOfMemory
+            case .memory: return self.outOfMemory("used more memory than")
             case .cpu: return self.outOfCPU
             case .noProgress:
                 return Verdict(
                     .timedOut, .noProgress, code: "no_progress",
                     "It made no progress for too long and ended when asked.")
-            case .output, .fault: return nil
+            case .output, .processes, .fault: return nil
             }
         case nil: return nil
         }
@@ -118,7 +121,11 @@ package struct OutcomeClassifier: Sendable {
         case .start:
             return Verdict(.timedOut, .start, code: "start_timeout", "Its process did not begin in time.")
         case .shutdown: return Verdict(.lost, .host, code: "host_shutdown", "The host shut down under it.")
-        case .memory: return self.outOfMemory
+        case .memory: return self.outOfMemory("used more memory than")
+        case .processes:
+            let limit = self.processLimit.map { "the \($0) processes" } ?? "the number of processes that"
+            return Verdict(
+                .crashed, .killed, code: "process_limit", "It had more than \(limit) it is allowed, and was killed.")
         case .cpu: return self.outOfCPU
         case .noProgress:
             return Verdict(
@@ -128,30 +135,42 @@ package struct OutcomeClassifier: Sendable {
                     : "It made no progress for too long and ended when asked.")
         case .output:
             return Verdict(
-                .crashed, .killed, code: "output_limit", "It wrote more than it is allowed, and its job says to end it."
-            )
+                .crashed, .killed, code: "output_limit",
+                "It wrote more than the \(self.outputLimit) bytes it is allowed, and its job says to end it then.")
         }
     }
 
-    /// Before the crash, because a process at its limit often dies of SIGABRT or SIGSEGV.
+    /// Out of memory before the crash, because a process at its limit often dies of SIGABRT or SIGSEGV, or gives up.
     private var howItDied: Verdict {
         switch self.exit {
         case nil:
             return Verdict(
                 .lost, .zygote, code: "zygote_lost", "The process that kept it died; how it ended is unknown.")
         case .code(let code):
+            if code != 0, let words = self.memory.explainsExit(crash: self.crash, limit: self.memoryLimit) {
+                return self.outOfMemory(words)
+            }
             return Verdict(
                 .crashed, .noResult, code: "no_result",
                 "It ended with exit code \(code) without a result\(self.whenItDied).")
         case .signal(let signal):
-            if self.isOutOfMemory(signal) { return self.outOfMemory }
+            if let words = self.memory.explains(signal: signal, crash: self.crash, limit: self.memoryLimit) {
+                return self.outOfMemory(words)
+            }
             let name = Self.signalName(signal)
             if signal == Self.sigxcpu || self.isOverCPU(signal) {
                 return self.outOfCPU
             }
             if signal == Self.sigsys {
-                let what = self.violation.map { "it called \($0), which profile strict forbids" } ?? name
-                return Verdict(.crashed, .sandbox, code: "sandbox", "The sandbox stopped it: \(what).")
+                let call = self.violation.map { "called \($0)" } ?? "made a system call"
+                return Verdict(
+                    .crashed, .sandbox, code: "sandbox",
+                    "The sandbox stopped it: it \(call), which is not allowed (\(name)).")
+            }
+            if signal == Self.sigxfsz {
+                return Verdict(
+                    .crashed, .signal, code: "file_size_limit",
+                    "It wrote a file larger than it is allowed, and died of \(name)\(self.whenItDied).")
             }
             if Self.foreign.contains(signal) && self.crash == nil {
                 return Verdict(
@@ -171,19 +190,14 @@ package struct OutcomeClassifier: Sendable {
         Verdict(.timedOut, .cpu, code: "cpu_limit", "It used more processor time than allowed.")
     }
 
-    private var outOfMemory: Verdict {
-        Verdict(
-            .outOfMemory, nil, code: "out_of_memory",
-            "It used more memory than the \(self.memoryLimit >> 20) MiB it is allowed.")
+    /// `words`: what it did with "the … MiB it is allowed".
+    private func outOfMemory(_ words: String) -> Verdict {
+        let allowed = self.memoryLimit > 0 ? "the \(Self.bytes(self.memoryLimit)) it is allowed" : "the machine has"
+        return Verdict(.outOfMemory, nil, code: "out_of_memory", "It \(words) \(allowed).")
     }
 
-    /// A process that hit its limit of address space has a size near it; an allocator that asks for much at once is
-    /// refused earlier, so a sixteenth (and at least 16 MiB) below counts as near.
-    private func isOutOfMemory(_ signal: Int32) -> Bool {
-        if self.oomKills > 0 && signal == Self.sigkill { return true }
-        guard let crash = self.crash, self.memoryLimit > 0, crash.addressSpaceBytes > 0 else { return false }
-        let slack = max(self.memoryLimit / 16, 16 << 20)
-        return crash.addressSpaceBytes >= UInt64(max(0, self.memoryLimit - slack))
+    private static func bytes(_ count: Int64) -> String {
+        count >= 1 << 20 ? "\(count >> 20) MiB" : count >= 1 << 10 ? "\(count >> 10) KiB" : "\(count) bytes"
     }
 
     /// The kernel kills at the hard limit, a second after SIGXCPU was ignored.
@@ -194,6 +208,7 @@ package struct OutcomeClassifier: Sendable {
 
     private static let sigkill: Int32 = 9
     private static let sigxcpu: Int32 = 24
+    private static let sigxfsz: Int32 = 25
     private static let sigsys: Int32 = 31
     /// Signals that a program does not raise by a mistake of its own: HUP, INT, KILL, TERM.
     private static let foreign: Set<Int32> = [1, 2, 9, 15]

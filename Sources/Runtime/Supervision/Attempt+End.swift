@@ -41,7 +41,7 @@ extension Attempt {
         // A pooled child counts what it used in all its runs.
         if let process { self.resources.subtract(process.usedBefore) }
         // Whatever it wrote before its death is in the socket now; a survivor may go on writing, hence the bound.
-        for _ in 0..<16 where self.readData() {}
+        self.drainData()
         self.noticeSandbox(body.processExit)
         if self.child.exited(body.processExit) == .sweep { return self.sweep() }
         // It was being swept already, and the order to reap came before there was anything to reap.
@@ -52,7 +52,7 @@ extension Attempt {
     func keeperLost() {
         guard !self.hasEnded, self.launched != nil else { return }
         if self.awaitsZygote { return self.sweepByEnvironment() }
-        for _ in 0..<16 where self.readData() {}
+        self.drainData()
         // A leader that has left its cgroup would not be found there.
         if self.leaf != nil, self.pidfd >= 0, self.child.exit == nil { linux_pidfd_send_signal(self.pidfd, SIGKILL) }
         if self.child.keeperLost() == .sweep { self.sweep() } else { self.lookAtTree() }
@@ -62,6 +62,7 @@ extension Attempt {
     func keeperEmptied(_ body: pawl_c_empty) {
         guard self.monitor >= 0 else { return }
         self.survivorsKilled += Int(clamping: body.killed)
+        self.takeLedger(of: body)
         if body.survivors > 0 {
             _ = self.child.keeperLost()
             return self.unkillable(Int(clamping: body.survivors))
@@ -76,7 +77,7 @@ extension Attempt {
         self.monitor = -1
         guard !self.hasEnded else { return }
         if self.pidfd >= 0, self.child.exit == nil { linux_pidfd_send_signal(self.pidfd, SIGKILL) }
-        for _ in 0..<16 where self.readData() {}
+        self.drainData()
         if self.child.keeperLost() == .sweep { _ = self.ladder.leaderExited(.unknown, at: self.now) }
         guard case .sweeping = self.child.life else { return }
         guard self.zygote.keeps(self.slot) else { return self.sweepByEnvironment() }
@@ -145,9 +146,7 @@ extension Attempt {
     private func treeIsEmpty() {
         guard case .sweeping = self.child.life else { return }
         self.ladder.treeEmptied(at: self.now)
-        if let leaf = self.leaf, self.supervisor.hasMemoryController {
-            self.oomKills = leaf.oomKills - self.oomKillsBefore
-        }
+        if let leaf = self.leaf { self.takeLedger(of: leaf) }
         self.leavePlace(isEmpty: true)
         self.conclude(self.child.emptied())
     }
@@ -211,8 +210,7 @@ extension Attempt {
 
     /// As before its dispatch, but for what is known of it and what has been said.
     private func renew() {
-        self.ladder = EscalationStateMachine(
-            cancelGrace: self.ladder.cancelGrace, termGrace: self.ladder.termGrace, killLimit: self.ladder.killLimit)
+        self.ladder = self.newLadder()
         self.result = ResultAssembler()
         self.launched = nil
         self.owedCredit = 0
@@ -249,8 +247,12 @@ extension Attempt {
             self.forgetChild()
             return self.supervisor.buried(self)
         }
+        if self.ladder.thawed(at: self.now) { self.letGoOn() }
         self.drainOutput()
         self.readCrash()
+        self.auditScratch()
+        if let leaf = self.leaf { self.takeLedger(of: leaf) }
+        self.resources = self.ledger.total(self.resources)
         if self.child.stage < .started, self.launched != nil { self.silentDeaths += 1 }
         var classifier = OutcomeClassifier()
         classifier.ending = self.ending
@@ -263,7 +265,9 @@ extension Attempt {
         classifier.cpuUsed = self.resources.userCPU + self.resources.systemCPU
         classifier.cpuLimit = self.spec.limits.cpu
         classifier.memoryLimit = self.spec.limits.memoryBytes
-        classifier.oomKills = self.oomKills
+        classifier.memory = self.memoryEvidence
+        classifier.processLimit = self.spec.limits.processes
+        classifier.outputLimit = self.spec.limits.outputBytes
         classifier.spawnFailure = self.spawnFailure
         classifier.sandboxFault = self.sandboxFault
         classifier.violation = SandboxRequest.violation(self.crash)
@@ -309,7 +313,17 @@ extension Attempt {
             survivorsKilled: self.survivorsKilled, pid: self.pid, version: self.spec.version, sentence: sentence)
         report.mode = self.mode
         report.leaks = self.leaks
+        report.leaks.processes = max(report.leaks.processes, self.survivorsKilled)
+        report.samples = self.ledger.samples.all
+        report.diagnosis = self.diagnosis
+        if verdict.outcome != .succeeded { report.lastLines = self.lastLines }
         return report
+    }
+
+    /// Before it is emptied.
+    func auditScratch() {
+        guard let scratch = self.scratch, self.leaks.scratchFiles == 0 else { return }
+        (self.leaks.scratchFiles, self.leaks.scratchBytes) = self.supervisor.scratch.audit(scratch)
     }
 
     /// There is a record only after a fatal signal.
@@ -319,6 +333,15 @@ extension Attempt {
         guard self.crashPipe >= 0, self.child.exit != .code(0) else { return }
         let buffer = self.supervisor.readBuffer
         let length = read(self.crashPipe, buffer.baseAddress, buffer.count)
-        if length > 0 { self.crash = CrashInfo(record: UnsafeRawBufferPointer(rebasing: buffer[..<length])) }
+        guard length > 0, let record = CrashInfo(record: UnsafeRawBufferPointer(rebasing: buffer[..<length])) else {
+            return
+        }
+        if record.signal != 0 {
+            self.crash = record
+        } else {
+            // It called exit().
+            self.ledger.exitError = record.error
+            self.ledger.largestAddressSpace = max(self.ledger.largestAddressSpace, record.addressSpaceBytes)
+        }
     }
 }

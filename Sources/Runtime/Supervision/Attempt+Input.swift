@@ -61,8 +61,16 @@ extension Attempt {
         for _ in 0..<16 { if !self.readData() { break } }
     }
 
-    /// Together, as many as one read brought.
+    /// Together, as many as one read brought, and the newest progress.
     private func deliverLines() {
+        if !self.collected.isEmpty || self.newProgress != nil { self.ladder.progressed(at: self.now) }
+        self.deliverCollected()
+        guard let progress = self.newProgress else { return }
+        self.newProgress = nil
+        self.supervisor.observer?.attemptProgressed(self.spec.runID, self.spec.attempt, progress: progress)
+    }
+
+    private func deliverCollected() {
         if self.collected.isEmpty { return }
         let lines = self.collected
         self.collected.removeAll(keepingCapacity: true)
@@ -94,9 +102,9 @@ extension Attempt {
             guard self.owedCredit <= PAWL_CREDIT_DEFAULT else { throw WireFault("log lines beyond its credit") }
             self.collected.append(line)
         case .progress(let progress):
-            self.deliverLines()
+            // One read may bring hundreds: the observer gets the last of them.
             self.progress = progress
-            self.supervisor.observer?.attemptProgressed(self.spec.runID, self.spec.attempt, progress: progress)
+            self.newProgress = progress
         case .resultPiece(let bytes, let hasMore):
             if let result = try self.result.take(bytes, hasMore: hasMore) { try self.finish(.result(result)) }
         case .failure(let error, let status): try self.finish(.failure(error, status: status))
@@ -106,12 +114,15 @@ extension Attempt {
             guard self.child.stage == .finished, self.audit == nil else { throw WireFault("IDLE within a run") }
             self.audit = body
         case .dropped(let lines): self.droppedLogLines = max(self.droppedLogLines, lines)
+        case .position(let position): self.position = position
         case .pong, .unknown: break
         }
     }
 
     private func finish(_ ending: AttemptEnding) throws(WireFault) {
         try self.obey(self.child.finished())
+        // Whoever hears the end has heard everything before it.
+        self.deliverLines()
         self.finishedAt = .now
         self.ending = ending
     }
@@ -126,10 +137,8 @@ extension Attempt {
     }
 
     private func announceStart() {
-        let deadline = LoopInstant.now.advanced(by: self.spec.limits.wall)
         self.startedInstant = .now
-        self.wallDeadline = deadline
-        self.ladder.started(deadline: deadline - self.dispatched)
+        self.ladder.started(deadline: self.now + self.spec.limits.wall, at: self.now)
         self.armTimer()
         self.supervisor.observer?.attemptStarted(
             self.spec.runID, self.spec.attempt, at: self.startedAt ?? .now, pid: self.pid ?? 0)
@@ -167,14 +176,22 @@ extension Attempt {
         let taken = Int(min(room, Int64(bytes.count)))
         self.kept.append(bytes)
         self.outputBytes += Int64(taken)
+        self.ladder.progressed(at: self.now)
         if taken > 0 { self.split(UnsafeRawBufferPointer(rebasing: bytes[..<taken]), channel) }
         if taken < bytes.count {
-            if self.droppedOutputBytes == 0 {
-                self.say(
-                    .warning, "output is over the limit of \(self.spec.limits.outputBytes) bytes; the rest is dropped")
-            }
+            let isFirst = self.droppedOutputBytes == 0
             self.droppedOutputBytes += UInt64(bytes.count - taken)
+            if isFirst { self.outputIsOver() }
         }
+    }
+
+    private func outputIsOver() {
+        let limit = self.spec.limits.outputBytes
+        guard self.spec.execution.outputPolicy == .kill, !self.isFarewell else {
+            return self.say(.warning, "output is over the limit of \(limit) bytes; the rest is dropped")
+        }
+        self.say(.error, "output is over the limit of \(limit) bytes; it is killed")
+        self.kill(.output)
     }
 
     private func split(_ bytes: UnsafeRawBufferPointer, _ channel: Channel) {
@@ -195,8 +212,15 @@ extension Attempt {
         return { LogLine(time: time, level: level, stream: stream, stage: stage, message: $0) }
     }
 
+    /// Kept for the crash report.
+    private static let lastLineCount = 20
+
     private func logged(_ lines: [LogLine]) {
         if lines.isEmpty || self.isFarewell { return }
+        self.lastLines.append(contentsOf: lines.suffix(Self.lastLineCount))
+        if self.lastLines.count > Self.lastLineCount {
+            self.lastLines.removeFirst(self.lastLines.count - Self.lastLineCount)
+        }
         self.supervisor.observer?.attemptLogged(self.spec.runID, self.spec.attempt, lines: lines)
     }
 

@@ -60,7 +60,7 @@ extension Attempt {
     }
 
     private func rememberOOMKills() {
-        if self.supervisor.hasMemoryController { self.oomKillsBefore = self.leaf?.oomKills ?? 0 }
+        if self.supervisor.hasMemoryController { self.ledger.oomKillsBefore = self.leaf?.oomKills ?? 0 }
     }
 
     /// As above, for an attempt that was accepted before.

@@ -13,10 +13,12 @@ extension Attempt {
         self.leaks = body.leaks(growth: process.lastRSSBytes.map { Int64(clamping: body.rss_bytes) - $0 })
         // Being killed already: its end is under way, whatever it says.
         guard !self.ladder.isForced else { return }
+        self.auditScratch()
         if let scratch = process.scratch, !self.supervisor.scratch.renew(scratch) { _ = process.life?.unwanted() }
         switch self.supervisor.pool.audited(process, body.audit) {
         case .offer:
             process.usedBefore = used
+            self.restoreNiceness()
             process.lastRSSBytes = Int64(clamping: body.rss_bytes)
             // This drains its output: the child has flushed it, so it is all of this run and nothing of the next.
             self.report()

@@ -44,7 +44,6 @@ final class Attempt {
 
     var startedAt: WallTime?
     var startedInstant: LoopInstant?
-    var wallDeadline: LoopInstant?
     var progress = Progress()
     var ending: AttemptEnding?
     var result = ResultAssembler()
@@ -57,12 +56,20 @@ final class Attempt {
     var silentDeaths = 0
     var survivorsKilled = 0
     var isUnkillable = false
-    /// The kernel's kills for lack of memory in its leaf: before, and since.
-    var oomKillsBefore = 0
-    var oomKills = 0
+    /// What its machine and its keeper have counted for it.
+    var ledger = AttemptLedger()
     var hasEnded = false
     var cancelRequestedAt: WallTime?
-    var residentBytes: UInt64?
+    /// What it is found doing, or was before it was ended.
+    var diagnosis: String?
+    /// Where its handler called its SDK last, when it was asked.
+    var position: CodePosition?
+    /// Added to the host's own niceness.
+    var niceness: Int32
+    /// The newest lines of its log, for the crash report.
+    var lastLines: [LogLine] = []
+    /// The newest picture that the observer has not got yet.
+    var newProgress: Progress?
 
     // MARK: Its output
 
@@ -84,13 +91,23 @@ final class Attempt {
         self.supervisor = supervisor
         self.serial = supervisor.nextSerial()
         self.mode = spec.execution.mode
+        self.niceness = spec.execution.niceness ?? supervisor.configuration.niceness
         self.isFarewell = false
         self.child = ChildStateMachine(redispatches: 3)
-        let isCgroup = supervisor.capabilities.profile == .cgroup
-        self.ladder = EscalationStateMachine(
+        self.ladder = Self.newLadder(spec, isCgroup: supervisor.capabilities.profile == .cgroup)
+    }
+
+    /// `isCgroup`: a cgroup empties sooner. A monitor gives its own sweep 5 s, and must be able to say so.
+    private static func newLadder(_ spec: AttemptSpec, isCgroup: Bool) -> EscalationStateMachine {
+        EscalationStateMachine(
             cancelGrace: spec.limits.cancelGrace, termGrace: spec.limits.termGrace,
-            // A monitor gives its own sweep 5 s, and must be able to say so.
-            killLimit: isCgroup ? .seconds(2) : .seconds(7))
+            killLimit: isCgroup ? .seconds(2) : .seconds(7), startDeadline: spec.limits.start,
+            noProgress: spec.limits.noProgress)
+    }
+
+    /// As at its dispatch: the time until its start goes on.
+    func newLadder() -> EscalationStateMachine {
+        Self.newLadder(self.spec, isCgroup: self.supervisor.capabilities.profile == .cgroup)
     }
 
     /// Ends a child that has no run, and proves its tree empty. Nobody gets a report.
@@ -103,6 +120,7 @@ final class Attempt {
         self.supervisor = process.supervisor
         self.serial = process.supervisor.nextSerial()
         self.mode = .fork
+        self.niceness = process.supervisor.configuration.niceness
         self.isFarewell = true
         self.child = ChildStateMachine(redispatches: 0)
         if process.pid != nil { _ = self.child.spawned() }
@@ -146,7 +164,10 @@ final class Attempt {
             runID: self.spec.runID, attempt: self.spec.attempt, pid: self.pid, version: self.spec.version,
             jobName: self.spec.jobName, mode: self.mode, startedAt: self.startedAt, progress: self.progress,
             state: state,
-            cancelRequestedAt: self.cancelRequestedAt, residentBytes: self.residentBytes)
+            cancelRequestedAt: self.cancelRequestedAt,
+            residentBytes: self.ledger.samples.latest.map { UInt64(clamping: $0.rssBytes) },
+            isFrozen: self.ladder.isFrozen, deadline: self.deadline, niceness: self.niceness,
+            latest: self.ledger.samples.latest)
     }
 
     // MARK: Requests
@@ -167,15 +188,6 @@ final class Attempt {
         self.perform(self.ladder.terminateRequested(cause: cause, grace: grace, at: self.now))
     }
 
-    func extendDeadline(by extra: Duration) {
-        guard let deadline = self.wallDeadline?.advanced(by: extra),
-            self.ladder.deadlineMoved(to: deadline - self.dispatched)
-        else { return }
-        self.wallDeadline = deadline
-        if let process { process.write(process.frames.deadline(Int64(clamping: deadline.nanoseconds))) }
-        self.armTimer()
-    }
-
     /// No grace: it must not go on.
     func kill(_ cause: StopCause) {
         guard !self.hasEnded else { return }
@@ -190,6 +202,8 @@ final class Attempt {
             switch action {
             case .cancel(let reason, let grace):
                 if let process { process.write(process.frames.cancel(reason: reason, grace: grace)) }
+            case .diagnose: self.diagnoseBeforeTheEnd()
+            case .thaw: self.letGoOn()
             case .term:
                 // The keeper holds the leader, so the group's number is still its own. A stopped process gets it as well.
                 self.tellKeeper(ControlOrder.signal(SIGTERM, slot: self.slot))
@@ -211,20 +225,19 @@ final class Attempt {
 
     func tick() {
         guard !self.hasEnded else { return }
+        if self.launched == nil {
+            // It still waits for its zygote.
+            guard let deadline = self.ladder.nextDeadline, deadline <= self.now else { return self.armTimer() }
+            return self.endUnstarted("it could not begin in time", cause: .start)
+        }
         self.perform(self.ladder.tick(at: self.now))
     }
 
     /// The supervisor's look at every attempt, once a second.
     func slowTick() {
         guard !self.hasEnded else { return }
-        if !self.isStarted, self.ladder.cause == nil, !self.isFarewell,
-            .now - self.dispatched > self.spec.limits.start
-        {
-            if self.launched == nil { return self.endUnstarted("it could not begin in time", cause: .start) }
-            self.kill(.start)
-        }
         // Its reset() or its exit hangs. What the handler has said stands.
-        if let finishedAt, .now - finishedAt > Self.endLimit { self.kill(.fault) }
+        if let finishedAt, !self.ladder.isFrozen, .now - finishedAt > Self.endLimit { self.kill(.fault) }
         if case .sweeping = self.child.life { self.lookAtTree() }
         self.armTimer()
     }

@@ -91,4 +91,12 @@ package struct RunningAttempt: Sendable, Hashable {
     package var cancelRequestedAt: WallTime?
     /// Of its tree, at the last sample (about a second old); nil before the first.
     package var residentBytes: UInt64?
+    /// Its processes stand still, and so do its clocks.
+    package var isFrozen: Bool = false
+    /// The end of its wall time, if it goes on from now; nil before the handler begins.
+    package var deadline: WallTime?
+    /// Of its processes, added to the host's own.
+    package var niceness: Int32 = 0
+    /// About a second old; nil before the first.
+    package var latest: ResourceSample?
 }

@@ -15,6 +15,10 @@ final class CgroupLeaf {
     /// It has been killed once, and is not used again: Linux 6.18 (tried) compares the kill count of the parent's
     /// cgroup with that of the child's in clone3, and so kills every child born into a cgroup that was ever killed.
     private(set) var wasKilled = false
+    private let cpuStat: Int32
+    /// What its processes had used when the last attempt ended: it counts for ever.
+    private var cpuBefore = CgroupCPU()
+    private(set) var isFrozen = false
 
     /// Makes the leaf. One that is there already is taken, as long as nothing is in it.
     init(path: String) throws(SupervisionError) {
@@ -24,12 +28,15 @@ final class CgroupLeaf {
         }
         self.directory = open(path, Int32(LINUX_O_PATH) | O_DIRECTORY | O_CLOEXEC)
         self.events = self.directory < 0 ? -1 : openat(self.directory, "cgroup.events", O_RDONLY | O_CLOEXEC)
+        self.cpuStat = self.directory < 0 ? -1 : openat(self.directory, "cpu.stat", O_RDONLY | O_CLOEXEC)
         if self.events < 0 {
             let why = String(cString: strerror(errno))
             if self.directory >= 0 { close(self.directory) }
+            if self.cpuStat >= 0 { close(self.cpuStat) }
             rmdir(path)
             throw SupervisionError("cannot open \(path): \(why)")
         }
+        self.cpuBefore = self.cpuEver
     }
 
     isolated deinit { self.closeFiles() }
@@ -46,7 +53,29 @@ final class CgroupLeaf {
     }
 
     /// Living processes, at most those of the leaf itself.
-    var processes: [Int32] { SmallFiles.numbers("cgroup.procs", at: self.directory) }
+    var processes: [Int32] { SmallFiles.numbers("cgroup.procs", at: self.directory, limit: 64 << 10) }
+
+    /// Processor time of its processes since the last attempt in it ended, ended ones included.
+    var cpu: CgroupCPU { self.cpuEver - self.cpuBefore }
+
+    /// The next attempt counts from here.
+    func forgetCPU() { self.cpuBefore = self.cpuEver }
+
+    private var cpuEver: CgroupCPU {
+        guard self.cpuStat >= 0 else { return self.cpuBefore }
+        return withUnsafeTemporaryAllocation(byteCount: 1024, alignment: 1) { buffer in
+            let length = pread(self.cpuStat, buffer.baseAddress, buffer.count, 0)
+            guard length > 0 else { return self.cpuBefore }
+            return CgroupCPU(stat: String(decoding: buffer[..<length], as: UTF8.self)) ?? self.cpuBefore
+        }
+    }
+
+    /// Has its processes stand still, or go on. New ones stand still with the others. Returns 0 or the errno.
+    func freeze(_ isFrozen: Bool) -> Int32 {
+        let error = SmallFiles.write(isFrozen ? "1" : "0", to: "cgroup.freeze", at: self.directory)
+        if error == 0 { self.isFrozen = isFrozen }
+        return error
+    }
 
     /// Ends every process in it and below, at once, however they fork. Returns 0 or the errno.
     @discardableResult
@@ -87,8 +116,7 @@ final class CgroupLeaf {
 
     /// Processes that the kernel killed here for lack of memory, ever.
     var oomKills: Int {
-        let lines = (SmallFiles.text("memory.events", at: self.directory) ?? "").split(separator: "\n")
-        return lines.first { $0.hasPrefix("oom_kill ") }.flatMap { Int($0.dropFirst(9)) } ?? 0
+        SmallFiles.text("memory.events", at: self.directory).flatMap { MemoryEvents.oomKillsV2($0) } ?? 0
     }
 
     /// Resident bytes of everything in it; nil without the controller.
@@ -119,6 +147,7 @@ final class CgroupLeaf {
         self.isOpen = false
         self.stopWatching()
         close(self.events)
+        if self.cpuStat >= 0 { close(self.cpuStat) }
         close(self.directory)
     }
 }

@@ -40,17 +40,16 @@ final class CgroupRoot {
 
     /// Own cgroup first (delegated by systemd), then the root of each hierarchy.
     private static func candidates() -> [String] {
-        let mounts = (SmallFiles.text("/proc/self/mountinfo") ?? "").split(separator: "\n").compactMap(
-            Self.cgroup2Mount)
-        let own =
-            (SmallFiles.text("/proc/self/cgroup") ?? "").split(separator: "\n")
-            .first { $0.hasPrefix("0::") }.map { String($0.dropFirst(3)) } ?? "/"
-        var found: [String] = []
-        for mount in mounts {
-            if own != "/" { found.append(mount + own) }
-            found.append(mount)
-        }
-        return found
+        let mountinfo = SmallFiles.text("/proc/self/mountinfo") ?? ""
+        let own = self.ownDirectories(cgroup: SmallFiles.text("/proc/self/cgroup") ?? "", mountinfo: mountinfo)
+        let mounts = mountinfo.split(separator: "\n").compactMap(Self.cgroup2Mount)
+        return own + mounts.filter { !own.contains($0) }
+    }
+
+    /// Where this process lives in each v2 hierarchy that is mounted, from the texts of /proc/self/cgroup and mountinfo.
+    nonisolated static func ownDirectories(cgroup: String, mountinfo: String) -> [String] {
+        let own = cgroup.split(separator: "\n").first { $0.hasPrefix("0::") }.map { String($0.dropFirst(3)) } ?? "/"
+        return mountinfo.split(separator: "\n").compactMap(Self.cgroup2Mount).map { own == "/" ? $0 : $0 + own }
     }
 
     /// The mount point in a line of mountinfo (proc(5)): `id parent major:minor root point options … - type source …`.
@@ -85,7 +84,9 @@ final class CgroupRoot {
 
     /// Back from an attempt, with nothing in it. One that had to be killed is not used again.
     func giveBack(_ leaf: CgroupLeaf) {
-        if leaf.wasKilled { leaf.remove() } else { self.free.append(leaf) }
+        // A child born into a frozen one would not begin.
+        let isUsable = !leaf.wasKilled && (!leaf.isFrozen || leaf.freeze(false) == 0)
+        if isUsable { self.free.append(leaf) } else { leaf.remove() }
     }
 
     /// Leaves of a predecessor.

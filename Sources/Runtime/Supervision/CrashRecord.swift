@@ -20,6 +20,7 @@ extension CrashInfo {
         let values = withUnsafeBytes(of: record.registers) {
             Array($0.bindMemory(to: UInt64.self).prefix(Int(min(record.register_count, UInt32(PAWL_CRASH_REGISTERS)))))
         }
+        error = record.error
         registers = zip(Self.registerNames, values).map { RegisterValue(name: $0, value: $1) }
         modules = Self.mappings(UnsafeRawBufferPointer(rebasing: bytes[MemoryLayout<pawl_crash>.size...]))
     }
@@ -27,11 +28,11 @@ extension CrashInfo {
     /// In the order of `pawl_crash.registers`; host and child are of one machine.
     private static let registerNames: [String] = {
         #if arch(x86_64)
-        ["rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp"] + (8...15).map { "r\($0)" } + ["rip", "eflags"]
+            ["rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp"] + (8...15).map { "r\($0)" } + ["rip", "eflags"]
         #elseif arch(arm64)
-        (0...30).map { "x\($0)" } + ["sp", "pc", "pstate"]
+            (0...30).map { "x\($0)" } + ["sp", "pc", "pstate"]
         #else
-        []
+            []
         #endif
     }()
 

@@ -84,11 +84,21 @@ enum ProcessTable {
         return text.split(separator: "\n").contains("NoNewPrivs:\t1")
     }
 
-    /// Resident bytes of one process.
-    static func residentBytes(_ pid: Int32) -> UInt64? {
-        guard let text = SmallFiles.text("/proc/\(pid)/statm") else { return nil }
-        let fields = text.split(separator: " ")
-        guard fields.count > 1, let pages = UInt64(fields[1]) else { return nil }
-        return pages * UInt64(sysconf(Int32(_SC_PAGESIZE)))
+    /// Children of one process, dead ones included; none where the kernel does not say.
+    static func children(of pid: Int32) -> [Int32] {
+        SmallFiles.entries("/proc/\(pid)/task").flatMap { task in
+            var found: [Int32] = []
+            SmallFiles.withNumbers("/proc/\(pid)/task/\(task)/children") { found.append($0) }
+            return found
+        }
+    }
+
+    /// How many descriptors a process has open; 0 where the kernel does not say.
+    static func openDescriptors(_ pid: Int32) -> Int {
+        var status = stat()
+        let path = "/proc/\(pid)/fd"
+        // Linux 6.2 and later tell the number as the directory's size.
+        guard stat(path, &status) == 0 else { return 0 }
+        return status.st_size > 0 ? Int(status.st_size) : SmallFiles.entries(path).count
     }
 }

@@ -34,6 +34,11 @@ final class ScratchPool {
         }
     }
 
+    /// What an attempt has left in it. Nothing where nobody touched it.
+    func audit(_ directory: ScratchDirectory) -> (files: Int, bytes: Int64) {
+        directory.isUntouched ? (0, 0) : directory.contents
+    }
+
     /// Empties a directory whose child goes on in it. False where that takes a helper process, or somebody took it away.
     func renew(_ directory: ScratchDirectory) -> Bool {
         (directory.isUntouched || self.empty(directory)) && directory.lend()
@@ -109,6 +114,26 @@ final class ScratchDirectory {
             && Self.nanos(after.st_mtim) == Self.nanos(self.before.st_mtim)
             && Self.nanos(after.st_ctim) == Self.nanos(self.before.st_ctim)
     }
+
+    /// Entries in it and below, and their bytes: of the first thousand, so that nothing waits for the count.
+    fileprivate var contents: (files: Int, bytes: Int64) {
+        var (files, bytes) = (0, Int64(0))
+        var directories = [self.path]
+        while let directory = directories.popLast(), files < Self.countedFiles {
+            for name in SmallFiles.entries(directory).prefix(Self.countedFiles - files) {
+                var status = stat()
+                let path = "\(directory)/\(name)"
+                guard lstat(path, &status) == 0 else { continue }
+                files += 1
+                // What takes place, not what a sparse file claims.
+                bytes += Int64(status.st_blocks) * 512
+                if status.st_mode & S_IFMT == S_IFDIR { directories.append(path) }
+            }
+        }
+        return (files, bytes)
+    }
+
+    private static let countedFiles = 1000
 
     /// Still there under its name, with the rights it was made with.
     fileprivate var isAccessible: Bool {

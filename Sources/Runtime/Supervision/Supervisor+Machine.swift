@@ -118,25 +118,3 @@ extension Supervisor {
         self.lookForStrays()
     }
 }
-
-extension Attempt {
-    /// Looks at the tree's memory once a second, for people, and ends it when it is over its limit: a limit of address
-    /// space per process does not see what a tree of them uses together.
-    func sampleMemory() {
-        guard let pid = self.pid, self.isStarted, !self.hasEnded, self.child.exit == nil else { return }
-        let bytes: UInt64
-        if let leaf = self.leaf {
-            bytes =
-                self.supervisor.hasMemoryController
-                ? leaf.residentBytes ?? 0
-                : leaf.processes.prefix(256).reduce(0) { $0 + (ProcessTable.residentBytes($1) ?? 0) }
-        } else {
-            bytes = ProcessTable.residentBytes(pid) ?? 0
-        }
-        self.residentBytes = bytes
-        if self.spec.limits.memoryBytes > 0, bytes > UInt64(self.spec.limits.memoryBytes) {
-            self.logger.warning("the tree uses \(bytes) bytes; it is killed")
-            self.kill(.memory)
-        }
-    }
-}

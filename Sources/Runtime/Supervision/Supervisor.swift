@@ -1,5 +1,6 @@
 internal import CWire
 internal import Glibc
+internal import Inspection
 package import JobCore
 package import Logging
 package import UVLoop
@@ -43,6 +44,10 @@ package final class Supervisor {
     let scratch: ScratchPool
     let sandboxUsers: SandboxUsers
     private let slowTimer = LoopTimer()
+    private let sampler = Sampler()
+    private(set) lazy var machineMemory = MachineMemory()
+    /// Looks at live processes and tells what they do, as a JSON object; nil where nothing can.
+    var inspect: (@LoopActor (_ pids: [Int32], _ limit: Duration) async -> String)?
     private var ticks = 0
     private var lastSerial: UInt64 = 0
     private var lastSlot: UInt32 = 0
@@ -62,6 +67,10 @@ package final class Supervisor {
         self.sandboxUsers = SandboxUsers(configuration.sandboxUsers, instance: configuration.instance)
         self.logger = logger
         self.observer = observer
+        if let path = configuration.inspectorPath {
+            let inspector = Inspector(toolPath: path, logger: logger)
+            self.inspect = { await inspector.processes($0, limit: $1) }
+        }
     }
 
     isolated deinit { self.readBuffer.deallocate() }
@@ -78,6 +87,7 @@ package final class Supervisor {
             throw error
         }
         self.phase = .running
+        self.machineMemory.tick()
         self.slowTimer.start(after: .seconds(1), repeating: .seconds(1)) { [weak self] in self?.slowTick() }
     }
 
@@ -164,11 +174,6 @@ package final class Supervisor {
         self.attempts[AttemptKey(runID: runID, attempt: attempt)]?.terminate(.terminate, grace: grace)
     }
 
-    /// Moves the wall deadline of a running attempt. Ignored when it is not running, or past its deadline already.
-    package func extendDeadline(_ runID: RunID, _ attempt: Int, by extra: Duration) {
-        self.attempts[AttemptKey(runID: runID, attempt: attempt)]?.extendDeadline(by: extra)
-    }
-
     /// The observer accepts logs again.
     package func logsAccepted() {
         let paused = self.pausedAttempts
@@ -205,6 +210,7 @@ package final class Supervisor {
         overdue.stop()
         self.lookForStrays()
         self.slowTimer.stop()
+        self.sampler.stop()
         self.cgroups?.remove()
         self.scratch.clear()
         rmdir(self.scratch.parent)
@@ -333,10 +339,9 @@ package final class Supervisor {
     private func slowTick() {
         self.ticks += 1
         if !self.pausedAttempts.isEmpty && self.observerAcceptsLogs { self.logsAccepted() }
-        for attempt in Array(self.attempts.values) {
-            attempt.slowTick()
-            attempt.sampleMemory()
-        }
+        for attempt in Array(self.attempts.values) { attempt.slowTick() }
+        self.machineMemory.tick()
+        self.sampler.sample(Array(self.attempts.values))
         for farewell in Array(self.farewells.values) { farewell.slowTick() }
         self.pool.tick(self.ticks)
         if self.ticks % 5 == 0 {

@@ -58,6 +58,9 @@ enum pawl_control_kind {
     PAWL_C_SIGNAL = 10,  /* pawl_c_signal: to the attempt's process group (the leader is still held) */
     PAWL_C_KILL = 11,    /* no body: kill the whole tree (monitor: stop-and-kill sweep; zygote: cgroup.kill + leader) */
     PAWL_C_REAP = 12,    /* no body: the host is done with the leader; reap it */
+    /* host -> monitor */
+    PAWL_C_FREEZE = 13,  /* no body: stop the whole tree, but for what is stopped already */
+    PAWL_C_THAW = 14,    /* no body: have it go on */
     /* zygote -> host */
     PAWL_C_READY = 20,   /* pawl_c_ready; after all MANIFEST frames */
     PAWL_C_REFUSED = 21, /* pawl_c_refused + message: this plugin cannot be served; the zygote exits */
@@ -180,6 +183,15 @@ typedef struct pawl_c_empty {
     uint32_t killed;          /* processes that the keeper's sweep killed */
     uint32_t survivors;       /* 0, or how many could not be killed within the sweep's limit */
     uint64_t monotonic_ns;
+    uint64_t user_us;         /* of a monitor: of everything that it has waited for, and of what that has waited for */
+    uint64_t system_us;
+    uint64_t max_rss_bytes;   /* of one process */
+    uint64_t minor_faults;
+    uint64_t major_faults;
+    uint64_t blocks_in;
+    uint64_t blocks_out;
+    uint64_t voluntary_switches;
+    uint64_t involuntary_switches;
 } pawl_c_empty;
 
 typedef struct pawl_c_orphan {
@@ -220,7 +232,8 @@ enum pawl_frame_kind {
     PAWL_F_SNOOZE = 26,   /* pawl_f_snooze */
     PAWL_F_PONG = 27,
     PAWL_F_DROPPED = 28,  /* pawl_f_dropped: log lines the child dropped for lack of credit, so far */
-    PAWL_F_IDLE = 29      /* pawl_f_idle: the run is over, and the child could take another */
+    PAWL_F_IDLE = 29,     /* pawl_f_idle: the run is over, and the child could take another */
+    PAWL_F_POSITION = 30  /* pawl_f_position + file, optional: before a PONG, where the plugin tells it */
 };
 
 typedef struct pawl_f_run {
@@ -276,6 +289,11 @@ typedef struct pawl_f_progress {
     uint32_t counter_count;      /* then per counter: int64_t value, uint16_t length, kind (unpadded) */
     uint32_t reserved;
 } pawl_f_progress;
+
+typedef struct pawl_f_position {
+    uint32_t line;               /* of the handler's last call into its SDK */
+    uint32_t file_length;
+} pawl_f_position;
 
 typedef struct pawl_f_result {
     uint32_t status;             /* 0 */
@@ -346,7 +364,7 @@ typedef struct pawl_f_dropped {
 typedef struct pawl_crash {
     uint64_t magic;
     uint32_t version;            /* PAWL_CRASH_VERSION */
-    int32_t signal;
+    int32_t signal;              /* 0: no crash, a call of exit() */
     int32_t code;                /* si_code */
     int32_t thread;              /* tid */
     uint64_t address;            /* si_addr; of SIGSYS by the sandbox the number of the system call */
@@ -358,7 +376,7 @@ typedef struct pawl_crash {
     uint32_t overflow;           /* 1: deeper than PAWL_CRASH_FRAMES; 2: unwinding itself faulted */
     uint64_t frames[PAWL_CRASH_FRAMES];
     uint32_t register_count;     /* 0 where the machine is not known */
-    uint32_t reserved;
+    int32_t error;               /* errno of the thread: ENOMEM tells of an allocator that was refused */
     uint64_t registers[PAWL_CRASH_REGISTERS]; /* x86-64: rax rbx rcx rdx rsi rdi rbp rsp r8 to r15 rip eflags;
                                                  aarch64: x0 to x30 sp pc pstate */
 } pawl_crash;
@@ -371,11 +389,12 @@ PAWL_SIZE(pawl_c_spawn, 72);
 PAWL_SIZE(pawl_c_ready, 40);
 PAWL_SIZE(pawl_c_spawned, 16);
 PAWL_SIZE(pawl_c_exited, 96);
-PAWL_SIZE(pawl_c_empty, 16);
+PAWL_SIZE(pawl_c_empty, 88);
 PAWL_SIZE(pawl_frame, 24);
 PAWL_SIZE(pawl_f_run, 56);
 PAWL_SIZE(pawl_f_log, 24);
 PAWL_SIZE(pawl_f_progress, 40);
+PAWL_SIZE(pawl_f_position, 8);
 PAWL_SIZE(pawl_f_result, 24);
 PAWL_SIZE(pawl_f_failure, 32);
 PAWL_SIZE(pawl_f_idle, 104);
