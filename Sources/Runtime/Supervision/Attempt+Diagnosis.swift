@@ -18,7 +18,9 @@ extension Attempt {
         var known = self.known
         let found = await inspect(pids, EscalationStateMachine.diagnoseLimit)
         if let position {
-            let place = [JSONMember("file", .string(position.file)), JSONMember("line", .number(String(position.line)))]
+            let place = [
+                JSONMember("file", .string(position.file)), JSONMember("line", .number(String(position.line))),
+            ]
             known.append(JSONMember("position", .object(place)))
         }
         let text = JSONValue.object(known).json

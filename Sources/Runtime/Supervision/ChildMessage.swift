@@ -1,6 +1,12 @@
 internal import CWire
 internal import JobCore
 
+/// A place in a handler's source.
+struct CodePosition: Sendable, Hashable {
+    var file: String
+    var line: UInt32
+}
+
 /// What a child says, decoded.
 enum ChildMessage {
     case up
@@ -12,6 +18,8 @@ enum ChildMessage {
     case failure(AttemptError, status: Int32)
     case snooze(WallTime)
     case pong
+    /// Where the handler called its SDK last.
+    case position(CodePosition)
     /// Log lines that it dropped for lack of credit, so far.
     case dropped(UInt64)
     /// The run is over, and this is what the child found when it looked at itself.
@@ -35,6 +43,9 @@ enum ChildMessage {
         case PAWL_F_SNOOZE.rawValue:
             self = .snooze(Self.wallTime(milliseconds: try reader.take(pawl_f_snooze.self).until_unix_ms))
         case PAWL_F_PONG.rawValue: self = .pong
+        case PAWL_F_POSITION.rawValue:
+            let body = try reader.take(pawl_f_position.self)
+            self = .position(CodePosition(file: try reader.text(body.file_length), line: body.line))
         case PAWL_F_IDLE.rawValue: self = .idle(try reader.take(pawl_f_idle.self))
         case PAWL_F_DROPPED.rawValue: self = .dropped(try reader.take(pawl_f_dropped.self).lines)
         default:

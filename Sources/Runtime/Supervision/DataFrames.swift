@@ -52,6 +52,13 @@ struct DataFrames {
         self.frame(PAWL_F_CREDIT, pawl_f_credit(bytes: count, reserved: 0))
     }
 
+    /// Answered by POSITION, where the plugin tells it, and PONG.
+    mutating func ping() -> [UInt8] {
+        var bytes: [UInt8] = []
+        self.head(PAWL_F_PING, 0, &bytes)
+        return bytes
+    }
+
     mutating func bye() -> [UInt8] {
         var bytes: [UInt8] = []
         self.head(PAWL_F_BYE, 0, &bytes)
