@@ -7,6 +7,8 @@ struct Installation {
     let zygote: String
     /// Nil where it was not installed: then typed calls are not served, and their manifests say why.
     let ffiBridge: String?
+    /// Nil where it was not installed: then there are no diagnoses, and crash stacks stay numbers.
+    let inspector: String?
     /// Commit that this program was built from, if somebody wrote it down.
     let revision: String?
 
@@ -28,6 +30,7 @@ struct Installation {
         self.executable = executable
         self.zygote = zygote
         self.ffiBridge = find("pawl-ffi.so")
+        self.inspector = find("pawl-inspect")
         self.revision = find("pawl.revision").flatMap(Self.firstLine)
     }
 

@@ -14,6 +14,8 @@ struct Pawl: ParsableCommand {
               pawl run-local hello.so hello.world
             """,
         version: ClientVersion.current,
-        subcommands: [Serve.self, RunLocal.self, IngestPlugin.self] + ClientCommands.all + [UnknownCommand.self],
+        subcommands: [Serve.self, RunLocal.self, ReplayCommand.self, IngestPlugin.self] + ClientCommands.all + [
+            UnknownCommand.self
+        ],
         defaultSubcommand: UnknownCommand.self)
 }

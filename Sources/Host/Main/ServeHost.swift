@@ -159,7 +159,7 @@ final class ServeHost {
             }
         return SupervisorConfiguration(
             zygotePath: self.installation.zygote, dataDirectory: self.directory.path, instance: self.identity,
-            profile: profile, slots: self.configuration.slots)
+            profile: profile, slots: self.configuration.slots, inspectorPath: self.installation.inspector)
     }
 
     private func catalog(_ supervisor: Supervisor) throws(Unusable) -> PluginCatalog {

@@ -16,14 +16,32 @@ package enum LocalRun {
         }
     }
 
+    /// Whose attempt it plays.
+    package struct Identity: Sendable, Hashable {
+        package var run: RunID
+        package var attempt: Int
+        /// Nil: the handler's name.
+        package var job: String?
+        /// W3C trace context.
+        package var traceparent: String?
+
+        package init(run: RunID = RunID(0), attempt: Int = 1, job: String? = nil, traceparent: String? = nil) {
+            self.run = run
+            self.attempt = attempt
+            self.job = job
+            self.traceparent = traceparent
+        }
+    }
+
     /// Loads the image, runs the handler once and cleans up. `sink` hears what happens meanwhile, `attemptEnded` included.
     ///
     /// `limits` go over the handler's own. Throws `PluginRefusal`, `SupervisionError`, `UnknownHandler` or
     /// `DispatchError`. Cancelling the task cancels the attempt.
     @LoopActor
     package static func execute(
-        imagePath: String, handler: String, args: [UInt8], limits: Limits = Limits(), zygotePath: String,
-        profile: SupervisorConfiguration.Profile = .automatic, configuration: String? = nil,
+        imagePath: String, handler: String, args: [UInt8], limits: Limits = Limits(),
+        execution: ExecutionSettings = ExecutionSettings(), identity: Identity = Identity(), zygotePath: String,
+        inspectorPath: String? = nil, profile: SupervisorConfiguration.Profile = .automatic, configuration: String? = nil,
         sink: (any AttemptObserver)? = nil,
         logger: Logger = Logger(label: "pawl.local") { _ in SwiftLogNoOpLogHandler() }
     ) async throws -> AttemptReport {
@@ -41,14 +59,15 @@ package enum LocalRun {
         let supervisor = Supervisor(
             SupervisorConfiguration(
                 zygotePath: zygotePath, dataDirectory: directory, instance: "local-\(getpid())", profile: profile,
-                slots: 1),
+                slots: 1, inspectorPath: inspectorPath),
             logger: logger, observer: ear)
         try await supervisor.start()
         do {
             let image = PluginImage(
                 sha256: "local", path: String(cString: absolute), bytes: UInt64(status.st_size),
                 configuration: configuration, nameHint: imagePath)
-            let report = try await Self.run(supervisor, image, handler, args, limits, ear)
+            let report = try await Self.run(
+                supervisor, image, handler, args, limits, execution, identity, ear)
             await supervisor.shutdown(killAll: true)
             return report
         } catch {
@@ -60,21 +79,23 @@ package enum LocalRun {
     @LoopActor
     private static func run(
         _ supervisor: Supervisor, _ image: PluginImage, _ handler: String, _ args: [UInt8], _ limits: Limits,
-        _ ear: LocalEar
+        _ execution: ExecutionSettings, _ identity: Identity, _ ear: LocalEar
     ) async throws -> AttemptReport {
         let manifest = try await supervisor.load(image)
         guard let index = manifest.handlers.firstIndex(where: { $0.name == handler }) else {
             throw UnknownHandler(handler: handler, known: manifest.handlers.map(\.name))
         }
-        let run = RunID(0)
+        let (run, attempt) = (identity.run, identity.attempt)
         try supervisor.dispatch(
             AttemptSpec(
-                runID: run, runName: run.description, attempt: 1, version: image.sha256, handlerIndex: index,
-                jobName: handler, args: args, limits: limits.merging(over: manifest.handlers[index].limits).resolved))
+                runID: run, runName: run.description, attempt: attempt, version: image.sha256, handlerIndex: index,
+                jobName: identity.job ?? handler, args: args,
+                limits: limits.merging(over: manifest.handlers[index].limits).resolved, execution: execution.resolved,
+                traceparent: identity.traceparent))
         return await withTaskCancellationHandler {
             await ear.report()
         } onCancel: {
-            loopTask { supervisor.cancel(run, 1) }
+            loopTask { supervisor.cancel(run, attempt) }
         }
     }
 
