@@ -82,7 +82,7 @@ let package = Package(
         .target(
             name: "JobRunner",
             dependencies: [
-                "JobCore", "JobStore", "Plugins", "Supervision", "UVLoop",
+                "Inspection", "JobCore", "JobStore", "Plugins", "Supervision", "UVLoop",
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Sources/Runtime/JobRunner", swiftSettings: settings),
@@ -142,6 +142,14 @@ let package = Package(
             name: "JobStoreTests",
             dependencies: [
                 "JobCore", "JobStore", "Postgres", "PostgresTestSupport", "UVLoop",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "JobRunnerTests",
+            dependencies: [
+                "Inspection", "JobCore", "JobRunner", "JobStore", "Postgres", "PostgresTestSupport", "Supervision",
+                "UVLoop",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),

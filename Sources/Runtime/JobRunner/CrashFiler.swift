@@ -1,3 +1,4 @@
+import Inspection
 import JobCore
 import JobStore
 import Logging
@@ -10,8 +11,7 @@ import UVLoop
 @LoopActor
 final class CrashFiler {
     private let store: JobStore
-    /// Nil: nobody here can name anything, so crashes wait.
-    private let naming: CrashNaming?
+    private let naming: CrashNaming
     private let logger: Logger
     private var lease: HostLease?
     private var isFiling = false
@@ -19,7 +19,7 @@ final class CrashFiler {
     private var isStopped = false
     private(set) var filed: UInt64 = 0
 
-    init(store: JobStore, naming: CrashNaming?, logger: Logger) {
+    init(store: JobStore, naming: CrashNaming, logger: Logger) {
         self.store = store
         self.naming = naming
         self.logger = logger
@@ -38,10 +38,10 @@ final class CrashFiler {
             self.mustLookAgain = true
             return
         }
-        guard !self.isStopped, let naming = self.naming, let lease = self.lease else { return }
+        guard !self.isStopped, let lease = self.lease else { return }
         self.isFiling = true
         loopTask {
-            await self.fileAll(lease, naming)
+            await self.fileAll(lease)
             self.isFiling = false
             guard self.mustLookAgain else { return }
             self.mustLookAgain = false
@@ -49,12 +49,12 @@ final class CrashFiler {
         }
     }
 
-    private func fileAll(_ lease: HostLease, _ naming: CrashNaming) async {
+    private func fileAll(_ lease: HostLease) async {
         do {
             while !self.isStopped {
                 let pending = try await self.store.pendingCrashes(lease)
                 if pending.isEmpty { return }
-                for crash in pending where !self.isStopped { try await self.file(crash, naming) }
+                for crash in pending where !self.isStopped { try await self.file(crash) }
             }
         } catch {
             // They keep; the next look comes with the next poll.
@@ -62,15 +62,15 @@ final class CrashFiler {
         }
     }
 
-    private func file(_ pending: PendingCrash, _ naming: CrashNaming) async throws(StoreError) {
+    private func file(_ pending: PendingCrash) async throws(StoreError) {
         guard let crash = pending.crash else { return try await self.store.dropCrash(pending) }
-        let frames = pending.isOwn ? await naming.frames(crash) : crash.rawFrames
+        let frames = pending.isOwn ? await self.naming.frames(crash) : Inspector.rawFrames(crash)
         // A plugin's file is named by its bytes in the store.
         let isPlugin = { (frame: StackFrame) -> Bool in
             guard let version = pending.version, let module = frame.module else { return false }
             return module.contains(version)
         }
-        let fingerprint = naming.fingerprint(crash, frames, isPlugin)
+        let fingerprint = self.naming.fingerprint(crash, frames, isPlugin)
         let title = crash.title(frames, handler: pending.handler, isPlugin: isPlugin)
         let filing = CrashFiling(fingerprint: fingerprint, frames: frames, title: title)
         guard try await self.store.fileCrash(pending, filing) else { return }

@@ -1,11 +1,12 @@
+import Inspection
 package import JobCore
 import UVLoop
 
-/// How crashes get their names: from whoever can read debug information.
+/// How crashes get their names.
 package struct CrashNaming: Sendable {
     /// The frames of the crashing thread, innermost first, named as far as they can be.
     package var frames: @LoopActor @Sendable (CrashInfo) async -> [StackFrame]
-    /// What equal crashes have in common. The last argument says which files are the plugin's.
+    /// What equal crashes have in common. The last argument says which frames are of the plugin's own code.
     package var fingerprint: @Sendable (CrashInfo, [StackFrame], _ isPlugin: (StackFrame) -> Bool) -> String
 
     package init(
@@ -17,22 +18,20 @@ package struct CrashNaming: Sendable {
     }
 }
 
-extension CrashInfo {
-    /// The frames as addresses, with the files they point into as far as they were mapped.
-    package var rawFrames: [StackFrame] {
-        let addresses = frames.first == pc ? frames : [pc] + frames
-        return addresses.map { address in
-            let module = modules.first { $0.start <= address && address < $0.end }
-            return StackFrame(
-                address: address, module: module?.path,
-                offset: module.map { address - $0.start + $0.fileOffset })
-        }
+extension CrashNaming {
+    /// By the inspector; without one frames stay addresses in files.
+    init(_ inspector: Inspector?) {
+        self.init(
+            frames: { crash in await inspector?.symbolize(crash) ?? Inspector.rawFrames(crash) },
+            fingerprint: { CrashFingerprint.of($0, $1, isPlugin: $2) })
     }
+}
 
+extension CrashInfo {
     /// One line for people: the signal, and the innermost place in the plugin's own code that has a name, else in any.
     package func title(_ frames: [StackFrame], handler: String, isPlugin: (StackFrame) -> Bool) -> String {
         let name = OutcomeClassifier.signalName(signal)
-        let named = frames.filter { $0.function != nil }
+        let named = frames.filter { $0.function != nil && !CrashFingerprint.isMachinery($0) }
         guard let frame = named.first(where: isPlugin) ?? named.first, let function = frame.function else {
             return "\(name) in \(handler)"
         }

@@ -14,6 +14,33 @@ struct Reach: Equatable {
     static let nothing = Reach(jobs: [])
 }
 
+extension Reach {
+    /// What of these jobs can be served now.
+    /// - Parameters:
+    ///   - active: the version that serves a handler.
+    ///   - hasFallback: whether the version before it can stand in.
+    @LoopActor
+    init(
+        _ rows: [JobRow], quarantine: QuarantineBook, active: (String) -> String?, hasFallback: (String) -> Bool
+    ) {
+        var served: Set<String> = []
+        for job in rows {
+            guard let version = active(job.handler) else { continue }
+            guard job.execution.merging(over: job.handlerExecution).resolved.quarantine else {
+                served.insert(job.name)
+                continue
+            }
+            switch quarantine.admission(job.handler, version) {
+            case .free: served.insert(job.name)
+            // Among runs that the version before takes, one is the trial.
+            case .trial: if hasFallback(job.handler) { served.insert(job.name) } else { self.trials.insert(job.name) }
+            case .wait: if hasFallback(job.handler) { served.insert(job.name) }
+            }
+        }
+        self.jobs = served
+    }
+}
+
 /// Loads of the reach that are under way.
 struct ReachLoads {
     var isLoading = false

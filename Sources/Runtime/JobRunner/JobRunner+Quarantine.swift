@@ -25,26 +25,8 @@ extension JobRunner {
 
     /// What of these jobs can be claimed here now.
     func reach(of jobs: [JobRow]) -> Reach {
-        var served: Set<String> = []
-        var trials: Set<String> = []
-        for job in jobs {
-            guard let version = self.catalog.version(forHandler: job.handler) else { continue }
-            guard job.execution.merging(over: job.handlerExecution).resolved.quarantine else {
-                served.insert(job.name)
-                continue
-            }
-            switch self.quarantine.admission(job.handler, version.sha256) {
-            case .free: served.insert(job.name)
-            case .trial:
-                // Among runs that the version before takes, one is the trial.
-                if self.delivery.cleanFallback(job.handler) != nil {
-                    served.insert(job.name)
-                } else {
-                    trials.insert(job.name)
-                }
-            case .wait: if self.delivery.cleanFallback(job.handler) != nil { served.insert(job.name) }
-            }
-        }
-        return Reach(jobs: served, trials: trials)
+        Reach(
+            jobs, quarantine: self.quarantine, active: { self.catalog.version(forHandler: $0)?.sha256 },
+            hasFallback: { self.delivery.cleanFallback($0) != nil })
     }
 }

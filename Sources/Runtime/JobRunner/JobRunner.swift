@@ -1,3 +1,4 @@
+import Inspection
 package import JobCore
 package import JobStore
 package import Logging
@@ -51,7 +52,7 @@ package final class JobRunner {
     /// The supervisor's observer and the catalog's delegate become this runner's.
     package init(
         _ configuration: Configuration, store: JobStore, supervisor: Supervisor, catalog: PluginCatalog,
-        crashNaming: CrashNaming? = nil, logger: Logger
+        logger: Logger
     ) {
         self.store = store
         self.supervisor = supervisor
@@ -62,7 +63,9 @@ package final class JobRunner {
         self.timekeeper = Timekeeper(store: store, logger: logger)
         self.registry = PluginRegistry(store: store, logger: logger)
         self.quarantine = QuarantineBook(store: store, logger: logger)
-        self.crashes = CrashFiler(store: store, naming: crashNaming, logger: logger)
+        // Its own: what it does in the background must not be in the way of a diagnosis.
+        let inspector = supervisor.configuration.inspectorPath.map { Inspector(toolPath: $0, logger: logger) }
+        self.crashes = CrashFiler(store: store, naming: CrashNaming(inspector), logger: logger)
         self.delivery = Delivery(
             slots: configuration.slots, store: store, logs: self.logs, watch: self.watch, quarantine: self.quarantine,
             logger: logger,

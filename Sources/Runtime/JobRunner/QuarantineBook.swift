@@ -22,6 +22,7 @@ final class QuarantineBook {
 
     private let store: JobStore
     private let logger: Logger
+    private let now: @LoopActor () -> WallTime
     private var machines: [Key: QuarantineStateMachine] = [:]
     /// What the database does not know yet.
     private var unsaved: [Key: Change] = [:]
@@ -39,9 +40,11 @@ final class QuarantineBook {
     /// A version has gone out of service, or (false) is back.
     var onTerm: (@LoopActor (Key, Bool) -> Void)?
 
-    init(store: JobStore, logger: Logger) {
+    /// - Parameter now: the clock of this host.
+    init(store: JobStore, logger: Logger, now: @escaping @LoopActor () -> WallTime = { .current }) {
         self.store = store
         self.logger = logger
+        self.now = now
     }
 
     /// Nothing is out of service.
@@ -50,7 +53,7 @@ final class QuarantineBook {
     /// Whether a run may be given to a version now. `trial` only where this host may try it.
     func admission(_ handler: String, _ version: String) -> QuarantineStateMachine.Admission {
         let key = Key(handler: handler, version: version)
-        let admission = self.machines[key]?.admission(at: .current) ?? .free
+        let admission = self.machines[key]?.admission(at: self.now()) ?? .free
         guard admission == .trial, !self.permits.contains(key) else { return admission }
         return .wait(until: nil)
     }
@@ -78,7 +81,7 @@ final class QuarantineBook {
         let key = Key(handler: handler, version: version)
         let wasTrying = self.machines[key]?.isTrying ?? false
         let effect = self.machines[key, default: QuarantineStateMachine()]
-            .ended(report.runID, report.attempt, .init(report.outcome), at: .current)
+            .ended(report.runID, report.attempt, .init(report.outcome), at: self.now())
         switch effect {
         case .none:
             // A trial that says nothing makes room for the next one.
@@ -219,12 +222,12 @@ final class QuarantineBook {
     private func askForTrials() {
         guard let lease = self.lease else { return }
         for (key, machine) in self.machines
-        where machine.admission(at: .current) == .trial && !self.permits.contains(key) && !self.asking.contains(key) {
+        where machine.admission(at: self.now()) == .trial && !self.permits.contains(key) && !self.asking.contains(key) {
             self.asking.insert(key)
             loopTask {
                 do {
                     if try await self.store.takeTrial(lease, handler: key.handler, version: key.version),
-                        lease == self.lease, self.machines[key]?.admission(at: .current) == .trial
+                        lease == self.lease, self.machines[key]?.admission(at: self.now()) == .trial
                     {
                         self.permits.insert(key)
                         self.logger.notice("a version is tried again with one run", metadata: Self.words(key))
@@ -240,7 +243,7 @@ final class QuarantineBook {
 
     /// At the end of the next pause; the poll is its safety net.
     private func armTrialTimer() {
-        let now = WallTime.current
+        let now = self.now()
         let next = self.machines.values.compactMap { machine in machine.term.map(\.until) }.filter { $0 > now }.min()
         guard let next else { return self.trialTimer.stop() }
         self.trialTimer.start(after: max(next - now, .milliseconds(10))) { [weak self] in
