@@ -103,6 +103,33 @@ extension SupervisionSuite {
             }
         }
 
+        /// async, actors, Dispatch, `@MainActor` and Foundation, one after the other in the same mode.
+        @Test(arguments: cases) func swiftWorks(_ which: Case) async throws {
+            try await TestHost.with(which.profile) { host in
+                let ways = try await host.load("ways-1", plugin: "\(TestBinaries.fixtures)/swift-ways.so")
+                let host = ModeHost(host, ways, "ways-1")
+                var pids: Set<Int32> = []
+                for round in 0..<6 {
+                    for (handler, result) in [("async", "5100"), ("main_queue", nil), ("contended", "19900")] {
+                        let report = try await host.run(handler, mode: which.mode)
+                        #expect(report.outcome == .succeeded && report.mode == which.mode, "\(report)")
+                        if let result { #expect(report.result == .json(result)) }
+                        // What runtimes keep for good is no leak.
+                        #expect(report.leaks.recycled == nil, "\(handler), round \(round): \(report.leaks)")
+                        pids.insert(report.pid ?? 0)
+                    }
+                }
+                #expect(pids.count == (which.mode == .pool ? 1 : 18))
+                let foundation = try await host.run("libraries", mode: which.mode)
+                #expect(foundation.outcome == .succeeded, "\(foundation)")
+                let asleep = try host.start("sleep", mode: which.mode)
+                await host.recorder.wait { host.recorder.progress[asleep]?.stage == "sleeping" }
+                host.supervisor.cancel(asleep, 1)
+                #expect(await host.recorder.report(asleep).outcome == .cancelled)
+                #expect(try await host.run("async", mode: which.mode).outcome == .succeeded)
+            }
+        }
+
         @Test(arguments: profiles) func manyRunsInAllModesAtOnce(_ profile: SupervisorConfiguration.Profile)
             async throws
         {

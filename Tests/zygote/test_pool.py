@@ -214,3 +214,39 @@ def test_descriptors_of_a_pooled_child():
         assert sorted(map(int, os.listdir(f"/proc/{child.pid}/fd"))) == list(range(10))
         child.send(BYE)
         over(child, (os.CLD_EXITED, 0))
+
+
+SWIFT = BIN / "fixtures" / "swift-ways.so"
+
+
+def test_what_swift_keeps_is_no_leak():
+    with Zygote(SWIFT) as z:
+        child = z.spawn("ways.async", pooled=True).spawned()
+        found = child.idle()
+        for handler in ("ways.async", "ways.main_queue", "ways.contended", "ways.async"):
+            child.again(handler)
+            found = child.idle()
+            assert (found["threads"], found["descriptors"], found["flags"]) == (0, 0, 0), (handler, found)
+        before = cpu_ticks(child.pid)
+        time.sleep(0.3)  # The main queue was used: nobody may spin on its descriptor now.
+        assert cpu_ticks(child.pid) - before <= 5
+        child.send(BYE)
+        over(child, (os.CLD_EXITED, 0))
+
+
+def cpu_ticks(pid):
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def test_a_task_that_outlives_its_run_is_a_leak():
+    with Zygote(SWIFT) as z:
+        child = z.spawn("ways.async", pooled=True).spawned()
+        child.idle()
+        child.again("ways.late")
+        child.idle()
+        time.sleep(0.1)  # It works while nothing should.
+        child.again("ways.async")
+        assert child.idle()["threads"] >= 1
+        child.kill()
+        over(child, (os.CLD_KILLED, signal.SIGKILL))

@@ -2,6 +2,7 @@
  * run. */
 #include "child.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -176,7 +177,12 @@ static _Noreturn void supervise(attempt *a) {
             listen_once(a, false);
             if (run_is_complete(a)) begin(a);
         }
-        if ((polled[2].revents & POLLIN) != 0) queue.pump();
+        if ((polled[2].revents & POLLIN) != 0) {
+            uint64_t rings; /* an eventfd, which nobody else reads: unread it would ring for ever */
+            if (read(queue.port, &rings, sizeof rings) < 0 && errno != EAGAIN)
+                complain("pawl: the main queue's port is broken");
+            queue.pump();
+        }
     }
 }
 

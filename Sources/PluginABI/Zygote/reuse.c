@@ -19,12 +19,14 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "environment.h"
 
 #define LAST_SIGNAL 31
 #define RUNTIME_DESCRIPTORS_MAX 16 /* more of one kind than any runtime keeps */
+#define BUSY_WAIT_MIN_NS UINT64_C(2000000)
 #define PEAK_SLACK_BYTES (UINT64_C(1) << 20)
 
 static struct {
@@ -40,6 +42,8 @@ static struct {
     int statm, fds, tasks;
     bool has_directory; /* the working directory is as it should be */
     bool is_limited;    /* RLIMIT_CPU is another than the inherited one */
+    bool is_busy;       /* something went on working between the last two runs */
+    uint64_t idle_at_ns, idle_cpu_ns; /* when the last audit ended */
     uint64_t resident, peak; /* as last seen */
 } kept = {.statm = -1, .fds = -1, .tasks = -1};
 
@@ -88,9 +92,16 @@ static uint32_t count_foreign_descriptors(void) {
     return foreign;
 }
 
-/* libdispatch names its threads so, in all that we know of; they wait for work, and end when there is none for long. */
+/* libdispatch names its threads after their queues, com.apple.root.default-qos and the like, of which the kernel keeps the
+ * last 15 characters. They wait for work, and end when there is none for long. */
 static bool is_runtime_thread(const char *name) {
-    return strncmp(name, "Dispatch", 8) == 0 || strncmp(name, "com.apple.", 10) == 0;
+    static const char *const ends[] = {"-qos", "-qos.overcommit", "DispatchWorker", "DispatchManager"};
+    size_t length = strcspn(name, "\n");
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        size_t end = strlen(ends[i]);
+        if (length >= end && memcmp(name + length - end, ends[i], end) == 0) return true;
+    }
+    return false;
 }
 
 static uint32_t count_foreign_threads(void) {
@@ -235,10 +246,23 @@ static void limit_cpu(uint64_t cpu_ms) {
     setrlimit(RLIMIT_CPU, &now);
 }
 
+static uint64_t cpu_ns(void) {
+    struct timespec used;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return (uint64_t)used.tv_sec * 1000000000u + (uint64_t)used.tv_nsec;
+}
+
+/* A task that outlives its run on a runtime's thread shows only in what it uses while nothing should run. */
+static bool worked_meanwhile(void) {
+    uint64_t waited = monotonic_ns() - kept.idle_at_ns;
+    return kept.idle_at_ns > 0 && waited > BUSY_WAIT_MIN_NS && cpu_ns() - kept.idle_cpu_ns > waited / 2;
+}
+
 bool reuse_begin(const char *directory, uint64_t cpu_ms) {
     static char present[PATH_MAX];
     struct stat status;
     if (!kept.remembered) remember();
+    kept.is_busy = worked_meanwhile();
     limit_cpu(cpu_ms);
     if (kept.has_directory && strcmp(present, directory) == 0) return true;
     if (directory[0] != 0 && chdir(directory) != 0) return false;
@@ -293,5 +317,8 @@ void reuse_audit(pawl_f_idle *found) {
         kept.foreign_descriptors = foreign;
         kept.descriptors = descriptors;
     }
+    if (kept.is_busy) found->threads++;
     fill_usage(found);
+    kept.idle_at_ns = monotonic_ns();
+    kept.idle_cpu_ns = cpu_ns();
 }
