@@ -26,10 +26,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from conftest import FaultHost, plugin_directory  # noqa: E402
 from invariants import (  # noqa: E402
-    Ledger, has_cgroup_profile, instance_group, open_count, populated_leaves, run_name, scratch_leftovers, strays, zygotes)
+    Ledger, has_cgroup_profile, instance_group, open_count, populated_leaves, run_name, run_number, scratch_leftovers, strays, zygotes)
 from pawl_cluster import Cluster  # noqa: E402
 from pawl_host import Failure, end_orderly, scratch_directory  # noqa: E402
-from pawl_processes import descendants, resident_bytes, status_fields, still_alive, until  # noqa: E402
+from pawl_processes import descendants, resident_bytes, state_of, status_fields, still_alive, until  # noqa: E402
 
 # job, args, and the weight of it. What never ends gets a time limit with its run.
 KINDS = [
@@ -65,6 +65,7 @@ class Monkey:
             "--isolation", options.isolation, "--slots", str(options.slots)])
         self.deadline = None
         self.live = []  # Ids of runs that may be running still; any worker may do something to any of them.
+        self.accepted = {}  # Id: what was asked for.
         self.counts = {}
         self.lock = threading.Lock()
         self.trouble = []
@@ -101,8 +102,8 @@ class Monkey:
                     "job": job, "args": args, "attempts": dice.choice([1, 2, 3]), "priority": dice.randrange(-2, 3),
                     "backoff": {"type": "fixed", "delay_ms": dice.choice([0, 10, 200])}}, headers={"Prefer": "return=minimal"})
                 if answer is not None and answer.status == 201:
-                    self.count("runs")
                     with self.lock:
+                        self.accepted[answer.json["id"]] = job
                         self.live = [*self.live[-150:], answer.json["id"]]
                 elif answer is not None:
                     self.count(f"refused {answer.status}")
@@ -119,7 +120,8 @@ class Monkey:
                 if answer is not None:
                     self.count(f"{verb} {answer.status // 100}xx")
                 if verb == "retry" and answer is not None and answer.status == 201:
-                    self.count("runs")
+                    with self.lock:
+                        self.accepted[answer.json["new_run_id"]] = f"retry of {run}"
             time.sleep(dice.random() * 0.08 * self.options.workers / 16)
 
     def settler(self):
@@ -173,6 +175,25 @@ class Monkey:
         finally:
             os.close(descriptor)
         return False
+
+    def zygote_watch(self):
+        """What zygotes do that do nothing: the first thing to know when one stops answering."""
+        since = {}
+        while not self.done():
+            for pid in zygotes(self.host):
+                state = state_of(pid)
+                try:
+                    place = Path(f"/proc/{pid}/wchan").read_text(), Path(f"/proc/{pid}/syscall").read_text().split()[0]
+                except (OSError, IndexError):
+                    continue
+                seen = (state, *place)
+                before, at = since.get(pid, (None, 0))
+                if seen != before:
+                    since[pid] = (seen, time.monotonic())
+                elif state not in ("S", "R") and time.monotonic() - at > 3:
+                    print(f"  zygote {pid} for 3 s: {seen}", flush=True)
+                    since[pid] = (None, 0)
+            time.sleep(0.5)
 
     def reloader(self):
         """New versions of plugins: the same library with some bytes more behind it; sometimes a broken one."""
@@ -228,13 +249,8 @@ class Monkey:
         self.deadline = time.monotonic() + 600
         for job in sorted({kind[0] for kind in KINDS}):
             self.set_mode(job, "fork")
-        made = 0
         for job, args, _ in KINDS:
-            answer = self.asked("POST", "/api/v1/runs", {"job": job, "args": args, "attempts": 1})
-            made += answer is not None and answer.status == 201
-        self.count("runs", made)
-        if made != len(KINDS):
-            raise Failure(f"of {len(KINDS)} kinds of runs {made} were accepted")
+            self.accepted[self.host.run(job, args, attempts=1)] = job
         self.drain(60)
         if self.options.warm:
             self.phase(self.options.warm, [self.settler, self.killer])
@@ -266,11 +282,11 @@ class Monkey:
         options = self.options
         self.host.start()
         memory, opened = self.warm_up()
-        print(f"warm: {memory / 1e6:.1f} MB, {sum(opened.values())} descriptors, {self.counts['runs']} runs", flush=True)
+        print(f"warm: {memory / 1e6:.1f} MB, {sum(opened.values())} descriptors, {len(self.accepted)} runs", flush=True)
         if options.kills:
             self.phase(7200, [self.kill_storm])
         else:
-            self.phase(options.seconds, [self.settler, self.killer, self.reloader, self.disaster])
+            self.phase(options.seconds, [self.settler, self.killer, self.reloader, self.disaster, self.zygote_watch])
         self.judge(memory, opened)
 
     def guarded(self, actor, *arguments):
@@ -298,14 +314,23 @@ class Monkey:
             if pids and self.hit(dice.choice(sorted(pids)), signal.SIGKILL, kind):
                 killed += 1
             if killed % 100 == 0 and killed:
-                print(f"  {killed} kills, {self.counts.get('runs', 0)} runs", flush=True)
+                print(f"  {killed} kills, {len(self.accepted)} runs", flush=True)
         self.deadline = 0
 
     def judge(self, memory, opened):
         problems = self.ledger.faults()
-        ended = self.ledger.number("select count(*) from pawl.run")
-        if ended < self.counts["runs"]:
-            problems.append(f"{self.counts['runs']} runs were accepted, {ended} have ended: lost")
+        ended = {int(row[0]) for row in self.ledger.rows("select id from pawl.run")}
+        lost = {name: job for name, job in self.accepted.items() if run_number(name) not in ended}
+        if lost:
+            number = run_number(next(iter(lost)))
+            for table in ("run_live", "run_all", "attempt", "event"):
+                column = "id" if table.startswith("run") else "run_id"
+                try:
+                    print(f"  {table}: {self.ledger.rows(f'select * from pawl.{table} where {column} = {number}')}")
+                except AssertionError as error:
+                    print(f"  {table}: {error}")
+            print(f"  around it: {self.ledger.rows(f'select id, state, job, created_at from pawl.run where id between {number - 2} and {number + 2}')}")
+            problems.append(f"accepted and lost: {lost}")
         if not self.options.short:
             self.rest()
         host_was_killed = self.counts.get("host killed", 0) > 0
@@ -325,7 +350,7 @@ class Monkey:
         until(lambda: not still_alive(tree), 10, "nothing after the host's end")
         if group is not None and group.exists():
             problems.append(f"{group} is left")
-        print(f"runs {ended}, attempts by outcome: " + ", ".join(f"{k} {v}" for k, v in outcomes.items()))
+        print(f"runs {len(ended)}, attempts by outcome: " + ", ".join(f"{k} {v}" for k, v in outcomes.items()))
         print("done: " + ", ".join(f"{k} {v}" for k, v in sorted(self.counts.items())))
         print(f"memory {memory / 1e6:.1f} -> {now / 1e6:.1f} MB, descriptors {sum(opened.values())} -> {sum(open_now.values())}"
               + (" (a new process since)" if host_was_killed else ""))

@@ -15,7 +15,7 @@ def pool_host(request, place, cluster):
     host = make_host(place, cluster, request.param, f"pool-{request.param}")
     try:
         host.start()
-        jobs = [j["name"] for j in host.get("/api/v1/jobs?limit=200")["items"]]
+        jobs = [j["name"] for j in host.get("/api/v1/jobs")["items"]]
         for job in jobs:
             if job.startswith("reuse."):
                 host.settings(job, execution={"mode": "pool"})
@@ -135,9 +135,9 @@ def test_a_kill_of_the_zygote_with_idle_children(host):
 
 
 def test_a_job_that_may_not_be_pooled_is_forked(host):
-    """mischief does not say that it may be reused; the attempt runs in a child of its own."""
-    host.settings("mischief.noop", execution={"mode": "pool"})
-    attempts = [host.end_of("mischief.noop") for _ in range(2)]
+    """talker does not say that it may be reused; the attempt runs in a child of its own."""
+    host.settings("fixture.talk", execution={"mode": "pool"})
+    attempts = [host.end_of("fixture.talk", {"what": "stages"}) for _ in range(2)]
     assert {a["outcome"] for a in attempts} == {"succeeded"} and {a["mode"] for a in attempts} <= {"fork", "spare"}, attempts
     assert attempts[0]["pid"] != attempts[1]["pid"]
 
