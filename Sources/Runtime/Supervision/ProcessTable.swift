@@ -62,13 +62,14 @@ enum ProcessTable {
     /// They come to us as subreaper. A zygote gives up new privileges before it loads anything, and no descendant can take
     /// that back, whatever it does to its environment, session or name. Nothing else that may become our child without a
     /// `ChildProcess` has that mark, a database server of an earlier host's least of all; unless we have it ourselves: then
-    /// it tells nothing, and nobody is ended.
-    static func killStrays(except known: Set<Int32>) -> Set<Int32> {
+    /// it tells nothing, and `marker` (`NAME=value`) in their environment must do, which a descendant can drop.
+    static func killStrays(except known: Set<Int32>, marker: String) -> Set<Int32> {
         var killed: Set<Int32> = []
-        guard !self.isMarkedOurselves else { return killed }
+        let wanted = [Array(marker.utf8)]
         for pid in self.children() where !ChildProcess.isOurs(pid) && !known.contains(pid) {
             // Unreaped, and reaped by nobody but us: the number stays its own.
-            guard self.hasNoNewPrivileges("\(pid)") else { continue }
+            let isStray = self.isMarkedOurselves ? self.carries(wanted, pid) : self.hasNoNewPrivileges("\(pid)")
+            guard isStray else { continue }
             let pidfd = linux_pidfd_open(pid)
             guard pidfd >= 0 else { continue }
             defer { close(pidfd) }

@@ -253,7 +253,7 @@ package final class Supervisor {
         guard self.cgroups == nil else { return [] }
         // Monitors outlive their zygote, and finish their work as our children.
         let monitors = self.watched.values.compactMap { $0.monitor >= 0 ? $0.monitorPID : nil }
-        return ProcessTable.killStrays(except: Set(monitors))
+        return ProcessTable.killStrays(except: Set(monitors), marker: self.childEnvironment.instanceMarker)
     }
 
     func lookForStrays() {
