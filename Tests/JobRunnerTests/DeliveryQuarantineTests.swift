@@ -181,4 +181,23 @@ import UVLoop
             #expect(stage.quarantine.isClear)
         }
     }
+
+    /// A version that this host does not serve is for others to try.
+    @Test func whatIsNotServedHereIsNotTried() async throws {
+        try await withStage { stage in
+            stage.quarantine.isServed = { stage.active[$0.handler] == $0.version }
+            try await trip(stage)
+            stage.active["test.noop"] = "v3"
+            stage.delivery.reachChanged()
+            _ = try await stage.enqueue(1)
+            try await eventually { stage.running.count == 1 }
+            #expect(stage.running.first?.version == "v3")
+            try await endPause(stage)
+            for _ in 0..<20 {
+                stage.quarantine.look()
+                try await LoopClock.sleep(for: .milliseconds(5))
+            }
+            #expect(try await stage.store.quarantines().first?.isTried == false)
+        }
+    }
 }

@@ -62,7 +62,7 @@ final class Stage {
         lease = try await store.registerHost(
             HostRegistration(dataDirectoryID: "stage", hostname: "here", pid: 1, version: "1", slots: 4)
         ).lease
-        quarantine.begin(lease)
+        await quarantine.begin(lease)
         delivery.begin(lease)
     }
 

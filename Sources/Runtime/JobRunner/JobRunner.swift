@@ -92,6 +92,9 @@ package final class JobRunner {
             return self.reach(of: try await self.store.jobs())
         }
         self.quarantine.onChange = { [weak self] in self?.delivery.reachChanged() }
+        self.quarantine.isServed = { [weak self] key in
+            self?.catalog.version(forHandler: key.handler)?.sha256 == key.version
+        }
         self.quarantine.onTerm = { [weak self] key, isOut in self?.quarantineChanged(key, isOut) }
     }
 
@@ -110,9 +113,12 @@ package final class JobRunner {
     package var lease: HostLease? { self.liveness.lease }
 
     private func leased(_ lease: HostLease) {
-        self.quarantine.begin(lease)
         self.crashes.begin(lease)
-        self.delivery.begin(lease)
+        loopTask {
+            // First what must not be given any run.
+            await self.quarantine.begin(lease)
+            if self.lease == lease { self.delivery.begin(lease) }
+        }
         self.timekeeper.look()
         self.pollTimer.start(after: Self.pollInterval, repeating: Self.pollInterval) { [weak self] in self?.poll() }
         self.poll()

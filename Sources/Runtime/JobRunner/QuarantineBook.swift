@@ -37,6 +37,8 @@ final class QuarantineBook {
     private let trialTimer = LoopTimer()
     /// Something may be admitted that was not, or the other way round.
     var onChange: (@LoopActor () -> Void)?
+    /// Whether this host gives runs to a version: only such are tried.
+    var isServed: @LoopActor (Key) -> Bool = { _ in true }
     /// A version has gone out of service, or (false) is back.
     var onTerm: (@LoopActor (Key, Bool) -> Void)?
 
@@ -61,10 +63,11 @@ final class QuarantineBook {
     // MARK: Facts
 
     /// A registration begins: what was permitted under an earlier one is not any more.
-    func begin(_ lease: HostLease) {
+    /// Returns when it is known what is out of service, or that the database does not say.
+    func begin(_ lease: HostLease) async {
         self.lease = lease
         self.permits = []
-        self.look()
+        await self.lookOnce()
     }
 
     func fenced() { self.lease = nil }
@@ -123,15 +126,17 @@ final class QuarantineBook {
     /// Brings what is decided here to the database and what others have decided from there; asks for what may be tried.
     func look() {
         guard self.lease != nil else { return }
+        loopTask { await self.lookOnce() }
+    }
+
+    private func lookOnce() async {
         self.save()
         let asked = self.clock
-        loopTask {
-            do {
-                self.adopt(try await self.store.quarantines(), asked: asked)
-                self.askForTrials()
-            } catch {
-                self.logger.debug("no look at quarantines", metadata: ["error": "\(error)"])
-            }
+        do {
+            self.adopt(try await self.store.quarantines(), asked: asked)
+            self.askForTrials()
+        } catch {
+            self.logger.debug("no look at quarantines", metadata: ["error": "\(error)"])
         }
     }
 
@@ -222,7 +227,9 @@ final class QuarantineBook {
     private func askForTrials() {
         guard let lease = self.lease else { return }
         for (key, machine) in self.machines
-        where machine.admission(at: self.now()) == .trial && !self.permits.contains(key) && !self.asking.contains(key) {
+        where machine.admission(at: self.now()) == .trial && !self.permits.contains(key) && !self.asking.contains(key)
+            && self.isServed(key)
+        {
             self.asking.insert(key)
             loopTask {
                 do {
