@@ -65,6 +65,11 @@ class Host:
         self.follow = {}
         self.schedules = []
         self.plugins = []
+        self.explanations = {}
+        self.diagnosis = {}
+        self.quarantines = []
+        self.crashes = []
+        self.jobs = {}
         self.requests = []
         self.answers = {}
         self.overview_changes = {}
@@ -189,7 +194,25 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(200, {"count": len(stale)})
         if path == "/overview":
             return self.overview()
-        lists = {"/schedules": host.schedules, "/plugins": host.plugins, "/schedules/due": host.schedules}
+        if match := re.fullmatch(r"/quarantines/([^/]+)/([^/]+)/lift", path):
+            found = [q for q in host.quarantines if q["handler"] == match[1] and q["version"].startswith(match[2])]
+            if not found:
+                return self.problem(404, "quarantine_not_found", f"There is no quarantine {match[1]} {match[2]}.")
+            host.quarantines.remove(found[0])
+            host.version += 1
+            return self.answer(200, {"changed": True, "quarantine": found[0]})
+        if match := re.fullmatch(r"/jobs/([^/]+)(/settings)?", path):
+            job = host.jobs.get(match[1])
+            if job is None:
+                return self.problem(404, "job_not_found", f"There is no job {match[1]}.")
+            if match[2] and self.headers.get("If-Match") != '"j1"':
+                return self.problem(412, "etag_mismatch", "The job was changed meanwhile.")
+            return self.answer(200, job, headers=[("ETag", '"j1"')])
+        if match := re.fullmatch(r"/error-groups/(\w+)", path):
+            found = [c for c in host.crashes if c["fingerprint"] == match[1]]
+            return self.answer(200, found[0]) if found else self.problem(404, "error_group_not_found", "There is none.")
+        lists = {"/schedules": host.schedules, "/plugins": host.plugins, "/schedules/due": host.schedules,
+                 "/quarantines": host.quarantines, "/error-groups": host.crashes}
         if path in lists:
             return self.answer(200, {"items": lists[path]})
         return self.problem(404, "not_found", f"There is no {path}.")
@@ -215,6 +238,14 @@ class Handler(BaseHTTPRequestHandler):
             return self.problem(404, "run_not_found", f"There is no run {id_}.")
         if part == "":
             return self.answer(200, run)
+        if part == "/explain":
+            explanation = host.explanations.get(id_, {
+                "cause": run["state"], "attempt_cause": None, "summary": f"It is {run['state']}.", "because": "So it is.",
+                "evidence": [], "next": [{"command": f"pawl show {id_}", "why": "all of it"}]})
+            return self.answer(200, {"run": id_, "job": run["job"], "state": run["state"], "outcome": run["outcome"],
+                                     "reason": run["reason"], "explanation": explanation})
+        if part in ("/freeze", "/thaw", "/extend", "/niceness", "/diagnostics"):
+            return self.live(run, part[1:], body)
         if part == "/attempts":
             return self.answer(200, {"items": host.attempts.get(id_, [])})
         if part == "/logs":
@@ -238,6 +269,21 @@ class Handler(BaseHTTPRequestHandler):
             host.add(new, *(host.new_run_steps or []))
             return self.answer(201, {"new_run_id": new["id"], "mode": "new"})
         return self.problem(404, "not_found", "No such part.")
+
+    def live(self, run, verb, body):
+        if run["state"] != "running":
+            return self.problem(409, "not_running", "The run does not run now.", current_state=run["state"])
+        if verb == "diagnostics":
+            return self.answer(200, {"run": run["id"], "attempt": 1, "taken_at": stamp(), "diagnosis": self.host.diagnosis})
+        changed = True
+        if verb in ("freeze", "thaw"):
+            changed = run.get("frozen", False) != (verb == "freeze")
+            run["frozen"] = verb == "freeze"
+        more = {"deadline_at": body.get("until", "2026-11-21T18:00:00Z")} if verb == "extend" else {}
+        if verb == "niceness":
+            more = {"niceness": body["niceness"]}
+        self.host.version += 1
+        return self.answer(200, {"changed": changed, "run": run, **more})
 
     def stream(self, lines):
         self.send_response(200)
@@ -268,7 +314,7 @@ class Handler(BaseHTTPRequestHandler):
             "now": stamp(), "host": {"name": "demo-host", "version": "0.1.0", "slots": 16},
             "running": [r for r in runs if r["state"] == "running"],
             "recent": [r for r in runs if r["state"] != "running"],
-            "schedules": host.schedules, "plugins": host.plugins,
+            "schedules": host.schedules, "plugins": host.plugins, "quarantines": host.quarantines, "crashes": host.crashes,
             "queues": [{"name": "default", "counts": {s: sum(r["state"] == s for r in runs) for s in states}, "paused": False}],
             "health": {"verdict": "ok", "checks": [{"name": "database", "ok": True, "detail": "answers"}]},
             "counts": {s: sum(r["state"] == s for r in runs) for s in states}, **host.overview_changes,

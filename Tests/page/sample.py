@@ -5,7 +5,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
 
-from fake_host import Host, make_run, progress, stamp  # noqa: E402
+from fake_host import Host, make_run, progress, run_id, stamp  # noqa: E402
 
 HOSTILE = '<img src=x onerror="document.title=`owned`"> & \u202etxt.exe'
 
@@ -14,8 +14,29 @@ def line(seq, message, level="info", ago=3, **more):
     return {"seq": seq, "time": stamp(ago), "level": level, "stream": "handler", "stage": None, "message": message, **more}
 
 
+DIAGNOSIS = {
+    "last_progress": "Scanning (1,250 processed)", "position": {"file": "/src/etl.swift", "line": 12},
+    "processes": [{"pid": 4003, "name": "mischief.deaf", "state": "sleeping", "cpu_ms": 1200, "rss_bytes": 4 << 20, "threads": [
+        {"tid": 4003, "name": "mischief.deaf", "state": "sleeping", "wchan": "poll_schedule_timeout", "frames": [
+            {"function": "poll", "module": "/lib/libc.so.6"}]},
+        {"tid": 4004, "name": "pawl-worker", "state": "running", "frames": [
+            {"function": "wait_for", "file": "/src/waiting.c", "line": 40}]}],
+        "files": [{"fd": 3, "target": "/data/in.csv"}, {"fd": 4, "target": "tcp 127.0.0.1:5000 -> 127.0.0.1:6000"}]}]}
+
+
 def busy_host() -> Host:
     host = Host()
+    host.diagnosis = DIAGNOSIS
+    host.quarantines = [{"handler": "mischief.abort", "version": "9c01" * 16, "since": stamp(90), "until": stamp(-30), "level": 1,
+                         "crashes": 8, "attempts": 10, "reason": "8 of its last 10 attempts crashed", "on_trial": False}]
+    host.crashes = [{"fingerprint": "9f2c41d07b3a5e88", "kind": "crash", "title": "SIGSEGV in write_to_nowhere (dying.c:15)",
+                     "job": "mischief.segv", "count": 1250, "last_seen_at": stamp(200), "first_seen_at": stamp(4000),
+                     "sample_run": run_id(1238), "sample_attempt": 3, "signal_name": "SIGSEGV"}]
+    host.explanations[run_id(1238)] = {
+        "cause": "crashed_signal", "attempt_cause": None, "summary": "It crashed with SIGSEGV in write_to_nowhere (dying.c:15).",
+        "because": "A fault in the handler's code.",
+        "evidence": [{"fact": "address", "text": "It touched address 0x0, which is a null pointer.", "value": "0x0"}],
+        "next": [{"command": f"pawl replay {run_id(1238)} --gdb", "why": "stop where it crashed"}]}
     args_schema = {
         "type": "object", "required": ["path", "output"],
         "properties": {
@@ -53,7 +74,19 @@ def busy_host() -> Host:
              attempts=[{"attempt": n, "outcome": "crashed", "reason": "signal", "signal": 11, "started_at": stamp(230 - n * 10),
                         "ended_at": stamp(229.4 - n * 10), "pid": 4000 + n, "host": "demo-host", "version": "9c01" * 16,
                         "sentence": "The handler crashed: SIGSEGV at address 0x0.",
-                        "crash": {"signal": 11, "address": "0x0", "frames": ["mischief.so+0x1234", "pawl-zygote+0x88"]},
+                        "mode": "fork", "error_group": "9f2c41d07b3a5e88",
+                        "samples": [{"at_ms": ms, "cpu_ms": ms // 2, "rss_bytes": (4 + ms // 1000) << 20, "processes": 1, "threads": 2,
+                                     "descriptors": 9} for ms in range(0, 5000, 1000)],
+                        "leaks": {"processes": 2, "scratch_files": 1, "descriptors": 0, "threads": 0, "growth_bytes": 0, "restored": [],
+                                  "recycled": None},
+                        "last_lines": [{"message": "about to write to address 0", "level": "warning"}],
+                        "diagnosis": None if n < 3 else DIAGNOSIS,
+                        "crash": {"signal": 11, "address": "0x0", "thread_name": "pawl-worker", "frames": ["0x1234", "0x88"],
+                                  "stack": None if n == 1 else [
+                                      {"function": "write_to_nowhere", "file": "/src/dying.c", "line": 15, "words": "write_to_nowhere (dying.c:15)"},
+                                      {"function": "mischief_segv", "file": "/src/dying.c", "line": 22, "inlined": True, "words": ""},
+                                      {"module": "/lib/libc.so.6", "offset": "0x88", "words": "libc.so.6+0x88"}],
+                                  "registers": {"rip": "0x1234", "rsp": "0x7ffe0000"}},
                         "resources": {"user_cpu_us": 1200, "system_cpu_us": 800, "max_rss_bytes": 4_100_096, "minor_faults": 120, "major_faults": 0}}
                        for n in (1, 2, 3)], logs=[line(1, "about to write to address 0", "warning")])
     host.add(make_run(1237, "text.stats", "retrying", title=HOSTILE, attempt=1, started_at=stamp(30), run_at=stamp(-20), outcome="error",

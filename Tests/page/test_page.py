@@ -201,12 +201,73 @@ def test_details_tell_the_whole_story(page):
     page.click(f"[data-key='{run_id(1238)}'] .run-name")
     page.until("document.querySelector('#detail-body').innerText.includes('Attempt 3')")
     text = page.js("document.querySelector('#detail').innerText")
-    for words in ("mischief.segv#1238", "The handler crashed: SIGSEGV at address 0x0.", "signal SIGSEGV", "mischief.so+0x1234", "3.9 MiB peak",
+    for words in ("mischief.segv#1238", "The handler crashed: SIGSEGV at address 0x0.", "signal SIGSEGV", "libc.so.6+0x88", "0x1234", "3.9 MiB peak",
                   "about to write to address 0", "Retry"):
         assert words in text, words
     assert page.js("location.hash") == "#" + run_id(1238)
     page.press("Escape")
     page.until("!document.querySelector('#detail').open && location.hash === ''")
+
+
+def test_a_run_explains_itself_and_names_its_crash(page):
+    page.click(f"[data-key='{run_id(1238)}'] .run-name")
+    page.until("document.querySelector('.why-summary') !== null")
+    text = page.js("document.querySelector('#detail').innerText")
+    for words in ("It crashed with SIGSEGV in write_to_nowhere (dying.c:15).", f"pawl replay {run_id(1238)} --gdb", "stop where it crashed",
+                  "write_to_nowhere dying.c:15", "mischief_segv inlined dying.c:22", "on thread pawl-worker", "9f2c41d07b3a5e88",
+                  "2 processes, 1 scratch files", "Memory up to 8.0 MiB", "CPU up to 50 % of one processor"):
+        assert words in text, words
+    # What is long is folded, and is there.
+    assert "rip" not in text and "It touched address 0x0" not in text
+    page.click("[data-name='registers-3'] summary")
+    page.until("document.querySelector('#detail').innerText.includes('rip      0x1234')")
+    page.click("[data-name='diagnosis-3'] summary")
+    page.until("document.querySelector('#detail').innerText.includes('wait_for waiting.c:40')")
+    text = page.js("document.querySelector('#detail').innerText")
+    assert "last call at /src/etl.swift:12" in text and "waits in poll_schedule_timeout" in text
+    page.click(".why summary")
+    page.until("document.querySelector('#detail').innerText.includes('which is a null pointer')")
+    assert page.js("document.querySelectorAll('#detail svg.chart polyline').length") == 6
+    page.press("Escape")
+    page.until("!document.querySelector('#detail').open")
+
+
+def test_a_live_run_is_looked_at_frozen_and_extended(page, server):
+    page.click(f"[data-key='{run_id(1239)}'] .run-name")
+    page.until("document.querySelector('#detail .detail-state .buttons') !== null")
+    buttons = "[...document.querySelectorAll('#detail .detail-state button')].filter((b) => !b.hidden).map((b) => b.textContent)"
+    assert page.js(buttons) == ["Diagnose", "Extend 30 m", "Freeze", "Cancel", "Terminate"]
+    press = "[...document.querySelectorAll('#detail .detail-state button')].find((b) => b.textContent === '{}').click()"
+    page.js(press.format("Diagnose"))
+    page.until("document.querySelector('.looked').innerText.includes('wait_for waiting.c:40')")
+    page.js(press.format("Freeze"))
+    page.until(f"{buttons}.includes('Thaw')")
+    assert page.js("document.querySelector('#detail .detail-state').innerText").startswith("running")
+    assert "frozen" in page.js("document.querySelector('#detail .detail-state').innerText")
+    page.js(press.format("Thaw"))
+    page.until(f"{buttons}.includes('Freeze')")
+    page.js(press.format("Extend 30 m"))
+    page.until("document.querySelector('#toasts').innerText.includes('has 30 minutes more.')")
+    assert sent(server, f"/runs/{run_id(1239)}/extend") == [{"by_ms": 1800000}]
+    page.press("Escape")
+    page.until("!document.querySelector('#detail').open")
+
+
+def test_a_quarantine_is_shown_and_lifted(page, server):
+    text = page.js("document.querySelector('#quarantines').innerText")
+    assert "mischief.abort 9c019c019c01 is out of service: 8 of its last 10 attempts crashed." in text
+    page.click("#quarantines button")
+    page.until("document.querySelector('#quarantines').hidden")
+    assert sent(server, f"/quarantines/mischief.abort/{'9c01' * 16}/lift") == [{}]
+
+
+def test_crashes_of_one_kind_are_one_line(page):
+    text = page.js("document.querySelector('#crashes').innerText")
+    assert "SIGSEGV in write_to_nowhere (dying.c:15)" in text and "1,250 ×" in text
+    page.click("#crashes a")
+    page.until("document.querySelector('#detail-title').textContent === 'mischief.segv#1238'")
+    page.press("Escape")
+    page.until("!document.querySelector('#detail').open")
 
 
 def test_clean_up_shows_its_plan_first(page, server):

@@ -15,9 +15,9 @@ package protocol HostControl: AnyObject {
     /// As `cancel`, by force.
     func terminate(runID: RunID, attempt: Int, grace: Duration?)
     /// Stops the attempt's whole tree and its clocks, until `thaw`.
-    /// - Returns: false if this host does not run it, or it is ending.
+    /// - Returns: false if this host does not run it, it is frozen already, or it is ending.
     func freeze(runID: RunID, attempt: Int) -> Bool
-    /// Lets a frozen attempt go on; true also if it is not frozen.
+    /// Lets a frozen attempt go on.
     func thaw(runID: RunID, attempt: Int) -> Bool
     /// Moves the attempt's wall deadline.
     /// - Returns: the new deadline; nil if this host does not run it, or it is too late.

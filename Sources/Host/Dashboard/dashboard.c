@@ -8,7 +8,21 @@
 // `__has_include` does two things: a missing file is a clear error, and the file lands in the compiler's dependency
 // list, so that editing the page rebuilds this target (`.incbin` alone would go unnoticed).
 #if !__has_include("../assets/index.html") || !__has_include("../assets/app.css") || \
-    !__has_include("../assets/app.js") || !__has_include("../assets/view.js") || \
+    !__has_include("../assets/app.js") || \
+    !__has_include("../assets/attempt.js") || \
+    !__has_include("../assets/chart.js") || \
+    !__has_include("../assets/cleanup.js") || \
+    !__has_include("../assets/crashes.js") || \
+    !__has_include("../assets/detail.js") || \
+    !__has_include("../assets/diagnosis.js") || \
+    !__has_include("../assets/dialogs.js") || \
+    !__has_include("../assets/page.js") || \
+    !__has_include("../assets/panels.js") || \
+    !__has_include("../assets/recent.js") || \
+    !__has_include("../assets/run-dialog.js") || \
+    !__has_include("../assets/runs.js") || \
+    !__has_include("../assets/server.js") || \
+    !__has_include("../assets/view.js") || \
     !__has_include("../assets/icon.svg")
 #error "a file of the dashboard is missing from Sources/Host/Dashboard/assets"
 #endif
@@ -27,6 +41,19 @@
 EMBED(index, "index.html");
 EMBED(css, "app.css");
 EMBED(app, "app.js");
+EMBED(attempt, "attempt.js");
+EMBED(chart, "chart.js");
+EMBED(cleanup, "cleanup.js");
+EMBED(crashes, "crashes.js");
+EMBED(detail, "detail.js");
+EMBED(diagnosis, "diagnosis.js");
+EMBED(dialogs, "dialogs.js");
+EMBED(page, "page.js");
+EMBED(panels, "panels.js");
+EMBED(recent, "recent.js");
+EMBED(run_dialog, "run-dialog.js");
+EMBED(runs, "runs.js");
+EMBED(server, "server.js");
 EMBED(view, "view.js");
 EMBED(icon, "icon.svg");
 
@@ -44,6 +71,19 @@ static const struct row rows[] = {
     ROW(index, "index.html", "text/html; charset=utf-8"),
     ROW(css, "app.css", "text/css; charset=utf-8"),
     ROW(app, "app.js", "text/javascript; charset=utf-8"),
+    ROW(attempt, "attempt.js", "text/javascript; charset=utf-8"),
+    ROW(chart, "chart.js", "text/javascript; charset=utf-8"),
+    ROW(cleanup, "cleanup.js", "text/javascript; charset=utf-8"),
+    ROW(crashes, "crashes.js", "text/javascript; charset=utf-8"),
+    ROW(detail, "detail.js", "text/javascript; charset=utf-8"),
+    ROW(diagnosis, "diagnosis.js", "text/javascript; charset=utf-8"),
+    ROW(dialogs, "dialogs.js", "text/javascript; charset=utf-8"),
+    ROW(page, "page.js", "text/javascript; charset=utf-8"),
+    ROW(panels, "panels.js", "text/javascript; charset=utf-8"),
+    ROW(recent, "recent.js", "text/javascript; charset=utf-8"),
+    ROW(run_dialog, "run-dialog.js", "text/javascript; charset=utf-8"),
+    ROW(runs, "runs.js", "text/javascript; charset=utf-8"),
+    ROW(server, "server.js", "text/javascript; charset=utf-8"),
     ROW(view, "view.js", "text/javascript; charset=utf-8"),
     ROW(icon, "icon.svg", "image/svg+xml"),
 };

@@ -12,9 +12,9 @@ import UVLoop
 /// What the control plane may know and ask of this host, over the parts that it must not know.
 @LoopActor
 final class HostControlAdapter: HostControl {
-    private let runner: JobRunner
+    let runner: JobRunner
     private let store: JobStore
-    private let supervisor: Supervisor
+    let supervisor: Supervisor
     private let catalog: PluginCatalog
     private let lag: LoopLagMeter
     private let slots: Int
@@ -51,7 +51,7 @@ final class HostControlAdapter: HostControl {
 
     // MARK: Views
 
-    func live(runID: RunID) -> LiveAttempt? { self.runner.live(runID).map(Self.view) }
+    func live(runID: RunID) -> LiveAttempt? { self.runner.live(runID).map { self.withLiveFacts(Self.view($0)) } }
     func liveRuns() -> [LiveAttempt] { self.runner.liveRuns.map(Self.view) }
     func handlers() -> [String] {
         self.catalog.statuses.filter { $0.state == .active }.flatMap { $0.handlers.map(\.name) }
@@ -69,7 +69,7 @@ final class HostControlAdapter: HostControl {
                     PluginView.Handler(
                         name: $0.name, description: $0.description ?? "", argsSchema: $0.argsSchema,
                         resultSchema: $0.resultSchema)
-                }, loadedAt: status.loadedAt, kind: status.kind.rawValue)
+                }, loadedAt: status.loadedAt, kind: status.kind.rawValue, notes: status.notes)
         }
     }
 

@@ -24,16 +24,15 @@ extension Backend {
         let reason = reader.string("reason", limit: 1000)
         try reader.finish()
         let live = try await attemptHere(id)
+        guard live.isFrozen != isFrozen else { return try await changed(id, false) }
         let done =
             isFrozen
             ? host.freeze(runID: id, attempt: live.attempt) : host.thaw(runID: id, attempt: live.attempt)
         guard done else { throw tooLate(live, isFrozen ? "freeze" : "thaw") }
-        if live.isFrozen != isFrozen {
-            try await store.audit(
-                actor: call.principal.name, action: isFrozen ? "run.freeze" : "run.thaw", target: id.description,
-                detail: reason.map { "{\"reason\":\(JSONText.quoted($0))}" })
-        }
-        return try await changed(id, live.isFrozen != isFrozen)
+        try await store.audit(
+            actor: call.principal.name, action: isFrozen ? "run.freeze" : "run.thaw", target: id.description,
+            detail: reason.map { "{\"reason\":\(JSONText.quoted($0))}" })
+        return try await changed(id, true)
     }
 
     private func extend(_ call: Call) async throws -> Answer {
