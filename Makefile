@@ -47,7 +47,8 @@ test-zygote: zygote c-plugins fixtures
 
 # A process per suite: they watch their own process's children, descriptors and threads. Its tests run beside each other, but
 # not all at once: a slow machine would run into their safety nets.
-UNIT_TESTS := JobCoreTests UVLoopTests NIOLibuvTests PostgresTests JobStoreTests JobRunnerTests ControlPlaneTests PluginKitTests SupervisionTests
+UNIT_TESTS := JobCoreTests UVLoopTests NIOLibuvTests PostgresTests JobStoreTests JobRunnerTests ControlPlaneTests PluginKitTests SupervisionTests \
+    InspectionTests
 
 test-unit: zygote inspector plugins fixtures
 	swift build --build-tests

@@ -146,6 +146,12 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
+            name: "InspectionTests",
+            dependencies: [
+                "Inspection", "JobCore", "Supervision", "UVLoop", .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings),
+        .testTarget(
             name: "JobRunnerTests",
             dependencies: [
                 "Inspection", "JobCore", "JobRunner", "JobStore", "Postgres", "PostgresTestSupport", "Supervision",

@@ -3,11 +3,11 @@ internal import Glibc
 
 /// Names as their authors wrote them.
 package enum Demangling {
-    /// The function's name for people: of C++ and Rust (legacy mangling) with its parameters, of Swift without the standard
-    /// library's module. A name that is not mangled stays as it is.
+    /// The function's name for people: of C++ and Rust (legacy mangling) with its parameters, of Swift with labels
+    /// and without modules and types. A name that is not mangled stays as it is.
     package static func plain(_ name: String) -> String {
         if name.hasPrefix("$s") || name.hasPrefix("$S") || name.hasPrefix("_$s") || name.hasPrefix("$e") {
-            return swift(name).map(shorten) ?? name
+            return swift(name).map(SwiftNames.simplified) ?? name
         }
         if name.hasPrefix("_Z") { return cxx(name).map(withoutHash) ?? name }
         return name
@@ -16,7 +16,9 @@ package enum Demangling {
     private static func swift(_ name: String) -> String? {
         guard let text = swift_demangle(name, name.utf8.count, nil, nil, 0) else { return nil }
         defer { free(text) }
-        return String(cString: text)
+        // What it cannot read comes back as it was.
+        let plain = String(cString: text)
+        return plain == name ? nil : plain
     }
 
     private static func cxx(_ name: String) -> String? {
@@ -24,20 +26,6 @@ package enum Demangling {
         guard let text = __cxa_demangle(name, nil, nil, &status) else { return nil }
         defer { free(text) }
         return status == 0 ? String(cString: text) : nil
-    }
-
-    /// `Swift.Int` is `Int` to everybody who reads a stack.
-    private static func shorten(_ name: String) -> String {
-        var out = ""
-        var rest = name[...]
-        while let range = rest.firstRange(of: "Swift.") {
-            let before = rest[..<range.lowerBound].last ?? out.last
-            out += rest[..<range.lowerBound]
-            // `MySwift.` is another module.
-            if let before, before.isLetter || before.isNumber || before == "_" || before == "." { out += "Swift." }
-            rest = rest[range.upperBound...]
-        }
-        return out + rest
     }
 
     /// Rust's legacy names end in a hash: `::h0123456789abcdef`.

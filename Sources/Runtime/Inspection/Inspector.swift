@@ -57,14 +57,29 @@ package final class Inspector {
     }
 
     private static func frames(_ place: JSONValue, at raw: StackFrame, buildID: String?) -> [StackFrame] {
-        (place.elements ?? []).map { found in
+        let names = Self.qualified((place.elements ?? []).map { $0["function"]?.text.map(Demangling.plain) })
+        return zip(place.elements ?? [], names).map { found, name in
             var frame = raw
             frame.buildID = buildID
-            frame.function = found["function"]?.text.map(Demangling.plain)
-            frame.file = found["file"]?.text
+            frame.function = name
+            // Code that nobody wrote has no place.
+            guard let file = found["file"]?.text, !file.hasSuffix("<compiler-generated>") else {
+                return frame.inlined(found)
+            }
+            frame.file = file
             frame.line = found["line"]?.integer.map { Int(clamping: $0) }
-            frame.isInlined = found["inlined"] == .boolean(true)
-            return frame
+            return frame.inlined(found)
+        }
+    }
+
+    /// With line tables alone an inlined function has only its base name. Where it lies in a thunk of its own, as a witness of
+    /// a protocol does, that one tells the whole.
+    nonisolated static func qualified(_ names: [String?]) -> [String?] {
+        names.indices.map { index in
+            guard let name = names[index], names.indices.contains(index + 1), let outer = names[index + 1],
+                !name.contains("."), outer.contains(".\(name)(") || outer.hasSuffix(".\(name)")
+            else { return names[index] }
+            return outer
         }
     }
 
@@ -124,5 +139,13 @@ package final class Inspector {
             self.logger.warning("\(self.toolPath) \(arguments.first ?? "") printed no JSON: \(error)")
             return nil
         }
+    }
+}
+
+extension StackFrame {
+    fileprivate func inlined(_ found: JSONValue) -> StackFrame {
+        var frame = self
+        frame.isInlined = found["inlined"] == .boolean(true)
+        return frame
     }
 }

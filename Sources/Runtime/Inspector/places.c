@@ -5,17 +5,27 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "output.h"
 
 #define FILES_MAX 64 /* inlined functions in one place */
 
-/* The name that the linker knows, for it says most; else the plain one. */
-static const char *die_name(Dwarf_Die *die) {
+/* The name that the linker knows, for it says most. */
+static const char *linkage_name(Dwarf_Die *die) {
     Dwarf_Attribute attribute;
     const char *name = dwarf_formstring(dwarf_attr_integrate(die, DW_AT_linkage_name, &attribute));
-    if (name == NULL) name = dwarf_formstring(dwarf_attr_integrate(die, DW_AT_MIPS_linkage_name, &attribute));
+    return name != NULL ? name : dwarf_formstring(dwarf_attr_integrate(die, DW_AT_MIPS_linkage_name, &attribute));
+}
+
+static const char *die_name(Dwarf_Die *die) {
+    const char *name = linkage_name(die);
     return name != NULL ? name : dwarf_diename(die);
+}
+
+/* A name with its module or class in it: C++, Rust, Swift. */
+static bool is_mangled(const char *name) {
+    return strncmp(name, "_Z", 2) == 0 || strncmp(name, "_R", 2) == 0 || strncmp(name, "$s", 2) == 0;
 }
 
 static void write_place(const char *function, const char *file, int line, bool inlined, void (*shared)(void *), void *context) {
@@ -95,9 +105,11 @@ void places_write(Dwfl_Module *module, Dwarf_Addr address, void (*shared)(void *
             call_site(cu, &scopes[i], &file, &line);
             break;
         case DW_TAG_subprogram:
-            name = die_name(&scopes[i]);
-            /* The symbol says it where the debug information has only an abstract name. */
+            name = linkage_name(&scopes[i]);
             symbol = dwfl_module_addrinfo(module, address, &within, &unused, NULL, NULL, NULL);
+            /* Line tables alone, and functions of one file, have only the plain name. */
+            if (name == NULL && symbol != NULL && is_mangled(symbol)) name = symbol;
+            if (name == NULL) name = dwarf_diename(&scopes[i]);
             write_place(name != NULL ? name : symbol, file, line, false, shared, context);
             done = true;
             break;

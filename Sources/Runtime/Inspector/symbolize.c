@@ -90,7 +90,7 @@ static void name_place(const char *path, const char *build_id, uint64_t offset) 
     Dwarf_Addr address;
     if (module == NULL || module->module == NULL) empty("the file cannot be read");
     else if (strcmp(build_id, "-") != 0 && module->build_id[0] != 0 && strcmp(build_id, module->build_id) != 0)
-        empty("the file is another build by now");
+        empty("build id differs");
     else if ((address = loaded_at(module->module, offset)) == 0) empty("no loaded part of the file has this offset");
     else places_write(module->module, address, nothing, NULL);
 }
