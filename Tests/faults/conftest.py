@@ -5,6 +5,7 @@ its own from `own_host`. After every test the invariants are looked at (invarian
 """
 
 import shutil
+import signal
 import sys
 from pathlib import Path
 
@@ -15,6 +16,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from invariants import Ledger, Watch, has_cgroup_profile  # noqa: E402
 from pawl_cluster import Cluster  # noqa: E402
 from pawl_host import BIN, Host, scratch_directory  # noqa: E402
+
+# SIGTERM leaves neither hosts nor databases behind, as Ctrl-C does.
+signal.signal(signal.SIGTERM, lambda *_: pytest.exit("ended by SIGTERM", 143))
 
 PLUGINS = ["plugins/mischief.so", "fixtures/swift-ways.so", "fixtures/reuse.so", "fixtures/talker.so", "fixtures/cpp_throw.so"]
 
