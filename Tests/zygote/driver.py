@@ -293,7 +293,7 @@ class Attempt:
     def reap(self, bound=BOUND):
         """REAP and EMPTY; returns {killed, survivors}."""
         self.keeper.send(REAP, self.slot)
-        killed, survivors, _ = struct.unpack("<IIQ", self.keeper.wait(EMPTY, self.slot, bound)[2])
+        killed, survivors, _ = struct.unpack_from("<IIQ", self.keeper.wait(EMPTY, self.slot, bound)[2])
         if self.cgroup:
             until(lambda: "populated 0" in (self.cgroup / "cgroup.events").read_text(), bound, "an empty cgroup")
         return {"killed": killed, "survivors": survivors}
@@ -301,15 +301,17 @@ class Attempt:
     def crash(self):
         """The crash record, or None."""
         try:
-            record = os.read(self.crash_pipe, 4096)
+            record = os.read(self.crash_pipe, 65536)
         except BlockingIOError:
             return None
         if not record:
             return None
-        assert len(record) == CRASH.size == 592
+        # Registers follow, and what was mapped where.
         (magic, version, number, code, thread, address, pc, sp, size, name, count, overflow,
-         *frames) = CRASH.unpack(record)
-        assert magic == CRASH_MAGIC and version == 1
+         *frames) = CRASH.unpack_from(record)
+        assert magic == CRASH_MAGIC and version == 2
+        if number == 0:
+            return None  # A call of exit() leaves a record too.
         return {"signal": number, "code": code, "thread": thread, "address": address, "pc": pc, "sp": sp, "size": size,
                 "thread_name": name.split(b"\0")[0].decode(), "overflow": overflow, "frames": frames[:count]}
 

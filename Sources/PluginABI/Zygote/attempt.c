@@ -53,7 +53,7 @@ attempt *attempt_running(const pawl_attempt *handle) {
         : NULL;
 }
 
-int32_t attempt_log(attempt *a, int32_t level, pawl_str message, pawl_str fields_json) {
+int32_t attempt_log(attempt *a, const pawl_attempt *handle, int32_t level, pawl_str message, pawl_str fields_json) {
     char stage[PROGRESS_STAGE_MAX];
     pawl_f_log log = {.unix_us = unix_us()};
     log.level = (uint8_t)(level < PAWL_LOG_DEBUG ? PAWL_LOG_DEBUG : level > PAWL_LOG_ERROR ? PAWL_LOG_ERROR : level);
@@ -76,6 +76,5 @@ int32_t attempt_log(attempt *a, int32_t level, pawl_str message, pawl_str fields
                             {stage, log.stage_length},
                             {(void *)(uintptr_t)message.ptr, length},
                             {(void *)(uintptr_t)fields_json.ptr, fields}};
-    frames_send(PAWL_F_LOG, 0, parts, 4);
-    return PAWL_OK;
+    return frames_send_for(handle, PAWL_F_LOG, parts, 4) ? PAWL_OK : PAWL_E_STATE;
 }

@@ -63,7 +63,8 @@ void attempt_renew(attempt *a, uint64_t run_id);
 /* The attempt behind a handle while its handler runs, else NULL. */
 attempt *attempt_running(const pawl_attempt *handle);
 
-/* Sends a log line, or drops and counts it for lack of credit: PAWL_OK or PAWL_E_LIMIT. */
-int32_t attempt_log(attempt *a, int32_t level, pawl_str message, pawl_str fields_json);
+/* Sends a log line, or drops and counts it for lack of credit: PAWL_OK or PAWL_E_LIMIT. PAWL_E_STATE where the run of the
+ * handle is over; without a handle (NULL), where any is. */
+int32_t attempt_log(attempt *a, const pawl_attempt *handle, int32_t level, pawl_str message, pawl_str fields_json);
 
 #endif

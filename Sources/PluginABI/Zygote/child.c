@@ -187,7 +187,7 @@ static _Noreturn void supervise(attempt *a) {
 }
 
 static void log_without_attempt(int32_t level, pawl_str message) {
-    attempt_log(&the_attempt, level, message, PAWL_NO_STR);
+    attempt_log(&the_attempt, NULL, level, message, PAWL_NO_STR);
 }
 
 /* Spawn mode: the plugin comes into the process only now. */

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
+#include <link.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -97,10 +98,14 @@ static uint64_t address_space(void) {
 }
 
 /* Reads memory of this process that may not be there: the kernel answers EFAULT instead of a fault. */
-static bool peek(uint64_t address, uint64_t *value, size_t size) {
-    struct iovec local = {value, size}, remote = {(void *)(uintptr_t)address, size};
-    *value = 0;
+static bool peek_bytes(uint64_t address, void *bytes, size_t size) {
+    struct iovec local = {bytes, size}, remote = {(void *)(uintptr_t)address, size};
     return process_vm_readv(getpid(), &local, 1, &remote, 1, 0) == (ssize_t)size;
+}
+
+static bool peek(uint64_t address, uint64_t *value, size_t size) {
+    *value = 0;
+    return peek_bytes(address, value, size);
 }
 
 static void add_frame(uint64_t pc) {
@@ -150,25 +155,105 @@ static bool is_code(const char *line, size_t length) {
     return memchr(space, '/', length - (size_t)(space - line)) != NULL;
 }
 
+#define BUILD_ID_MAX 32
+#define NOTES_MAX 1024
+#define HEADERS_MAX 64
+
+/* What the mapping of a file's beginning told: its code is mapped behind it. */
+static struct {
+    char path[256];
+    size_t path_length;
+    char line[16 + 2 * BUILD_ID_MAX]; /* "build-id HEX\n" */
+    size_t line_length;               /* 0: it has none */
+} beginning;
+
+/* Finds the note of the GNU build id in `bytes`. */
+static void find_build_id(const unsigned char *bytes, size_t length) {
+    static const char digits[] = "0123456789abcdef";
+    ElfW(Nhdr) note;
+    for (size_t at = 0; at + sizeof note <= length;) {
+        memcpy(&note, bytes + at, sizeof note);
+        at += sizeof note;
+        if (note.n_namesz > NOTES_MAX || note.n_descsz > NOTES_MAX) return;
+        size_t content = at + (note.n_namesz + 3u) / 4u * 4u, end = content + note.n_descsz;
+        if (end > length) return;
+        if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 && memcmp(bytes + at, "GNU", 4) == 0 &&
+            note.n_descsz > 0 && note.n_descsz <= BUILD_ID_MAX) {
+            char *to = beginning.line;
+            memcpy(to, "build-id ", 9), to += 9;
+            for (size_t i = content; i < end; i++) *to++ = digits[bytes[i] >> 4], *to++ = digits[bytes[i] & 15];
+            *to++ = '\n';
+            beginning.line_length = (size_t)(to - beginning.line);
+            return;
+        }
+        at = content + (note.n_descsz + 3u) / 4u * 4u;
+    }
+}
+
+/* Reads the build id from the ELF header that is mapped at `base`. The file itself may be another one by now. */
+static void read_build_id(uint64_t base) {
+    static unsigned char notes[NOTES_MAX];
+    ElfW(Ehdr) head;
+    ElfW(Phdr) part;
+    uint64_t bias = base;
+    if (!peek_bytes(base, &head, sizeof head) || memcmp(head.e_ident, ELFMAG, SELFMAG) != 0 ||
+        head.e_phentsize != sizeof part || head.e_phnum > HEADERS_MAX)
+        return;
+    for (int pass = 0; pass < 2; pass++)
+        for (unsigned i = 0; i < head.e_phnum; i++) {
+            if (!peek_bytes(base + head.e_phoff + i * sizeof part, &part, sizeof part)) return;
+            if (pass == 0 && part.p_type == PT_LOAD && part.p_offset == 0) bias = base - part.p_vaddr;
+            if (pass == 0 || part.p_type != PT_NOTE || beginning.line_length > 0) continue;
+            size_t length = part.p_filesz < sizeof notes ? part.p_filesz : sizeof notes;
+            if (peek_bytes(bias + part.p_vaddr, notes, length)) find_build_id(notes, length);
+        }
+}
+
+/* Remembers the beginning of a file: "start-end r..p 00000000 device inode  /path\n". */
+static void note_beginning(const char *line, size_t length) {
+    const char *space = memchr(line, ' ', length), *path = memchr(line, '/', length);
+    uint64_t base = 0;
+    if (space == NULL || path == NULL || length - (size_t)(space - line) < 15) return;
+    if (space[1] != 'r' || memcmp(space + 5, " 00000000 ", 10) != 0) return;
+    beginning.line_length = 0;
+    beginning.path_length = length - (size_t)(path - line);
+    if (beginning.path_length > sizeof beginning.path) beginning.path_length = 0;
+    memcpy(beginning.path, path, beginning.path_length);
+    for (const char *digit = line; *digit != '-' && digit < space; digit++)
+        base = base << 4 | (uint64_t)(*digit <= '9' ? *digit - '0' : *digit - 'a' + 10);
+    read_build_id(base);
+}
+
+/* Whether the line is of the file whose beginning was seen last. */
+static bool is_of_beginning(const char *line, size_t length) {
+    return beginning.line_length > 0 && beginning.path_length > 0 && beginning.path_length < length &&
+        memcmp(line + length - beginning.path_length, beginning.path, beginning.path_length) == 0;
+}
+
+/* Puts a line into the pipe, if it has room; false: it is full. */
+static bool put_line(const char *line, size_t length, size_t *written) {
+    *written += length;
+    return *written <= PAWL_CRASH_MAPS_MAX && write(PAWL_CHILD_FD_CRASH, line, length) == (ssize_t)length;
+}
+
 /* Where which code was mapped, so that the frames can be named when this process is gone. Lines that are longer than the buffer
  * are left out. */
 static void write_mappings(void) {
     static char bytes[8192];
     size_t held = 0, written = 0;
+    bool has_room = true;
     int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
     if (fd < 0) return;
-    for (ssize_t got; (got = read(fd, bytes + held, sizeof bytes - held)) > 0;) {
+    for (ssize_t got; has_room && (got = read(fd, bytes + held, sizeof bytes - held)) > 0;) {
         held += (size_t)got;
         size_t used = 0;
-        for (char *end; (end = memchr(bytes + used, '\n', held - used)) != NULL;) {
-            size_t length = (size_t)(end - bytes) + 1 - used;
-            if (is_code(bytes + used, length)) {
-                if (written + length > PAWL_CRASH_MAPS_MAX ||
-                    write(PAWL_CHILD_FD_CRASH, bytes + used, length) != (ssize_t)length) {
-                    close(fd);
-                    return;
-                }
-                written += length;
+        for (char *end; has_room && (end = memchr(bytes + used, '\n', held - used)) != NULL;) {
+            const char *line = bytes + used;
+            size_t length = (size_t)(end - line) + 1;
+            note_beginning(line, length);
+            if (is_code(line, length)) {
+                if (is_of_beginning(line, length)) has_room = put_line(beginning.line, beginning.line_length, &written);
+                has_room = has_room && put_line(line, length, &written);
             }
             used += length;
         }

@@ -5,6 +5,8 @@
  * whoever writes next sends first. */
 #include "frames.h"
 
+#include "attempt.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -122,6 +124,21 @@ void frames_send(uint16_t kind, uint16_t flags, const struct iovec *parts, size_
     pthread_mutex_unlock(&lock);
 }
 
+static bool is_over(const pawl_attempt *handle) {
+    const attempt *a = &the_attempt;
+    return atomic_load(&a->phase) == ATTEMPT_OVER || (handle != NULL && handle != atomic_load(&a->handle));
+}
+
+bool frames_send_for(const pawl_attempt *handle, uint16_t kind, const struct iovec *parts, size_t count) {
+    if (getpid() != owner) return false;
+    if (diverted(kind, 0, parts, count)) return true;
+    pthread_mutex_lock(&lock);
+    bool over = is_over(handle); /* here, because the worker sends the end under this lock after the phase has changed */
+    if (!over) send_frame(kind, 0, parts, count);
+    pthread_mutex_unlock(&lock);
+    return !over;
+}
+
 void frames_send_soon(uint16_t kind, uint16_t flags, const struct iovec *parts, size_t count) {
     struct iovec all[FRAMES_MAX_PARTS + 1];
     pawl_frame head;
@@ -152,8 +169,8 @@ bool frames_try_send(uint16_t kind, uint16_t flags, const struct iovec *parts, s
     if (getpid() != owner) return false;
     if (diverted(kind, flags, parts, count)) return true;
     if (pthread_mutex_trylock(&lock) != 0) return false;
-    bool sent = false;
-    if (push_tail(false)) {
+    bool sent = is_over(NULL);
+    if (!sent && push_tail(false)) {
         size_t length = compose(all, &head, kind, flags, parts, count);
         char *rest = malloc(length); /* beforehand: half a frame that cannot be kept could not be taken back */
         if (rest != NULL) {

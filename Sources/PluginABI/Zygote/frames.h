@@ -22,10 +22,15 @@ void frames_divert(frames_reader *to);
  * that the handler forked. */
 void frames_send(uint16_t kind, uint16_t flags, const struct iovec *parts, size_t count);
 
+/* As frames_send, but nothing is sent, and false returned, where the run of this handle is over: a call that was under way
+ * when the handler returned must not speak into the next run. */
+bool frames_send_for(const pawl_attempt *handle, uint16_t kind, const struct iovec *parts, size_t count);
+
 /* As frames_send, but the frame may wait for the next one and go out with it; for a small frame that is followed soon. */
 void frames_send_soon(uint16_t kind, uint16_t flags, const struct iovec *parts, size_t count);
 
-/* As frames_send without ever waiting, for the supervising thread: false where it would have had to, and nothing was sent. */
+/* As frames_send without ever waiting, for the supervising thread: false where it would have had to, and nothing was sent.
+ * Where the run is over nothing is sent, and nothing is left to do. */
 bool frames_try_send(uint16_t kind, uint16_t flags, const struct iovec *parts, size_t count);
 
 /* Whether a frame of frames_try_send is still partly unsent; then call frames_flush when the socket takes more. */

@@ -83,7 +83,7 @@ static int32_t log_line(pawl_attempt *handle, int32_t level, pawl_str message, p
         return PAWL_OK;
     }
     attempt *a = attempt_running(handle);
-    return a == NULL ? PAWL_E_STATE : attempt_log(a, level, message, fields_json);
+    return a == NULL ? PAWL_E_STATE : attempt_log(a, handle, level, message, fields_json);
 }
 
 static int32_t set_progress(pawl_attempt *handle, uint64_t current, uint64_t total, pawl_str message) {
@@ -177,7 +177,7 @@ static int32_t fail(pawl_attempt *handle, const pawl_failure *failure) {
     if (!odd_details) keep_text(&e->details, f.details_json, DETAILS_MAX);
     pthread_mutex_unlock(&a->lock);
     if (odd_details)
-        attempt_log(a, PAWL_LOG_WARNING, PAWL_STR("the failure's details were dropped: longer than 64 KiB, or no JSON"),
+        attempt_log(a, handle, PAWL_LOG_WARNING, PAWL_STR("the failure's details were dropped: longer than 64 KiB, or no JSON"),
                     PAWL_NO_STR);
     return PAWL_E_FAILED;
 }

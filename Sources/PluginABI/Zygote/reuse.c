@@ -26,7 +26,7 @@
 
 #define LAST_SIGNAL 31
 #define RUNTIME_DESCRIPTORS_MAX 16 /* more of one kind than any runtime keeps */
-#define BUSY_WAIT_MIN_NS UINT64_C(2000000)
+#define BUSY_MIN_NS UINT64_C(2000000)
 #define PEAK_SLACK_BYTES (UINT64_C(1) << 20)
 
 static struct {
@@ -254,8 +254,10 @@ static uint64_t cpu_ns(void) {
 
 /* A task that outlives its run on a runtime's thread shows only in what it uses while nothing should run. */
 static bool worked_meanwhile(void) {
-    uint64_t waited = monotonic_ns() - kept.idle_at_ns;
-    return kept.idle_at_ns > 0 && waited > BUSY_WAIT_MIN_NS && cpu_ns() - kept.idle_cpu_ns > waited / 2;
+    if (kept.idle_at_ns == 0) return false;
+    /* A runtime's threads go to sleep within microseconds; on a busy machine the task does not get a whole processor. */
+    uint64_t waited = monotonic_ns() - kept.idle_at_ns, used = cpu_ns() - kept.idle_cpu_ns;
+    return used > BUSY_MIN_NS && used > waited / 10;
 }
 
 bool reuse_begin(const char *directory, uint64_t cpu_ms) {

@@ -110,7 +110,7 @@ static void send_end(attempt *a, int32_t status) {
 _Noreturn void worker_cannot_start(const char *code, const char *message) {
     char fields[64];
     snprintf(fields, sizeof fields, "{\"code\":\"%s\"}", code);
-    attempt_log(&the_attempt, PAWL_LOG_ERROR, (pawl_str){message, strlen(message)}, (pawl_str){fields, strlen(fields)});
+    attempt_log(&the_attempt, NULL, PAWL_LOG_ERROR, (pawl_str){message, strlen(message)}, (pawl_str){fields, strlen(fields)});
     _exit(EXIT_SETUP);
 }
 

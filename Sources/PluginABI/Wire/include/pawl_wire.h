@@ -360,7 +360,7 @@ typedef struct pawl_f_dropped {
 #define PAWL_CRASH_MAPS_MAX (48u << 10) /* bytes of mappings; a pipe holds 64 KiB */
 
 /* One record, written by the signal handler in one write (atomic: below PIPE_BUF). Behind it come the lines of
- * /proc/self/maps for code that was mapped from files, whole lines, as many as the pipe takes without waiting. */
+ * /proc/self/maps for code that was mapped from files, each after a line "build-id HEX" where the file has one, whole lines, as many as the pipe takes without waiting. */
 typedef struct pawl_crash {
     uint64_t magic;
     uint32_t version;            /* PAWL_CRASH_VERSION */
