@@ -8,6 +8,7 @@ import time
 import pytest
 
 from invariants import cgroup_roots
+from stuck_file_system import StuckFileSystem
 from pawl_processes import descendants, exists, state_of, still_alive, until
 
 
@@ -107,6 +108,25 @@ def test_k7_a_grandchild_that_holds_stdout(host):
     assert host.wait_state(run)["state"] == "succeeded"
     assert time.monotonic() - began < 20  # It would be 600 s if anybody waited for the pipe's end.
     assert "held" in host.log_text(run)
+
+
+def test_k8_uninterruptible_sleep(host, tmp_path):
+    """A process that no signal reaches: the run ends all the same, says so, and the host goes on in another place."""
+    if reason := StuckFileSystem.reason_not_here():
+        pytest.skip(reason)
+    stuck = StuckFileSystem(tmp_path / "stuck")
+    try:
+        run, pid = host.started("mischief.read", {"path": str(stuck.file)})
+        assert stuck.taken.wait(10)
+        until(lambda: state_of(pid) == "D", 10, "uninterruptible sleep")
+        host.terminate(run, grace_ms=100)
+        host.wait_state(run, bound=30)
+        attempt = host.attempts(run)[0]
+        assert attempt["outcome"] == "terminated" and "could not be killed" in attempt["sentence"], attempt
+        assert exists(pid) and host.end_of("mischief.noop")["outcome"] == "succeeded"
+    finally:
+        stuck.let_go()
+    until(lambda: not exists(pid), 10, "its end, now that it can")
 
 
 def test_k9_cancel_races_with_the_result(host):
