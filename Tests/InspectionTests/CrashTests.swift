@@ -29,6 +29,28 @@ extension InspectionSuite {
             }
         }
 
+        @Test func aFileThatWasReplacedIsNotNamed() async throws {
+            try await Lab.open { lab in
+                let plugin = try await lab.plugin("replaced", Programs.plugin(shift: 0))
+                let crash = try #require(try await lab.crash(plugin, "t.parse").crash)
+                #expect(crash.modules.first { $0.path == plugin }?.buildID?.count == 40)
+                let before = await lab.shop.inspector().symbolize(crash)
+                #expect(before.first?.function == "csv_parse")
+                // The zygote keeps the old one mapped.
+                try await Workshop.run("/bin/rm", [plugin])
+                _ = try await lab.plugin("replaced", Programs.plugin(shift: 3))
+                let after = await lab.shop.inspector().symbolize(crash)
+                #expect(after.first?.function == nil)
+                #expect(after.first?.line == nil)
+                #expect(after.first?.module == plugin)
+                #expect(after.first?.buildID == crash.modules.first { $0.path == plugin }?.buildID)
+                #expect(
+                    after.contains {
+                        $0.function == "start_thread" || $0.function == "__clone3" || $0.function == "run"
+                    })
+            }
+        }
+
         @Test func anUncaughtExceptionInCXX() async throws {
             try await Lab.open { lab in
                 let report = try await lab.crash("\(TestBinaries.directory)/fixtures/cpp_throw.so", "cpp.gives_up")

@@ -30,7 +30,7 @@ package final class Inspector {
             guard let module = frame.module, let offset = frame.offset, !module.utf8.contains(0x0a) else { continue }
             // A return address is the one behind the call, which may belong to another line already.
             let code = index == 0 ? offset : offset &- 1
-            request += "\(module)\t-\t\(String(code, radix: 16))\n"
+            request += "\(module)\t\(frame.buildID ?? "-")\t\(String(code, radix: 16))\n"
             asked.append(index)
         }
         guard !asked.isEmpty, let answer = await self.ask(["symbolize"], input: request, limit: Self.namingLimit) else {
@@ -52,7 +52,8 @@ package final class Inspector {
         return addresses.map { address in
             let module = crash.modules.first { $0.start <= address && address < $0.end }
             return StackFrame(
-                address: address, module: module?.path, offset: module.map { address - $0.start + $0.fileOffset })
+                address: address, module: module?.path, buildID: module?.buildID,
+                offset: module.map { address - $0.start + $0.fileOffset })
         }
     }
 
@@ -60,7 +61,7 @@ package final class Inspector {
         let names = Self.qualified((place.elements ?? []).map { $0["function"]?.text.map(Demangling.plain) })
         return zip(place.elements ?? [], names).map { found, name in
             var frame = raw
-            frame.buildID = buildID
+            frame.buildID = frame.buildID ?? buildID
             frame.function = name
             // Code that nobody wrote has no place.
             guard let file = found["file"]?.text, !file.hasSuffix("<compiler-generated>") else {

@@ -37,12 +37,15 @@ package struct MappedModule: Hashable, Sendable {
     /// Of `start` in the file.
     package var fileOffset: UInt64
     package var path: String
+    /// GNU build id of the file that was mapped, hexadecimal; the file at the path may be another one by now.
+    package var buildID: String?
 
-    package init(start: UInt64, end: UInt64, fileOffset: UInt64, path: String) {
+    package init(start: UInt64, end: UInt64, fileOffset: UInt64, path: String, buildID: String? = nil) {
         self.start = start
         self.end = end
         self.fileOffset = fileOffset
         self.path = path
+        self.buildID = buildID
     }
 }
 

@@ -32,7 +32,11 @@ extension CrashInfo {
     package func title(_ frames: [StackFrame], handler: String, isPlugin: (StackFrame) -> Bool) -> String {
         let name = OutcomeClassifier.signalName(signal)
         let named = frames.filter { $0.function != nil && !CrashFingerprint.isMachinery($0) }
-        guard let frame = named.first(where: isPlugin) ?? named.first, let function = frame.function else {
+        // A library with its language's runtime in it has frames that nobody wrote lines for.
+        let own = named.filter(isPlugin)
+        guard let frame = own.first(where: { $0.file != nil }) ?? own.first ?? named.first,
+            let function = frame.function
+        else {
             return "\(name) in \(handler)"
         }
         guard let file = frame.file else { return "\(name) in \(function)" }

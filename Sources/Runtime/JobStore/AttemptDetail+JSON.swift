@@ -90,10 +90,11 @@ extension CrashInfo {
         let modules = usedModules
         if !modules.isEmpty {
             let texts: [JSONValue] = modules.map { module in
-                .object([
-                    JSONMember("start", hexadecimal(module.start)), JSONMember("end", hexadecimal(module.end)),
-                    JSONMember("offset", hexadecimal(module.fileOffset)), JSONMember("path", .string(module.path)),
-                ])
+                .object(
+                    [
+                        JSONMember("start", hexadecimal(module.start)), JSONMember("end", hexadecimal(module.end)),
+                        JSONMember("offset", hexadecimal(module.fileOffset)), JSONMember("path", .string(module.path)),
+                    ] + (module.buildID.map { [JSONMember("build_id", .string($0))] } ?? []))
             }
             members.append(JSONMember("modules", .array(texts)))
         }
@@ -113,7 +114,7 @@ extension CrashInfo {
         modules = (value["modules"]?.elements ?? []).map { module in
             MappedModule(
                 start: address(module["start"]), end: address(module["end"]), fileOffset: address(module["offset"]),
-                path: module["path"]?.text ?? "")
+                path: module["path"]?.text ?? "", buildID: module["build_id"]?.text)
         }
     }
 }

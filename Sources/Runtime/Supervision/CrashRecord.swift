@@ -36,10 +36,18 @@ extension CrashInfo {
         #endif
     }()
 
-    /// Whole lines as in proc_pid_maps(5): `start-end perms offset device inode path`. Others are left out.
+    /// Whole lines as in proc_pid_maps(5): `start-end perms offset device inode path`; the build id of one in the line before
+    /// it. Others are left out.
     private static func mappings(_ bytes: UnsafeRawBufferPointer) -> [MappedModule] {
         var modules: [MappedModule] = []
+        var buildID: String?
         for line in bytes.split(separator: 0x0a) {
+            if line.starts(with: "build-id ".utf8) {
+                let digits = line.dropFirst(9)
+                buildID = digits.count <= 64 ? String(decoding: digits, as: UTF8.self) : nil
+                continue
+            }
+            defer { buildID = nil }
             let fields = line.split(separator: 0x20, maxSplits: 5, omittingEmptySubsequences: true)
             guard fields.count == 6, let dash = fields[0].firstIndex(of: 0x2d) else { continue }
             let path = fields[5].drop { $0 == 0x20 }
@@ -49,9 +57,14 @@ extension CrashInfo {
             modules.append(
                 MappedModule(
                     start: start, end: end, fileOffset: offset,
-                    path: String(repairing: UnsafeRawBufferPointer(rebasing: path))))
+                    path: String(repairing: UnsafeRawBufferPointer(rebasing: path)),
+                    buildID: buildID.flatMap { $0.utf8.allSatisfy(isHexadecimal) ? $0 : nil }))
         }
         return modules
+    }
+
+    private static func isHexadecimal(_ digit: UInt8) -> Bool {
+        (0x30...0x39).contains(digit) || (0x61...0x66).contains(digit)
     }
 
     private static func hexadecimal(_ digits: Slice<UnsafeRawBufferPointer>) -> UInt64? {
