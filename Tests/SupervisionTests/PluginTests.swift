@@ -191,6 +191,44 @@ extension SupervisionSuite {
             }
         }
 
+        /// While a version is kept back, the one before it is loaded again from the store; afterwards it goes.
+        @Test func theVersionBeforeCanBeLoadedAgain() async throws {
+            try await self.withCatalog { host, catalog, ear, directory in
+                Self.put(Self.bytes(1), directory, "a.so")
+                try await catalog.start()
+                let first = try #require(catalog.version(forHandler: "mischief.noop")).sha256
+                #expect(await catalog.loadFallback(forHandler: "mischief.noop") == false, "there is none before it")
+                Self.put(Self.bytes(2), directory, "a.so")
+                await ear.wait { ear.activated.count == 2 }
+                let second = try #require(catalog.version(forHandler: "mischief.noop")).sha256
+                #expect(catalog.fallback(forHandler: "mischief.noop") == nil)
+                #expect(await catalog.loadFallback(forHandler: "nobody.knows") == false)
+                #expect(await catalog.loadFallback(forHandler: "mischief.noop"))
+                let fallback = try #require(catalog.fallback(forHandler: "mischief.noop"))
+                #expect(fallback.sha256 == first && fallback.manifest.name == "mischief.noop")
+                #expect(catalog.version(forHandler: "mischief.noop")?.sha256 == second)
+                // It takes runs.
+                try host.supervisor.dispatch(
+                    AttemptSpec(
+                        runID: RunID(1), runName: "run_1", attempt: 1, version: fallback.sha256,
+                        handlerIndex: fallback.handlerIndex, jobName: "mischief.noop", args: Array("{}".utf8),
+                        limits: Limits().resolved))
+                let report = await host.recorder.report(RunID(1))
+                #expect(report.outcome == .succeeded && report.version == first)
+                // The third version takes over from both.
+                Self.put(Self.bytes(3), directory, "a.so")
+                await ear.wait { ear.activated.count == 3 }
+                #expect(catalog.fallback(forHandler: "mischief.noop") == nil)
+                #expect(await catalog.loadFallback(forHandler: "mischief.noop"))
+                #expect(catalog.fallback(forHandler: "mischief.noop")?.sha256 == second)
+                catalog.dropFallback(forHandler: "mischief.noop")
+                #expect(catalog.fallback(forHandler: "mischief.noop") == nil)
+                while host.supervisor.isLoaded(first) || host.supervisor.isLoaded(second) {
+                    try await LoopClock.sleep(for: .milliseconds(5))
+                }
+            }
+        }
+
         /// Runs go on while the version changes fifty times; none fails, each stays on the bytes it began with.
         @Test func reloadsUnderLoadLoseNothing() async throws {
             try await self.withCatalog { host, catalog, ear, directory in
