@@ -14,7 +14,7 @@ import UVLoop
                 "/api/v1/runs",
                 """
                 {"job":"test.echo","args": {"b": 1.10, "a":"ü\\u0041", "b": 2},"queue":"q-create","priority":7,
-                 "attempts":5,"backoff":{"type":"fixed","delay_ms":50},"timeout_ms":1000,"title":"A title",
+                 "attempts":5,"backoff":{"type":"fixed","delay_ms":50},"timeout_ms":1000,"queue_ms":60000,"title":"A title",
                  "description":"Why","labels":{"customer":"42"},"owner":"ann","organization":"org","x_note":1}
                 """)
             #expect(reply.status == 201)
@@ -25,6 +25,7 @@ import UVLoop
             #expect(reply["priority"]?.integer == 7)
             #expect(reply["max_attempts"]?.integer == 5)
             #expect(reply["timeout_ms"]?.integer == 1000)
+            #expect(reply["expires_at"]?.text != nil)
             #expect(reply["labels"]?["customer"]?.text == "42")
             #expect(reply["backoff"]?["delay_ms"]?.integer == 50)
             // Text-preserving: order, doubles, escapes and spaces are as they were sent.

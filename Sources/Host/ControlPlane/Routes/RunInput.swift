@@ -19,6 +19,8 @@ enum RunInput {
         run.attempts = reader.int("attempts", in: 1...1000).map { Int($0) }
         run.backoff = reader.decoded("backoff") { value throws(FieldFault) in try BackoffPolicy(value) }
         run.timeout = reader.milliseconds("timeout_ms", from: 1, to: longestMilliseconds)
+        // Ten years, as in the settings of jobs.
+        run.queueTime = reader.milliseconds("queue_ms", from: 1, to: 315_360_000_000)
         run.title = reader.string("title", limit: 500)
         run.description = reader.string("description", limit: 10_000)
         run.labels = labels(&reader)
