@@ -156,7 +156,9 @@ def test_strict_other_processes(profile):
 
 def test_strict_has_no_network(profile):
     listener = socket.create_server(("127.0.0.1", 0))
-    abstract, local = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)
+    listener_udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    listener_udp.bind(("127.0.0.1", listener.getsockname()[1]))
+    abstract = socket.socket(socket.AF_UNIX)
     name = f"pawl-test-{os.getpid()}"
     abstract.bind("\0" + name)
     abstract.listen()
@@ -171,15 +173,25 @@ def test_strict_has_no_network(profile):
                 port = listener.getsockname()[1]
                 do = lambda what, box, **more: tries(z, what, base / "mine", box, **more)
                 closed, open_ = strict(uid), strict(uid, network=True)
-                for what in ("tcp", "udp", "local", "abstract"):
+                # A host that is root gives a network without anybody: what goes there comes nowhere.
+                result, error = do("udp", closed, number=port)
+                assert error in DENIED or (ROOT_HOST and result == 0)
+                listener_udp.settimeout(0.05)
+                try:
+                    raise AssertionError(listener_udp.recv(16))
+                except TimeoutError:
+                    pass
+                for what in ("tcp", "local", "abstract"):
                     assert do(what, closed, number=port, path=str(path))[1] in DENIED, what
                 assert do("pair", closed)[0] == 0
                 assert do("tcp", open_, number=port)[0] == 0 and do("udp", open_, number=port)[0] == 0
+                listener_udp.settimeout(BOUND)
+                assert listener_udp.recv(16) == b"x"
                 assert do("local", open_, path=str(path))[0] == 0
                 assert do("abstract", open_, path=name)[1] in DENIED  # needs Landlock 6, which this test is for
                 local.close()
     finally:
-        for sock in (listener, abstract):
+        for sock in (listener, listener_udp, abstract):
             sock.close()
 
 

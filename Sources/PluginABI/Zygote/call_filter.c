@@ -117,8 +117,8 @@ static void add_processes(pid_t self) {
 }
 
 /* socketpair() is left: nobody else is at its other end. */
-static void add_sockets(bool network) {
-    if (!network) {
+static void add_sockets(bool network, bool loopback) {
+    if (!network && !loopback) {
         answer_if_equal((uint32_t)SYS_socket, REFUSE);
         return;
     }
@@ -126,6 +126,10 @@ static void add_sockets(bool network) {
     load_argument(0);
     answer_if_equal(AF_INET, SECCOMP_RET_ALLOW);
     answer_if_equal(AF_INET6, SECCOMP_RET_ALLOW);
+    if (!network) {
+        end(at, REFUSE);
+        return;
+    }
     answer_if_equal(AF_UNIX, SECCOMP_RET_ALLOW);
     add(BPF_JMP | BPF_JEQ | BPF_K, AF_NETLINK, 1, 0);
     answer(REFUSE);
@@ -213,7 +217,7 @@ bool call_filter_enter(const call_filter *filter) {
 #endif
     add_lists();
     add_processes(filter->self);
-    add_sockets(filter->network);
+    add_sockets(filter->network, filter->loopback);
     if (!filter->own_user) add_same_user(filter->self);
     if (filter->cuts_files) add_cutting();
     answer(SECCOMP_RET_ALLOW);

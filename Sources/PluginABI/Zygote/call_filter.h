@@ -7,6 +7,7 @@
 
 typedef struct call_filter {
     bool network;      /* sockets of the Internet, local ones and routing questions are allowed */
+    bool loopback;     /* else, sockets of the Internet: in a network of its own there is nobody else */
     bool own_user;     /* nobody else has the child's user: what rights over one's own files and processes allow is its own
                         * business */
     bool cuts_files;   /* Landlock does not know of cutting files off (below version 3): the filter forbids it by name */

@@ -7,10 +7,14 @@
 #include <grp.h>
 #include <limits.h>
 #include <linux/capability.h>
+#include <net/if.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -116,6 +120,20 @@ static void change_user(const sandbox *s, const char *scratch, pid_t keeper) {
     }
 }
 
+/* A network without anybody else in it, where the kernel lets us. Libraries want a socket of the Internet to talk to
+ * themselves: Swift's Foundation waits for ever for a process that it has started without one. */
+static bool enter_own_network(void) {
+    struct ifreq loopback = {.ifr_name = "lo"};
+    if (unshare(CLONE_NEWNET) != 0) return false;
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return true;
+    loopback.ifr_flags = IFF_UP;
+    /* Down, it is a network without even that. */
+    if (ioctl(fd, SIOCSIFFLAGS, &loopback) != 0) complain("pawl: the loopback device of the sandbox stays down");
+    close(fd);
+    return true;
+}
+
 void sandbox_enter(const sandbox *s, const char *scratch, const char *image, pid_t keeper) {
     int error = 0, abi = sandbox_landlock_abi(&error);
     bool own_user = s->head.uid != PAWL_SANDBOX_SAME;
@@ -123,11 +141,13 @@ void sandbox_enter(const sandbox *s, const char *scratch, const char *image, pid
     if (!own_user && abi < SANDBOX_SCOPE_ABI)
         give_up("Landlock is too old to separate processes of one user", "it takes Linux 6.12, or a host that is root");
     int rules = make_rules(s, abi, scratch, image);
+    bool network = (s->head.flags & PAWL_SANDBOX_NETWORK) != 0;
+    bool loopback = !network && enter_own_network();
     bound_rights();
     if (own_user) change_user(s, scratch, keeper);
     give_up_rights();
     if (!landlock_restrict(rules)) give_up("Landlock", strerror(errno));
-    const call_filter filter = {.network = (s->head.flags & PAWL_SANDBOX_NETWORK) != 0, .own_user = own_user,
+    const call_filter filter = {.network = network, .loopback = loopback, .own_user = own_user,
                                 .cuts_files = abi < 3, .self = getpid()};
     if (!call_filter_enter(&filter)) give_up("the system call filter", strerror(errno));
 }

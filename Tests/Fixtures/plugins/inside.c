@@ -137,6 +137,7 @@ static int connect_tcp(int port, int kind) {
     int fd = socket(AF_INET, kind | SOCK_CLOEXEC, 0);
     if (fd < 0) return -1;
     int result = connect(fd, (struct sockaddr *)&to, sizeof to);
+    if (result == 0 && kind == SOCK_DGRAM) result = send(fd, "x", 1, 0) == 1 || errno == ECONNREFUSED ? 0 : -1;
     int error = errno;
     close(fd);
     errno = error;
