@@ -13,7 +13,7 @@ include mk/native.mk
 include mk/swift-plugins.mk
 
 .PHONY: help bootstrap build host plugins demo serve test test-unit test-abi test-zygote test-plugins test-system test-faults \
-        monkey monkey-short monkey-kills test-cli test-page test-seeds test-docs seeds bench format format-check install clean
+        monkey monkey-short monkey-kills fuzz test-fuzz test-cli test-page test-seeds test-docs seeds bench format format-check install clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -35,7 +35,7 @@ demo: build ## the main job on real input, with a crash, a kill, a reload and a 
 serve: build ## a host on 127.0.0.1:7070 with an embedded PostgreSQL
 	@$(OUT)/pawl serve --plugins $(OUT)/plugins
 
-test: build fixtures test-abi test-zygote test-plugins test-unit test-system test-faults monkey-short test-cli test-page \
+test: build fixtures test-abi test-zygote test-plugins test-unit test-system test-faults monkey-short test-fuzz test-cli test-page \
         test-seeds test-docs ## all tests
 	@echo "all tests passed"
 
@@ -66,6 +66,12 @@ SECONDS ?= 60
 WORKERS ?= 16
 ISOLATION ?= auto
 KILLS ?= 0
+fuzz: ## SECONDS=… for each target: libFuzzer on everything that is read from others (fuzz/run --list)
+	@fuzz/run --seconds $(SECONDS)
+
+test-fuzz: bootstrap
+	fuzz/run --runs 50000 --seconds 8
+
 monkey: build fixtures $(PYTHON) ## SECONDS=… SEED=… WORKERS=… KILLS=…: runs, cancels, kills and reloads at random
 	@$(PYTHON) Tests/faults/monkey.py --seconds $(SECONDS) --workers $(WORKERS) --isolation $(ISOLATION) --kills $(KILLS) \
 	    $(if $(SEED),--seed $(SEED))
@@ -100,10 +106,10 @@ bench: build $(PYTHON) ## figures beside their limits, measured in the same run
 	@$(PYTHON) bench/terminate.py
 
 format: ## format the Swift sources
-	swift format format --in-place --parallel --recursive Sources Tests plugins examples bench Package.swift
+	swift format format --in-place --parallel --recursive Sources Tests plugins examples bench fuzz Package.swift
 
 format-check:
-	swift format lint --strict --parallel --recursive Sources Tests plugins examples bench Package.swift
+	swift format lint --strict --parallel --recursive Sources Tests plugins examples bench fuzz Package.swift
 
 install: build install-pluginkit ## binaries, header and plugins under PREFIX (/usr/local)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/pawl $(DESTDIR)$(PREFIX)/include \
