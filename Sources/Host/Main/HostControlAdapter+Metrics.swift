@@ -19,6 +19,15 @@ extension HostControlAdapter {
                 "pawl_attempts_fenced_total", "Outcomes that came after somebody else had decided.", .counter,
                 Double(figures.fenced)),
             MetricFamily(
+                "pawl_attempts_unsettleable_total", "Outcomes that the database refused in every form.", .counter,
+                Double(figures.unsettleable)),
+            MetricFamily(
+                "pawl_runs_expired_total", "Runs ended by this host because they were not started in time.", .counter,
+                Double(figures.expired)),
+            MetricFamily(
+                "pawl_crashes_filed_total", "Crashes filed into their groups by this host.", .counter,
+                Double(figures.crashesFiled)),
+            MetricFamily(
                 "pawl_outcomes_unsettled", "Ended attempts whose outcome is not committed yet.", .gauge,
                 Double(figures.unsettled)),
             MetricFamily("pawl_log_lines_total", "Log lines committed.", .counter, Double(figures.logLines)),
