@@ -72,7 +72,13 @@ $(OUT)/fixtures/swift-ways.so: Tests/plugins/ways.swift $(PLUGINKIT)/plugin.rsp
 	@mkdir -p $(@D)
 	$(SWIFTC) @$(PLUGINKIT)/plugin.rsp -o $@ $<
 
-fixtures: $(OUT)/fixtures/libffi-types.so $(OUT)/fixtures/swift-ways.so
+# With the toolchain's shared runtime instead of its own: what an author's plugin is that was built without the kit's flags.
+$(OUT)/fixtures/swift-dynamic.so: Tests/plugins/dynamic.swift $(PLUGINKIT)/plugin.rsp
+	@mkdir -p $(@D)
+	$(SWIFTC) -swift-version 6 -O -gline-tables-only -wmo -parse-as-library -module-name PawlPlugin -I $(PLUGINKIT) \
+	    $(PLUGINKIT)/PluginKit.o -emit-library -use-ld=lld -Xlinker --version-script=$(PLUGINKIT)/plugin.map -o $@ $<
+
+fixtures: $(OUT)/fixtures/libffi-types.so $(OUT)/fixtures/swift-ways.so $(OUT)/fixtures/swift-dynamic.so
 
 # The plugins in real zygotes and children.
 test-plugins: zygote plugins fixtures

@@ -20,7 +20,8 @@ from pawl_host import BIN, Host, scratch_directory  # noqa: E402
 # SIGTERM leaves neither hosts nor databases behind, as Ctrl-C does.
 signal.signal(signal.SIGTERM, lambda *_: pytest.exit("ended by SIGTERM", 143))
 
-PLUGINS = ["plugins/mischief.so", "fixtures/swift-ways.so", "fixtures/reuse.so", "fixtures/talker.so", "fixtures/cpp_throw.so"]
+PLUGINS = ["plugins/mischief.so", "fixtures/swift-ways.so", "fixtures/reuse.so", "fixtures/talker.so", "fixtures/cpp_throw.so",
+           "fixtures/swift-dynamic.so"]
 
 
 def plugin_directory(place, names=PLUGINS):
@@ -107,7 +108,7 @@ def session_host(request, place, cluster):
     host = make_host(place, cluster, request.param, f"session-{request.param}")
     try:
         host.start()
-        for job in ("mischief.noop", "ways.async", "reuse.noop", "fixture.talk", "cpp.returns"):
+        for job in ("mischief.noop", "ways.async", "reuse.noop", "fixture.talk", "cpp.returns", "dynamic.tasks"):
             host.end_of(job)  # Every zygote has served, every connection is up.
         yield host
     finally:

@@ -123,3 +123,22 @@ def test_s3_contended_locks_two_hundred_times(host):
     until(lambda: not host.ledger.live(), 60, "200 runs")
     numbers = host.ledger.rows("select state, count(*) from pawl.run where job = 'ways.contended' group by 1")
     assert [row[0] for row in numbers] == ["succeeded"] and int(numbers[0][1]) >= len(made["items"]), numbers
+
+
+def test_s4_url_session(host):
+    """URLSession brings threads, a run loop and libcurl into the child; the server it asks is its own host."""
+    run = host.run("dynamic.fetch", {"url": f"{host.url}/livez"}, attempts=1)
+    assert host.wait_state(run)["state"] == "succeeded", host.attempts(run)
+    answer = host.get(run + "?include=result")["result"]
+    assert answer["status"] == 200 and answer["bytes"] > 0
+    refused = host.end_of("dynamic.fetch", {"url": "http://127.0.0.1:1/"})
+    assert refused["outcome"] == "error", refused
+
+
+def test_s5_a_dynamic_runtime_beside_static_ones(host):
+    """Each in a zygote of its own: what one brings does not meet the other."""
+    for _ in range(5):
+        for job, result in (("dynamic.tasks", 5050), ("ways.async", 5100)):
+            run = host.run(job, attempts=1)
+            assert host.wait_state(run)["state"] == "succeeded", host.attempts(run)
+            assert host.get(run + "?include=result")["result"] == result
