@@ -8,7 +8,10 @@ import UVLoop
 extension InspectionSuite {
     @Suite struct Processes {
         @Test func aBusyLoop() async throws {
-            try await self.look("busy") { process, pid in
+            let isInLoop = { @Sendable (process: JSONValue) -> Bool in
+                process.at("threads", "0", "frames", "0", "function")?.text == "spin_inside"
+            }
+            try await self.look("busy", isThere: isInLoop) { process, pid in
                 let frames = process.at("threads", "0", "frames")?.elements ?? []
                 #expect(frames.first?["function"]?.text == "spin_inside")
                 #expect(frames.first?["inlined"] == .boolean(true))
@@ -67,6 +70,26 @@ extension InspectionSuite {
                 #expect(functions.contains("main"))
                 try await Self.until(pid, "T")
             }
+        }
+
+        /// It does not stand still for a tracer before it thaws: nothing waits for that.
+        @Test(.enabled(if: Freezer.isHere, "no cgroup v2 hierarchy that can be written to"))
+        func aFrozenProcessIsDescribedAndStaysFrozen() async throws {
+            let freezer = try #require(Freezer())
+            try await self.look(
+                "busy",
+                prepare: { child in
+                    try freezer.freeze(child.pid)
+                }
+            ) { process, pid in
+                #expect(process["pid"]?.integer == Int64(pid))
+                #expect(process["state"]?.text != nil)
+                let thread = try #require(process.at("threads", "0"))
+                let frames = thread["frames"]?.elements ?? []
+                #expect(thread["error"]?.text?.contains("frozen") == true || !frames.isEmpty)
+                #expect(freezer.isFrozen)
+            }
+            freezer.remove()
         }
 
         @Test func whatIsGoneIsSaid() async throws {
@@ -144,5 +167,57 @@ extension InspectionSuite {
             }
             return ""
         }
+    }
+}
+
+/// A cgroup of one's own.
+struct Freezer {
+    let path: String
+
+    static let root: String? = {
+        guard let file = fopen("/proc/self/mountinfo", "re") else { return nil }
+        defer { fclose(file) }
+        var line = [CChar](repeating: 0, count: 4096)
+        while fgets(&line, 4096, file) != nil {
+            let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            let fields = text.split(separator: " ")
+            if text.contains(" - cgroup2 "), fields.count > 4, access(String(fields[4]), W_OK) == 0 {
+                return String(fields[4])
+            }
+        }
+        return nil
+    }()
+    static var isHere: Bool { root != nil }
+
+    init?() {
+        guard let root = Self.root else { return nil }
+        self.path = "\(root)/pawl-inspection-test-\(getpid())"
+        guard mkdir(self.path, 0o755) == 0 else { return nil }
+    }
+
+    func freeze(_ pid: Int32) throws {
+        try self.write("\(pid)", "cgroup.procs")
+        try self.write("1", "cgroup.freeze")
+        for _ in 0..<5000 where !self.isFrozen { usleep(1000) }
+        try #require(self.isFrozen)
+    }
+
+    var isFrozen: Bool {
+        guard let file = fopen("\(self.path)/cgroup.events", "re") else { return false }
+        defer { fclose(file) }
+        var bytes = [CChar](repeating: 0, count: 256)
+        let count = fread(&bytes, 1, 255, file)
+        return String(decoding: bytes.prefix(count).map { UInt8(bitPattern: $0) }, as: UTF8.self).contains("frozen 1")
+    }
+
+    /// After its processes have ended.
+    func remove() {
+        for _ in 0..<1000 where rmdir(self.path) != 0 { usleep(1000) }
+    }
+
+    private func write(_ text: String, _ file: String) throws {
+        let stream = try #require(fopen("\(self.path)/\(file)", "we"))
+        fputs(text, stream)
+        try #require(fclose(stream) == 0)
     }
 }
