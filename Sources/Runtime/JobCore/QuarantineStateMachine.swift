@@ -147,10 +147,11 @@ package struct QuarantineStateMachine: Hashable, Sendable {
         guard verdict != .void else { return .none }
         self.recent.append(Attempt(run: run, isCrash: verdict == .crashed))
         if self.recent.count > Self.window { self.recent.removeFirst() }
+        guard verdict == .crashed else { return .none }
         let crashed = self.recent.filter(\.isCrash)
-        guard verdict == .crashed, Set(crashed.map(\.run)).count >= Self.crashedRuns,
-            crashed.count * 2 >= self.recent.count
-        else { return .none }
+        guard crashed.count * 2 >= self.recent.count, Set(crashed.map(\.run)).count >= Self.crashedRuns else {
+            return .none
+        }
         return self.quarantine(since: now, level: 1, crashed.count, self.recent.count, now)
     }
 
