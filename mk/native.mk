@@ -53,7 +53,7 @@ $(OUT)/native/zygote-faults/%.o: Sources/PluginABI/Zygote/%.c mk/native.mk $(VER
 # Linked beside and renamed over: a running host never sees half a program.
 $(OUT)/pawl-zygote: $(ZYGOTE_OBJECTS)
 	@echo cc $@
-	@$(CC) -pie $(NATIVE_LDFLAGS) -o $@.new $^ && mv -f $@.new $@
+	@$(CC) -pie $(NATIVE_LDFLAGS) -o $@.new $^ -lm && mv -f $@.new $@
 
 $(OUT)/native/inspector/%.o: Sources/Runtime/Inspector/%.c mk/native.mk | $(OUT)/native/.made
 	@echo cc $@
@@ -66,7 +66,7 @@ $(OUT)/pawl-inspect: $(INSPECTOR_OBJECTS)
 
 $(OUT)/fixtures/pawl-zygote-faults: $(ZYGOTE_FAULT_OBJECTS)
 	@echo cc $@
-	@$(CC) -pie $(NATIVE_LDFLAGS) -o $@.new $^ && mv -f $@.new $@
+	@$(CC) -pie $(NATIVE_LDFLAGS) -o $@.new $^ -lm && mv -f $@.new $@
 
 define NATIVE_PLUGIN
 $(OUT)/native/$(1)/%.o: plugins/$(1)/%.c mk/native.mk | $(OUT)/native/.made
