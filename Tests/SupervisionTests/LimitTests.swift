@@ -43,10 +43,10 @@ extension SupervisionSuite {
             _ profile: SupervisorConfiguration.Profile
         ) async throws {
             try await Self.with(profile, plugin: "\(TestBinaries.fixtures)/memory.so") { host in
-                let report = try await host.run("spreads", limits: Limits(memoryBytes: 200 << 20), mode: .fork)
+                let report = try await host.run("spreads", limits: Limits(memoryBytes: 400 << 20), mode: .fork)
                 #expect(report.outcome == .outOfMemory, "\(report)")
                 #expect(report.ladder.map(\.name) == ["kill", "empty"])
-                #expect(report.resources.maxRSSBytes > 200 << 20, "of the tree")
+                #expect(report.resources.maxRSSBytes > 400 << 20, "of the tree")
                 #expect(report.samples.contains { $0.processes == 5 }, "\(report.samples)")
             }
         }

@@ -39,11 +39,11 @@ static int32_t throws(void *, pawl_attempt *, pawl_bytes) {
     for (;;) kept.emplace_back(1 << 20, 'x');
 }
 
-// Four children of 80 MiB each, and a parent that waits.
+// Four children of 120 MiB each, and a parent that waits.
 static int32_t spreads(void *, pawl_attempt *, pawl_bytes) {
     for (int child = 0; child < 4; child++) {
         if (fork() != 0) continue;
-        const size_t size = static_cast<size_t>(80) << 20;
+        const size_t size = static_cast<size_t>(120) << 20;
         void *block = std::malloc(size);
         if (block == nullptr) _exit(1);
         std::memset(block, 1, size);
