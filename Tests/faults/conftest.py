@@ -51,6 +51,12 @@ class FaultHost(Host):
             self.settings(job, **{part: dict.fromkeys(names) for part, names in parts.items()})
         self.set_here.clear()
 
+    def never_quarantine(self):
+        """These tests crash on purpose, again and again; what a quarantine does is tested elsewhere."""
+        for job in self.get("/api/v1/jobs")["items"]:
+            self.settings(job["name"], execution={"quarantine": False})
+        self.set_here.clear()
+
     def limits(self, job, **limits):
         return self.settings(job, limits=limits)
 
@@ -108,6 +114,7 @@ def session_host(request, place, cluster):
     host = make_host(place, cluster, request.param, f"session-{request.param}")
     try:
         host.start()
+        host.never_quarantine()
         for job in ("mischief.noop", "ways.async", "reuse.noop", "fixture.talk", "cpp.returns", "dynamic.tasks"):
             host.end_of(job)  # Every zygote has served, every connection is up.
         yield host

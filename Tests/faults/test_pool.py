@@ -15,6 +15,7 @@ def pool_host(request, place, cluster):
     host = make_host(place, cluster, request.param, f"pool-{request.param}")
     try:
         host.start()
+        host.never_quarantine()
         jobs = [j["name"] for j in host.get("/api/v1/jobs")["items"]]
         for job in jobs:
             if job.startswith("reuse."):

@@ -32,6 +32,17 @@ static void frame(uint32_t length, int kind, int flags, uint64_t run) {
     put(&h, sizeof h);
 }
 
+/* "run_" and 13 digits of Crockford's base32. */
+static uint64_t number_of(pawl_str name) {
+    static const char digits[] = "0123456789abcdefghjkmnpqrstvwxyz";
+    uint64_t number = 0;
+    for (size_t i = 4; i < name.len; i++) {
+        const char *found = strchr(digits, name.ptr[i]);
+        if (found != NULL) number = number << 5 | (uint64_t)(found - digits);
+    }
+    return number;
+}
+
 int32_t mischief_garbage(void *user, pawl_attempt *attempt, pawl_bytes json) {
     (void)user, (void)json;
     pawl_str kind = PAWL_STR("noise");
@@ -42,7 +53,7 @@ int32_t mischief_garbage(void *user, pawl_attempt *attempt, pawl_bytes json) {
     if (status == PAWL_E_INVALID_INPUT) return status;
     char text[4096];
     for (size_t i = 0; i < sizeof text; i++) text[i] = (char)(i * 2654435761u >> 13);
-    uint64_t run = 1;
+    uint64_t run = number_of(attempt->host->run_id(attempt));
     if (strcmp(kind.ptr, "noise") == 0) put(text, sizeof text);
     else if (strcmp(kind.ptr, "unknown") == 0) frame(0, UNKNOWN, 0, run);
     else if (strcmp(kind.ptr, "optional") == 0) frame(0, UNKNOWN, OPTIONAL, run);
