@@ -175,7 +175,7 @@ import Testing
         let explanation = Explanation(facts)
         #expect(explanation.summary == "It crashed with SIGSEGV in parse (etl.c:41).")
         let texts = explanation.evidence.map(\.text)
-        #expect(texts.contains("It touched address 0x0, which is a null pointer, on thread pawl-worker."))
+        #expect(texts.contains("It touched address 0x0, the null pointer, on thread pawl-worker."))
         #expect(texts.contains("Its last words: row 8"))
         #expect(texts.contains("12 crashes had this stack; the first 1 h ago."))
         #expect(texts.contains("To end it: kill after 1.5 s."))

@@ -1,6 +1,8 @@
 """What goes to standard output, what to standard error, and with which exit code: no terminal anywhere."""
 
 import json
+import pathlib
+import re
 
 import pytest
 
@@ -347,7 +349,7 @@ def test_without_utf8_the_signs_are_ascii(pawl, server):
 
 @pytest.mark.parametrize("command", [
     "run", "runs", "show", "logs", "watch", "wait", "cancel", "terminate", "retry", "jobs", "plugins", "queues", "hosts", "schedules",
-    "safety", "ui", "api", "version"])
+    "safety", "ui", "api", "version", "explain", "diagnose", "freeze", "thaw", "extend", "renice", "crashes", "quarantines"])
 def test_help_of_every_command_has_three_examples(pawl, command):
     done = pawl(command, "--help")
     assert done.returncode == 0
@@ -360,3 +362,155 @@ def test_a_mistyped_command_gets_a_suggestion(pawl):
     assert done.returncode == 64
     assert 'There is no command "plugin".' in done.stderr and "did you mean pawl plugins?" in done.stderr
     assert pawl("--version").stdout.strip() and "USAGE" in pawl().stdout
+
+
+# Looking into runs and changing what they may
+
+
+SETTINGS = {
+    "name": "etl.load", "handler": "etl.load", "attempts": 3, "priority": 0, "queue": "default", "retention_days": 30,
+    "limits": {"wall_ms": 30000, "cpu_ms": None, "memory_bytes": 1 << 30}, "execution": {"mode": "fork", "network": False, "read_paths": []},
+    "sources": {"limits": {"wall_ms": "job", "cpu_ms": "default", "memory_bytes": "handler"}, "execution": {"mode": "default"},
+                "attempts": "default"}}
+
+
+def test_live_orders_are_sent_and_told(pawl, server):
+    server.host.add(make_run(1, **RUNNING))
+    path = f"/api/v1/runs/{run_id(1)}"
+    assert pawl("freeze", "@last", "--reason", "repairs").stdout == f"{run_id(1)}\tfrozen\n"
+    assert server.host.sent("POST", path + "/freeze") == [{"reason": "repairs"}]
+    assert "frozen already" in pawl("freeze", "@last").stdout
+    assert "goes on" in pawl("thaw", "@last").stdout
+    assert "was not frozen" in pawl("thaw", "@last").stdout
+    assert "may run until 2026-11-21T18:00:00Z" in pawl("extend", "@last", "--by", "30m").stdout
+    assert server.host.sent("POST", path + "/extend") == [{"by_ms": 1800000}]
+    assert "niceness -5" in pawl("renice", "@last", "--niceness", "-5").stdout
+    assert json.loads(pawl("freeze", "@last", "--json").stdout)["changed"] is True
+
+
+@pytest.mark.parametrize("arguments", [("extend", "@last"), ("extend", "@last", "--by", "1m", "--until", "x"), ("renice", "@last")])
+def test_orders_that_say_nothing_are_wrong_usage(pawl, server, arguments):
+    assert pawl(*arguments).returncode == 64
+    assert server.host.requests == []
+
+
+def test_an_order_goes_on_after_a_refusal(pawl, server):
+    server.host.add(make_run(1, **FINISHED))
+    server.host.add(make_run(2, **RUNNING))
+    done = pawl("freeze", run_id(1), run_id(2))
+    assert done.returncode == 73 and "does not run now" in done.stderr
+    assert done.stdout == f"{run_id(2)}\tfrozen\n"
+
+
+def test_diagnose_shows_stacks_and_files(pawl, server):
+    server.host.add(make_run(1, **RUNNING))
+    server.host.diagnosis = {"position": {"file": "/s/etl.swift", "line": 12}, "processes": [{
+        "pid": 7, "name": "etl", "state": "sleeping", "cpu_ms": 1200, "threads": [
+            {"tid": 8, "name": "pawl-worker", "state": "running", "frames": [
+                {"function": "wait_for", "file": "/s/etl.c", "line": 40}, {"module": "/lib/libc.so.6", "offset": "0x10"}]}],
+        "files": [{"fd": 3, "target": "/data/in.csv"}]}]}
+    done = pawl("diagnose", "@last")
+    assert done.returncode == 0
+    for words in ("process 7 etl (sleeping, cpu 1.2s)", "thread 8 pawl-worker (running)", "wait_for (etl.c:40)", "libc.so.6+0x10",
+                  "3 /data/in.csv", "last seen at"):
+        assert words in done.stdout, words
+
+
+def test_explain_tells_cause_evidence_and_what_to_type(pawl, server):
+    server.host.add(make_run(1, state="failed", outcome="crashed", attempt=1))
+    server.host.explanations[run_id(1)] = {
+        "cause": "crashed_signal", "summary": "It crashed with SIGSEGV in parse (etl.c:41).", "because": "A fault.",
+        "evidence": [{"fact": "signal", "text": "Its process was ended by SIGSEGV.", "value": 11}],
+        "next": [{"command": f"pawl replay {run_id(1)} --gdb", "why": "stop where it crashed"}]}
+    done = pawl("explain", "@last")
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    assert lines[0].endswith("It crashed with SIGSEGV in parse (etl.c:41).") and "- Its process was ended by SIGSEGV." in lines[3]
+    assert lines[-1].split("  ")[1:] == [f"pawl replay {run_id(1)} --gdb", "stop where it crashed"]
+    assert json.loads(pawl("explain", "@last", "--json").stdout)["explanation"]["cause"] == "crashed_signal"
+
+
+def test_explain_of_a_code_asks_nobody(pawl, server):
+    done = pawl("explain", "etag_mismatch", PAWL_URL="http://127.0.0.1:1")
+    assert done.returncode == 0 and "412" in done.stdout and server.host.requests == []
+    done = pawl("explain", "etag_mismatsh")
+    assert done.returncode == 4 and "did you mean etag_mismatch" in done.stderr
+
+
+def test_every_code_of_the_documents_is_explained(pawl):
+    text = (pathlib.Path(__file__).parents[2] / "docs/api.md").read_text()
+    errors = text.split("## Errors", 1)[1].split("## The old paths", 1)[0]
+    rows = [line for line in errors.splitlines() if re.match(r"\| [45]\d\d", line)]
+    codes = [code for row in rows for code in re.findall(r"`([a-z_]+)`", row.split("|")[2]) if "_" in code or code in ("draining",)]
+    assert len(codes) > 40
+    known = {"near_matches", "current_state"}
+    for code in set(codes) - known:
+        assert pawl("explain", code).returncode == 0, code
+
+
+def test_settings_are_shown_with_who_said_so(pawl, server):
+    server.host.jobs["etl.load"] = SETTINGS
+    rows = [line.split("\t") for line in pawl("jobs", "settings", "etl.load").stdout.splitlines()]
+    assert ["limits.wall", "30.0s", "job"] in rows and ["limits.cpu", "-", "default"] in rows
+    assert ["limits.memory", "1.0 GiB", "handler"] in rows and ["execution.network", "off", ""] in rows
+    assert not [r for r in server.host.requests if r[0] == "PATCH"]
+
+
+def test_settings_are_changed_in_one_guarded_request(pawl, server):
+    server.host.jobs["etl.load"] = SETTINGS
+    done = pawl(
+        "jobs", "settings", "etl.load", "--set", "limits.wall=30s", "--set", "limits.memory=1.5G", "--set", "limits.cpu=default", "--mode",
+        "pool", "--sandbox", "strict", "--network", "off", "--quarantine", "on", "--niceness", "-3", "--read-path", "/data", "--read-path",
+        "/etc/x", "--attempts", "5", "--set", "limits.output_bytes=65536", "--set", "queue=bulk")
+    assert done.returncode == 0, done.stderr
+    [(_, path, body, headers)] = [r for r in server.host.requests if r[0] == "PATCH"]
+    assert path == "/api/v1/jobs/etl.load/settings" and headers["If-Match"] == '"j1"'
+    assert body == {
+        "limits": {"wall_ms": 30000, "memory_bytes": 1610612736, "cpu_ms": None, "output_bytes": 65536},
+        "execution": {"mode": "pool", "sandbox": "strict", "network": False, "niceness": -3, "quarantine": True,
+                      "read_paths": ["/data", "/etc/x"]}, "queue": "bulk", "attempts": 5}
+
+
+@pytest.mark.parametrize("change, words", [
+    ("limits.wal=1s", "did you mean limits.wall"), ("limits.wall=soon", "expected a duration"), ("limits.memory=big", "expected a size"),
+    ("execution.network=maybe", "expected on, off"), ("limits.wall", "write name=value"), ("attempts=few", "expected a whole number")])
+def test_a_wrong_setting_is_said_before_anything_is_sent(pawl, server, change, words):
+    done = pawl("jobs", "settings", "etl.load", "--set", change)
+    assert done.returncode == 64 and words in done.stderr
+    assert server.host.requests == []
+
+
+def test_crashes_are_listed_and_shown(pawl, server):
+    server.host.crashes = [{
+        "fingerprint": "00ff", "title": "SIGSEGV in parse (etl.c:41)", "job": "etl.load", "count": 1250, "signal_name": "SIGSEGV",
+        "first_seen_at": stamp(4000), "last_seen_at": stamp(20), "first_version": "a" * 64, "last_version": "b" * 64,
+        "stack": [{"function": "parse", "file": "/s/etl.c", "line": 41}], "crashes": [{"run": run_id(1), "attempt": 2, "reported_at": stamp(20)}]}]
+    assert pawl("crashes").stdout.splitlines()[1].split("\t") == [
+        "00ff", "1,250", "SIGSEGV", "etl.load", "20s ago", "1h ago", "SIGSEGV in parse (etl.c:41)"]
+    shown = pawl("crashes", "00ff").stdout
+    assert "parse (etl.c:41)" in shown and f"{run_id(1)}  attempt 2" in shown and "aaaaaaaaaaaa to bbbbbbbbbbbb" in shown
+    assert pawl("crashes", "nope").returncode == 4
+
+
+def test_quarantines_are_listed_and_lifted(pawl, server):
+    item = {"handler": "etl.load", "version": "ab" * 32, "since": stamp(60), "until": stamp(-30), "crashes": 8, "attempts": 10,
+            "reason": "8 of 10 crashed", "on_trial": False}
+    server.host.quarantines = [item, {**item, "version": "cd" * 32}]
+    assert "8 of 10" in pawl("quarantines").stdout
+    several = pawl("quarantines", "lift", "etl.load")
+    assert several.returncode == 64 and "2 versions" in several.stderr
+    assert pawl("quarantines", "lift", "etl.load", "abab").stdout == "etl.load\tabababababab\tserved again\n"
+    assert pawl("quarantines", "lift", "etl.load").returncode == 0
+    assert pawl("quarantines", "lift", "etl.load").returncode == 4
+    assert "Nothing is in quarantine." in pawl("quarantines").stderr
+
+
+def test_show_tells_names_leaks_and_last_words(pawl, server):
+    server.host.add(make_run(1, state="failed", outcome="crashed", attempt=1), attempts=[{
+        "attempt": 1, "outcome": "crashed", "reason": "signal", "mode": "pool", "error_group": "00ff",
+        "crash": {"signal": 11, "address": "0x0", "stack": [{"function": "parse", "file": "/s/etl.c", "line": 41}], "frames": ["0x1"]},
+        "leaks": {"processes": 2, "descriptors": 1, "restored": ["cwd"], "recycled": "it grew"},
+        "last_lines": [{"message": "row 8"}], "diagnosis": {"processes": [{"pid": 7, "threads": []}]}}])
+    shown = pawl("show", "@last").stdout
+    for words in ("parse (etl.c:41)", "00ff", "2 processes, 1 descriptors, cwd put back", "it grew", "row 8", "process 7", "pool"):
+        assert words in shown, words

@@ -31,7 +31,7 @@ enum ReplayTool: String {
             // With nobody there to type, it tells where it stopped, and ends.
             isatty(STDIN_FILENO) == 1
                 ? ["gdb", "-q", "-ex", "run", "--args"]
-                : ["gdb", "-q", "-batch", "-ex", "run", "-ex", "bt", "-ex", "info registers", "--args"]
+                : ["gdb", "-q", "-batch", "-ex", "run", "-ex", "bt", "-ex", "info locals", "--args"]
         case .valgrind: ["valgrind", "--leak-check=full", "--track-origins=yes", "--num-callers=30"]
         case .strace: ["strace", "-f", "-tt", "-y"]
         }

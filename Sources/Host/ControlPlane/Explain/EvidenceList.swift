@@ -96,7 +96,8 @@ struct EvidenceList {
             let text = "0x" + String(address, radix: 16)
             add(
                 "address",
-                "It touched address \(text)" + (address < 4096 ? ", which is a null pointer" : "")
+                "It touched address \(text)"
+                    + (address == 0 ? ", the null pointer" : address < 4096 ? ", near the null pointer" : "")
                     + (last.crashThread.isEmpty ? "." : ", on thread \(last.crashThread)."),
                 text: text)
         }
@@ -124,7 +125,7 @@ struct EvidenceList {
         if let took = last.took {
             add("took", "It took \(Words.span(took)) of \(Words.span(limits.wall)) allowed.", number: ms(took))
         }
-        if last.cpu > .zero {
+        if last.cpu >= .milliseconds(1) {
             let allowed = limits.cpu.map { " of \(Words.span($0)) allowed" } ?? ""
             add("cpu", "It used \(Words.span(last.cpu)) of processor time\(allowed).", number: ms(last.cpu))
         }

@@ -2,7 +2,7 @@ import ArgumentParser
 import JobCore
 
 /// `pawl jobs`: what can be run.
-struct JobsCommand: ClientCommand {
+struct JobsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "jobs",
         abstract: "List jobs, show one with the arguments it takes, or change its settings.",
@@ -13,7 +13,13 @@ struct JobsCommand: ClientCommand {
               pawl jobs csv.to_jsonl --json | jq .args_schema
               pawl jobs settings csv.to_jsonl --set limits.wall=30s
             """,
-        subcommands: [JobSettingsCommand.self])
+        subcommands: [ListJobsCommand.self, JobSettingsCommand.self], defaultSubcommand: ListJobsCommand.self)
+}
+
+/// `pawl jobs [JOB]`.
+struct ListJobsCommand: ClientCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list", abstract: "List jobs, or show one with the arguments it takes. The default.")
 
     @OptionGroup var connection: ConnectionOptions
 

@@ -12,6 +12,7 @@ struct FreezeCommand: ClientCommand {
 
             EXAMPLES
               pawl freeze @last
+              pawl freeze run_0000000000001 run_0000000000002
               pawl freeze csv.to_jsonl#1234 --reason "the source is being repaired"
             """)
 
@@ -38,6 +39,7 @@ struct ThawCommand: ClientCommand {
         discussion: """
             EXAMPLES
               pawl thaw @last
+              pawl thaw run_0000000000001 run_0000000000002
               pawl thaw csv.to_jsonl#1234
             """)
 
@@ -63,6 +65,7 @@ struct ExtendCommand: ClientCommand {
 
             EXAMPLES
               pawl extend @last --by 30m
+              pawl extend run_0000000000001 run_0000000000002 --by 2h
               pawl extend csv.to_jsonl#1234 --until 2026-11-21T18:00:00Z
             """)
 
@@ -101,6 +104,7 @@ struct ReniceCommand: ClientCommand {
 
             EXAMPLES
               pawl renice @last --niceness 15
+              pawl renice run_0000000000001 --niceness -5
               pawl renice csv.to_jsonl#1234 -n 0
             """)
 
@@ -130,6 +134,7 @@ struct DiagnoseCommand: ClientCommand {
 
             EXAMPLES
               pawl diagnose @last
+              pawl diagnose run_0000000000001
               pawl diagnose csv.to_jsonl#1234 --json | jq .diagnosis
             """)
 

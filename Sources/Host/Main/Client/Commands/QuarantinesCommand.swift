@@ -9,6 +9,7 @@ struct QuarantinesCommand: ParsableCommand {
         discussion: """
             EXAMPLES
               pawl quarantines
+              pawl quarantines --json
               pawl quarantines lift etl.load 3f5a3f5a3f5a
             """,
         subcommands: [List.self, Lift.self], defaultSubcommand: List.self)
