@@ -18,6 +18,8 @@ final class CgroupLeaf {
     private let cpuStat: Int32
     /// What its processes had used when the last attempt ended: it counts for ever.
     private var cpuBefore = CgroupCPU()
+    /// As `cpu` read it last.
+    private var cpuRead: CgroupCPU?
     private(set) var isFrozen = false
 
     /// Makes the leaf. One that is there already is taken, as long as nothing is in it.
@@ -47,8 +49,8 @@ final class CgroupLeaf {
             let length = pread(self.events, buffer.baseAddress, buffer.count, 0)
             // Unreadable: better to believe in a process too many.
             guard length > 0 else { return true }
-            let text = String(decoding: buffer[..<length], as: UTF8.self)
-            return !text.contains("populated 0")
+            // The first line, in every kernel.
+            return !buffer[..<length].starts(with: "populated 0".utf8)
         }
     }
 
@@ -56,17 +58,24 @@ final class CgroupLeaf {
     var processes: [Int32] { SmallFiles.numbers("cgroup.procs", at: self.directory, limit: 64 << 10) }
 
     /// Processor time of its processes since the last attempt in it ended, ended ones included.
-    var cpu: CgroupCPU { self.cpuEver - self.cpuBefore }
+    var cpu: CgroupCPU {
+        let ever = self.cpuEver
+        self.cpuRead = ever
+        return ever - self.cpuBefore
+    }
 
-    /// The next attempt counts from here.
-    func forgetCPU() { self.cpuBefore = self.cpuEver }
+    /// The next attempt counts from where `cpu` was read last; the kernel's sum over all processors is not cheap.
+    func forgetCPU() {
+        self.cpuBefore = self.cpuRead ?? self.cpuEver
+        self.cpuRead = nil
+    }
 
     private var cpuEver: CgroupCPU {
         guard self.cpuStat >= 0 else { return self.cpuBefore }
         return withUnsafeTemporaryAllocation(byteCount: 1024, alignment: 1) { buffer in
             let length = pread(self.cpuStat, buffer.baseAddress, buffer.count, 0)
             guard length > 0 else { return self.cpuBefore }
-            return CgroupCPU(stat: String(decoding: buffer[..<length], as: UTF8.self)) ?? self.cpuBefore
+            return CgroupCPU(stat: UnsafeRawBufferPointer(rebasing: buffer[..<length])) ?? self.cpuBefore
         }
     }
 

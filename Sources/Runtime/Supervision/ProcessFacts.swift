@@ -72,20 +72,42 @@ struct CgroupCPU: Equatable {
     init() {}
 
     /// Nil where the counts are missing.
-    init?(stat text: String) {
+    init?(stat text: UnsafeRawBufferPointer) {
+        // Read with each attempt: byte by byte, and no further than the three of them.
         var found = 0
-        for line in text.split(separator: "\n") {
-            let words = line.split(separator: " ")
-            guard words.count == 2, let micros = Int64(words[1]) else { continue }
-            switch words[0] {
-            case "usage_usec": self.usage = .microseconds(micros)
-            case "user_usec": self.user = .microseconds(micros)
-            case "system_usec": self.system = .microseconds(micros)
-            default: continue
+        var position = 0
+        while found < 3, position < text.count {
+            let start = position
+            while position < text.count, text[position] != UInt8(ascii: " "), text[position] != UInt8(ascii: "\n") {
+                position += 1
+            }
+            let name = UnsafeRawBufferPointer(rebasing: text[start..<position])
+            var micros: Int64 = 0
+            if position < text.count, text[position] == UInt8(ascii: " ") { position += 1 }
+            while position < text.count, text[position] != UInt8(ascii: "\n") {
+                guard text[position] >= 0x30, text[position] <= 0x39 else { return nil }
+                micros = micros &* 10 &+ Int64(text[position] - 0x30)
+                position += 1
+            }
+            position += 1
+            if name.elementsEqual("usage_usec".utf8) {
+                self.usage = .microseconds(micros)
+            } else if name.elementsEqual("user_usec".utf8) {
+                self.user = .microseconds(micros)
+            } else if name.elementsEqual("system_usec".utf8) {
+                self.system = .microseconds(micros)
+            } else {
+                continue
             }
             found += 1
         }
         if found != 3 { return nil }
+    }
+
+    init?(stat text: String) {
+        let bytes = Array(text.utf8)
+        guard let parsed = bytes.withUnsafeBytes({ CgroupCPU(stat: $0) }) else { return nil }
+        self = parsed
     }
 
     static func - (left: CgroupCPU, right: CgroupCPU) -> CgroupCPU {
