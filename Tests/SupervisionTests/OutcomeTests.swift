@@ -115,7 +115,8 @@ extension SupervisionSuite {
         @Test(arguments: profiles) func processorTimeIsLimited(_ profile: SupervisorConfiguration.Profile) async throws
         {
             try await TestHost.with(profile) { host in
-                let report = try await host.run("spin", limits: Limits(wall: .seconds(60), cpu: .seconds(1)))
+                let report = try await host.run(
+                    "spin", limits: Limits(wall: .seconds(60), cpu: .seconds(1), cancelGrace: .milliseconds(100)))
                 #expect(report.outcome == .timedOut && report.reason == .cpu, "\(report)")
             }
         }

@@ -98,8 +98,7 @@ extension Attempt {
             self.kill(.processes)
             return false
         }
-        // A process of it that has died of the kernel's limit may have stopped a tick short of ours.
-        if let most = limits.cpu, sample.cpuMillis + 10 >= most.wholeMilliseconds, self.ladder.cause == nil {
+        if let most = limits.cpu, sample.cpuMillis >= most.wholeMilliseconds, self.ladder.cause == nil {
             self.say(.error, "its processes used \(sample.cpuMillis) ms of processor time together; it is ended")
             self.perform(self.ladder.cancelRequested(cause: .cpu, at: self.now))
         }
@@ -136,6 +135,12 @@ extension Attempt {
         evidence.exitError = self.ledger.exitError
         return evidence
     }
+}
+
+extension ResolvedLimits {
+    /// What the kernel allows a single process: more than the host allows the tree, so that the host can ask, look and
+    /// signal first. It counts for a host that stands still.
+    var kernelCPU: Duration? { self.cpu.map { $0 + self.cancelGrace + .seconds(3) } }
 }
 
 extension pawl_c_empty {

@@ -45,7 +45,7 @@ enum ControlOrder {
         bytes.appendWire(
             pawl_c_spawn(
                 run_id: order.runID, attempt: UInt32(clamping: order.attempt), flags: flags,
-                cpu_ms: UInt64(clamping: limits.cpu?.wholeMilliseconds ?? 0),
+                cpu_ms: UInt64(clamping: limits.kernelCPU?.wholeMilliseconds ?? 0),
                 memory_bytes: UInt64(clamping: limits.memoryBytes),
                 file_bytes: UInt64(clamping: limits.fileBytes ?? 0),
                 open_files: UInt32(clamping: limits.openFiles ?? 0),

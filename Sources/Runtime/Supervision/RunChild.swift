@@ -366,7 +366,7 @@ final class RunChild {
             self.frames.run(
                 spec, deadlineNanos: Int64(clamping: deadline.nanoseconds),
                 scratch: Array((self.scratch?.path ?? "").utf8), environment: environment,
-                cpu: self.make?.kind == .pooled ? spec.limits.cpu : nil))
+                cpu: self.make?.kind == .pooled ? spec.limits.kernelCPU : nil))
     }
 
     /// Begins to listen to the child.
