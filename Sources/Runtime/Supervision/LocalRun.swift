@@ -41,7 +41,8 @@ package enum LocalRun {
     package static func execute(
         imagePath: String, handler: String, args: [UInt8], limits: Limits = Limits(),
         execution: ExecutionSettings = ExecutionSettings(), identity: Identity = Identity(), zygotePath: String,
-        inspectorPath: String? = nil, profile: SupervisorConfiguration.Profile = .automatic, configuration: String? = nil,
+        inspectorPath: String? = nil, profile: SupervisorConfiguration.Profile = .automatic,
+        configuration: String? = nil,
         sink: (any AttemptObserver)? = nil,
         logger: Logger = Logger(label: "pawl.local") { _ in SwiftLogNoOpLogHandler() }
     ) async throws -> AttemptReport {
@@ -105,6 +106,8 @@ package enum LocalRun {
         guard mkdtemp(&template) != nil else {
             throw SupervisionError("cannot make a directory in \(base): \(String(cString: strerror(errno)))")
         }
+        // A strict child of root is another user, and has to get through to its own directory below.
+        chmod(template, 0o711)
         return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 }
