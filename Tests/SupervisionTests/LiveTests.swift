@@ -79,7 +79,7 @@ extension SupervisionSuite {
                     }
                     let report = await host.recorder.report(run)
                     let outcomes: [[AttemptOutcome]] = [
-                        [.cancelled], [.terminated, .cancelled], [.terminated], [.crashed],
+                        [.cancelled], [.terminated, .cancelled], [.terminated, .cancelled], [.crashed],
                     ]
                     #expect(outcomes[way].contains(report.outcome), "\(way): \(report)")
                     if way < 3 { #expect(report.ladder.first?.name == "thaw") }

@@ -216,6 +216,7 @@ extension Attempt {
         self.owedCredit = 0
         self.spawnFailure = nil
         self.crash = nil
+        self.ledger = AttemptLedger()
     }
 
     private var exitWords: String {

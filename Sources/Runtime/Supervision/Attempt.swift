@@ -230,6 +230,8 @@ final class Attempt {
             guard let deadline = self.ladder.nextDeadline, deadline <= self.now else { return self.armTimer() }
             return self.endUnstarted("it could not begin in time", cause: .start)
         }
+        // Its words wait in full pipes until the observer takes lines again: that it is silent is not its fault.
+        if self.process?.isPaused ?? false { self.ladder.progressed(at: self.now) }
         self.perform(self.ladder.tick(at: self.now))
     }
 
