@@ -26,6 +26,11 @@ extension Attempt {
         self.spawnFailure = "\(stage): \(String(cString: strerror(body.error)))"
         // Threads have appeared in it: nothing has been tried, and another zygote can.
         if body.stage == 4, body.error == EAGAIN, self.ladder.cause == nil { return self.goElsewhere() }
+        if body.stage != 4, Self.shortageErrors.contains(body.error), self.shortages < Self.shortagesAtMost,
+            self.ladder.cause == nil
+        {
+            return self.waitForRoom()
+        }
         let order = self.child.couldNotSpawn()
         if self.child.spawnFailed { self.leavePlace(isEmpty: true) }
         self.conclude(order)
@@ -195,6 +200,30 @@ extension Attempt {
         self.child.redispatched()
         self.renew()
         if self.zygote.isReady { self.launchNow() } else { self.supervisor.requeue(self) }
+    }
+
+    private static let shortageErrors: Set<Int32> = [EAGAIN, ENOMEM, EMFILE, ENFILE]
+    /// About 9 s of pauses; then the attempt is lost, and its run queued again.
+    private static let shortagesAtMost = 9
+
+    /// The machine has no room for a process, which passes. The attempt waits without a place; its time until the start
+    /// goes on.
+    private func waitForRoom() {
+        self.say(.warning, "no process could be made for it (\(self.spawnFailure ?? "")); it is tried again")
+        self.leavePlace(isEmpty: true)
+        self.forgetChild()
+        self.renew()
+        let pause = Duration.milliseconds(min(50 << self.shortages, 2000))
+        self.shortages += 1
+        self.sweepTimer.start(after: pause) { [weak self] in
+            guard let self, !self.hasEnded, self.launched == nil else { return }
+            if self.zygote.isReady && !self.zygote.isRetired {
+                self.launchNow()
+            } else {
+                self.supervisor.requeue(self)
+            }
+        }
+        self.armTimer()
     }
 
     /// The zygote cannot fork any more.

@@ -54,6 +54,8 @@ final class Attempt {
     var sandboxFault: String?
     var protocolFault: String?
     var silentDeaths = 0
+    /// Times that the machine had no room for its process.
+    var shortages = 0
     var survivorsKilled = 0
     var isUnkillable = false
     /// What its machine and its keeper have counted for it.
