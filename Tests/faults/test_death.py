@@ -93,6 +93,7 @@ def test_d6_a_kill_of_the_zygote_loses_nothing(host):
 
 
 def test_d7_a_stopped_child_is_ended_at_its_limit(host):
+    host.limits("mischief.sleep", cancel_grace_ms=100, term_grace_ms=100)
     run, pid = host.started("mischief.sleep", {"ms": 600_000}, timeout_ms=1000)
     os.kill(pid, signal.SIGSTOP)
     host.wait_state(run, bound=30)
@@ -142,6 +143,7 @@ def test_d9_a_host_that_stands_still_for_ten_seconds(own_host):
     host = own_host()
     watch = Watch(host, host.ledger)
     short, _ = host.started("mischief.sleep", {"ms": 1500})
+    host.limits("mischief.deaf", cancel_grace_ms=100, term_grace_ms=100)
     over, over_pid = host.started("mischief.deaf", timeout_ms=2000)
     long, _ = host.started("mischief.sleep", {"ms": 12_000})
     talking, _ = host.started("mischief.log", {"lines": 300_000})

@@ -9,16 +9,18 @@ import pytest
 from conftest import BIN
 from pawl_processes import until
 
+QUICK = {"cancel_grace_ms": 100, "term_grace_ms": 100}
+
 
 def test_l1_processor_time(host):
-    host.limits("mischief.burn", cpu_ms=1000)
+    host.limits("mischief.burn", cpu_ms=1000, **QUICK)
     attempt = host.end_of("mischief.burn")
     assert (attempt["outcome"], attempt["reason"]) == ("timed_out", "cpu"), attempt
 
 
 def test_l1_processor_time_of_the_whole_tree(host):
     """The kernel's limit is per process; a child's time is the attempt's as well."""
-    host.limits("mischief.burn", cpu_ms=1500)
+    host.limits("mischief.burn", cpu_ms=1500, **QUICK)
     attempt = host.end_of("mischief.burn", {"in_child": True})
     assert (attempt["outcome"], attempt["reason"]) == ("timed_out", "cpu"), attempt
 
@@ -71,6 +73,7 @@ def clock(tmp_path):
 def test_l5_the_wall_clock_is_set(own_host, clock, seconds):
     """A time limit is time that passes, not what a clock shows."""
     host = own_host(environment=clock.environment)
+    host.limits("mischief.deaf", **QUICK)
     over, _ = host.started("mischief.deaf", timeout_ms=1500)
     within, _ = host.started("mischief.sleep", {"ms": 1200}, timeout_ms=30_000)
     began = time.monotonic()
@@ -85,7 +88,7 @@ def test_l5_the_wall_clock_is_set(own_host, clock, seconds):
 
 
 def test_no_progress_time(host):
-    host.limits("mischief.read", no_progress_ms=600)
+    host.limits("mischief.read", no_progress_ms=600, **QUICK)
     attempt = host.end_of("mischief.read")
     assert (attempt["outcome"], attempt["reason"]) == ("timed_out", "no_progress"), attempt
     host.limits("mischief.progress", no_progress_ms=600)
@@ -105,6 +108,7 @@ def test_queue_time(own_host):
 
 
 def test_wall_time(host):
+    host.limits("mischief.spin", **QUICK)
     began = time.monotonic()
     attempt = host.end_of("mischief.spin", timeout_ms=300)
     assert (attempt["outcome"], attempt["reason"]) == ("timed_out", "wall"), attempt

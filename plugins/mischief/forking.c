@@ -60,12 +60,17 @@ int32_t mischief_bomb(void *user, pawl_attempt *attempt, pawl_bytes json) {
 /* A grandchild that keeps stdout and stderr open for long after the handler has ended. */
 int32_t mischief_hold(void *user, pawl_attempt *attempt, pawl_bytes json) {
     (void)user, (void)json;
+    int said[2];
+    char byte;
+    if (pipe(said) != 0) return PAWL_E_INTERNAL;
     if (fork() == 0) {
         setsid();
         signal(SIGTERM, SIG_IGN);
-        if (write(STDOUT_FILENO, "held\n", 5) != 5) _exit(1);
+        if (write(STDOUT_FILENO, "held\n", 5) != 5 || write(said[1], "x", 1) != 1) _exit(1);
         sleep(600);
         _exit(0);
     }
+    close(said[1]);
+    if (read(said[0], &byte, 1) != 1) return PAWL_E_INTERNAL;
     return attempt->host->result_json(attempt, PAWL_STR("\"returned\""));
 }

@@ -28,7 +28,8 @@ static void put(const void *bytes, size_t length) {
 }
 
 static void frame(uint32_t length, int kind, int flags, uint64_t run) {
-    head h = {.length = length, .kind = (uint16_t)kind, .flags = (uint16_t)flags, .run = run};
+    /* UP and STARTED were the first two. */
+    head h = {.length = length, .kind = (uint16_t)kind, .flags = (uint16_t)flags, .run = run, .sequence = 2};
     put(&h, sizeof h);
 }
 
@@ -56,14 +57,14 @@ int32_t mischief_garbage(void *user, pawl_attempt *attempt, pawl_bytes json) {
     uint64_t run = number_of(attempt->host->run_id(attempt));
     if (strcmp(kind.ptr, "noise") == 0) put(text, sizeof text);
     else if (strcmp(kind.ptr, "unknown") == 0) frame(0, UNKNOWN, 0, run);
-    else if (strcmp(kind.ptr, "optional") == 0) frame(0, UNKNOWN, OPTIONAL, run);
+    else if (strcmp(kind.ptr, "optional") == 0) { frame(0, UNKNOWN, OPTIONAL, run); _exit(9); }
     else if (strcmp(kind.ptr, "oversize") == 0) frame(0xfffffff0u, LOG, 0, run);
     else if (strcmp(kind.ptr, "wrong_run") == 0) frame(0, LOG, 0, UINT64_MAX);
     else if (strcmp(kind.ptr, "short_log") == 0) { frame(3, LOG, 0, run); put(text, 3); }
     else if (strcmp(kind.ptr, "short_progress") == 0) { frame(5, PROGRESS, 0, run); put(text, 5); }
     else if (strcmp(kind.ptr, "result_of_noise") == 0) { frame(4000, RESULT, 0, run); put(text, 4000); }
     else if (strcmp(kind.ptr, "torn") == 0) {
-        head h = {.length = 100, .kind = LOG, .run = run};
+        head h = {.length = 100, .kind = LOG, .run = run, .sequence = 2};
         char whole[sizeof h + 100];
         memcpy(whole, &h, sizeof h);
         memcpy(whole + sizeof h, text, 100);
