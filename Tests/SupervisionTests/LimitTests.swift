@@ -34,7 +34,9 @@ extension SupervisionSuite {
                 #expect(said.outcome == .error, "what it says itself stands: \(said)")
                 #expect(host.recorder.reports[neighbour] == nil)
                 host.supervisor.terminate(neighbour, 1, grace: .zero)
-                #expect(await host.recorder.report(neighbour).outcome == .terminated)
+                // It hears of it before it is killed, and may be quick.
+                let ended = await host.recorder.report(neighbour)
+                #expect(ended.outcome == .terminated || ended.outcome == .cancelled, "\(ended)")
             }
         }
 
