@@ -58,8 +58,10 @@ def strays(host):
     """{pid: words} of what is below the host and neither a zygote nor its database: zombies of zygotes included."""
     database = database_processes(host)
     known = set(zygotes(host)) | database
+    # The inspector is a helper of the host's own: it names crashes in the background, one at a time.
     return {pid: f"{state_of(pid)} {name_of(pid)} ({command_line(pid)[:80]})" for pid in descendants(host.process.pid)
-            if pid not in known and state_of(pid) is not None or (pid in known - database and state_of(pid) == "Z")}
+            if pid not in known and state_of(pid) is not None and name_of(pid) != INSPECTOR
+            or (pid in known - database and state_of(pid) == "Z")}
 
 
 def instance_group(host):
@@ -113,11 +115,12 @@ class Ledger:
         return int(self.rows(sql)[0][0])
 
     def last_run(self):
-        return self.number("select coalesce(max(id), 0) from (select max(id) id from pawl.run "
-                           "union all select max(id) from pawl.run_live) x")
+        return self.number("select coalesce(max(id), 0) from pawl.run_all")
 
     def live(self):
-        return [(int(i), state, job) for i, state, job in self.rows("select id, state, job from pawl.run_live order by id")]
+        """Runs without an end: those that run or are queued, and those that wait for their time."""
+        return [(int(i), state, job) for i, state, job in self.rows(
+            "select id, state, job from pawl.run_live union all select id, state, job from pawl.run_waiting order by id")]
 
     def faults(self, after=0):
         """Sentences about runs after a number that have not exactly one end."""
