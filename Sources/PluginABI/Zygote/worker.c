@@ -188,13 +188,13 @@ static void *work(void *context) {
     return NULL;
 }
 
-static bool start_thread(void *(*function)(void *), attempt *a, uint64_t stack) {
+static bool start_thread(void *(*function)(void *), void *context, uint64_t stack) {
     pthread_attr_t attributes;
     pthread_t thread;
     pthread_attr_init(&attributes);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     bool started = pthread_attr_setstacksize(&attributes, (size_t)stack) == 0
-        && fault_error("child.thread") == 0 && pthread_create(&thread, &attributes, function, a) == 0;
+        && fault_error("child.thread") == 0 && pthread_create(&thread, &attributes, function, context) == 0;
     pthread_attr_destroy(&attributes);
     return started;
 }
@@ -213,15 +213,16 @@ bool worker_take(attempt *a) {
 }
 
 static void *tell_cancelled(void *context) {
-    attempt *a = context;
+    pawl_attempt *handle = context; /* the run's own, should the next one have begun */
     crash_thread_stack();
     prctl(PR_SET_NAME, "pawl-cancel", 0, 0, 0);
-    a->plugin->cancelled(a->handle);
+    the_attempt.plugin->cancelled(handle);
     return NULL;
 }
 
 void worker_tell_cancelled(attempt *a) {
     /* Not on the main thread: locks of Swift's runtime there may remember the zygote's thread id, like
      * libdispatch's. */
-    if (a->plugin->cancelled != NULL && !start_thread(tell_cancelled, a, STACK_BYTES_MIN)) tell_cancelled(a);
+    pawl_attempt *handle = atomic_load(&a->handle);
+    if (a->plugin->cancelled != NULL && !start_thread(tell_cancelled, handle, STACK_BYTES_MIN)) tell_cancelled(handle);
 }

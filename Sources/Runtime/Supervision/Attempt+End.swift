@@ -45,6 +45,8 @@ extension Attempt {
         self.resources = body.resources
         // A pooled child counts what it used in all its runs.
         if let process { self.resources.subtract(process.usedBefore) }
+        // Its last word may be that it could take another run.
+        _ = self.process?.life?.unwanted()
         // Whatever it wrote before its death is in the socket now; a survivor may go on writing, hence the bound.
         self.drainData()
         self.noticeSandbox(body.processExit)
@@ -57,6 +59,7 @@ extension Attempt {
     func keeperLost() {
         guard !self.hasEnded, self.launched != nil else { return }
         if self.awaitsZygote { return self.sweepByEnvironment() }
+        _ = self.process?.life?.unwanted()
         self.drainData()
         // A leader that has left its cgroup would not be found there.
         if self.leaf != nil, self.pidfd >= 0, self.child.exit == nil { linux_pidfd_send_signal(self.pidfd, SIGKILL) }
@@ -82,6 +85,7 @@ extension Attempt {
         self.monitor = -1
         guard !self.hasEnded else { return }
         if self.pidfd >= 0, self.child.exit == nil { linux_pidfd_send_signal(self.pidfd, SIGKILL) }
+        _ = self.process?.life?.unwanted()
         self.drainData()
         if self.child.keeperLost() == .sweep { _ = self.ladder.leaderExited(.unknown, at: self.now) }
         guard case .sweeping = self.child.life else { return }
@@ -265,6 +269,8 @@ extension Attempt {
         self.process = nil
         if case .waiting = process.life?.state, case .alive = self.child.life {
             process.attempt = nil
+            // Nobody else would: what this run could not tell the observer has just been read.
+            process.resume()
             return self.supervisor.pool.giveBack(process)
         }
         process.forget(isKeeperLost: self.child.isKeeperLost)

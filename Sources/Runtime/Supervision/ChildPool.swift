@@ -85,7 +85,9 @@ final class ChildPool {
     func take(_ make: ChildMake) -> RunChild? {
         guard self.shelves[make] != nil else { return nil }
         self.shelves[make]!.lastTaken = .now
-        guard let child = self.shelves[make]!.waiting.popLast() else { return nil }
+        // One whose socket is closed has died, and its keeper is about to say so.
+        guard let index = self.shelves[make]!.waiting.lastIndex(where: { $0.data >= 0 }) else { return nil }
+        let child = self.shelves[make]!.waiting.remove(at: index)
         self.count -= 1
         child.life?.taken()
         return child
@@ -215,9 +217,12 @@ final class ChildPool {
 
     /// Ends all that wait, of one zygote or of all. Children within a run end after it.
     func dismissAll(of zygote: Zygote? = nil) {
-        for (make, shelf) in self.shelves where zygote == nil || shelf.zygote === zygote {
-            self.shelves[make]!.wanted = 0
-            for child in shelf.waiting + shelf.starting { self.perform(child.life?.unwanted() ?? .nothing, child) }
+        for (make, shelf) in self.shelves {
+            if zygote == nil || shelf.zygote === zygote { self.shelves[make]!.wanted = 0 }
+            // Of one make are children of every process that had the version.
+            for child in shelf.waiting + shelf.starting where zygote == nil || child.zygote === zygote {
+                self.perform(child.life?.unwanted() ?? .nothing, child)
+            }
         }
     }
 
