@@ -39,7 +39,7 @@ import Testing
     @Test func aFailureAfterARequestIsItsAnswer() {
         let expected: [(StopCause, AttemptOutcome, AttemptReason?)] = [
             (.cancel, .cancelled, .requested), (.terminate, .cancelled, .requested), (.wall, .timedOut, .wall),
-            (.shutdown, .lost, .host), (.memory, .outOfMemory, nil),
+            (.shutdown, .lost, .host), (.memory, .outOfMemory, nil), (.fault, .error, nil),
         ]
         for (cause, outcome, reason) in expected {
             #expect(

@@ -82,7 +82,8 @@ package struct OutcomeClassifier: Sendable {
         case .snooze(let until): return Verdict(.snoozed, nil, "It asked to be run again at \(until.rfc3339).")
         case .failure(let error, _):
             switch self.cause {
-            case nil:
+            // Of a fault: what hung was its end, after its words.
+            case nil, .fault:
                 return Verdict(.error, nil, code: error.code, "The handler failed: \(Self.clause(error.message)).")
             case .cancel, .terminate:
                 return Verdict(.cancelled, .requested, code: "cancelled", "It was asked to stop and ended by itself.")
@@ -96,7 +97,7 @@ package struct OutcomeClassifier: Sendable {
                 return Verdict(
                     .timedOut, .noProgress, code: "no_progress",
                     "It made no progress for too long and ended when asked.")
-            case .output, .processes, .fault: return nil
+            case .output, .processes: return nil
             }
         case nil: return nil
         }

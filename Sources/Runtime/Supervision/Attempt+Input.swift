@@ -93,7 +93,10 @@ extension Attempt {
 
     private func handle(_ message: ChildMessage, size: Int) throws(WireFault) {
         switch message {
-        case .up: try self.obey(self.child.up())
+        case .up:
+            try self.obey(self.child.up())
+            // RUN, which it reads now, renews its credit.
+            self.owedCredit = 0
         case .started(let at):
             self.startedAt = at
             try self.obey(self.child.started())

@@ -234,12 +234,17 @@ final class Attempt {
         }
         // Its words wait in full pipes until the observer takes lines again: that it is silent is not its fault.
         if self.process?.isPaused ?? false { self.ladder.progressed(at: self.now) }
-        self.perform(self.ladder.tick(at: self.now))
+        let actions = self.ladder.tick(at: self.now)
+        // Its time is over: another child would not get more.
+        if self.ladder.cause != nil { self.child.stopWanted() }
+        self.perform(actions)
     }
 
     /// The supervisor's look at every attempt, once a second.
     func slowTick() {
         guard !self.hasEnded else { return }
+        // It cannot end while nobody reads what it still writes.
+        if self.finishedAt != nil, self.process?.isPaused ?? false { self.finishedAt = .now }
         // Its reset() or its exit hangs. What the handler has said stands.
         if let finishedAt, !self.ladder.isFrozen, .now - finishedAt > Self.endLimit { self.kill(.fault) }
         if case .sweeping = self.child.life { self.lookAtTree() }

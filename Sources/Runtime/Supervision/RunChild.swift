@@ -131,6 +131,10 @@ final class RunChild {
             order, slot: self.slot, flags: flags, niceness: order.execution.niceness ?? configuration.niceness,
             environment: order.environment?(self) ?? self.supervisor.childEnvironment.ofWaiting(self),
             directory: Array((self.scratch?.path ?? "").utf8), sandbox: sandbox)
+        guard message.count <= Int(PAWL_CONTROL_MAX) else {
+            ControlChannel.close(theirs)
+            throw LoopError(E2BIG, "order a child with so long an environment or so long paths")
+        }
         self.zygote.spawn(self, message, fds: theirs, lent: self.leaf?.directory)
     }
 
