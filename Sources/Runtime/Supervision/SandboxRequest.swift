@@ -28,6 +28,8 @@ enum SandboxRequest {
     static func fault(of execution: ResolvedExecution, dataDirectory: String) -> String? {
         guard execution.sandbox == .strict else { return nil }
         let own = self.parts(dataDirectory)
+        let length = (execution.readPaths + execution.writePaths).reduce(0) { $0 + $1.utf8.count }
+        if length > self.longestPaths { return "its paths are longer than \(self.longestPaths) bytes together" }
         for path in execution.readPaths + execution.writePaths {
             let parts = self.parts(path)
             if parts.contains("..") { return "\(path) is not a plain path" }
@@ -36,6 +38,9 @@ enum SandboxRequest {
         }
         return nil
     }
+
+    /// They travel in one message with the environment.
+    private static let longestPaths = 40 << 10
 
     private static func parts(_ path: String) -> [Substring] {
         path.split(separator: "/").filter { $0 != "." }
