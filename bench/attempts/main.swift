@@ -93,12 +93,19 @@ do {
                 zygotePath: zygote, dataDirectory: directory, instance: "bench-\(getpid())", profile: profile,
                 slots: parallel),
             logger: Logger(label: "bench") { _ in SwiftLogNoOpLogHandler() })
-        try await supervisor.start()
         var status = stat()
         guard stat(plugin, &status) == 0 else { fail("no \(plugin)", 66) }
-        let manifest = try await supervisor.load(
-            PluginImage(sha256: "bench", path: plugin, bytes: UInt64(status.st_size), nameHint: plugin))
+        try await supervisor.start()
+        let manifest: PluginManifest
+        do {
+            manifest = try await supervisor.load(
+                PluginImage(sha256: "bench", path: plugin, bytes: UInt64(status.st_size), nameHint: plugin))
+        } catch {
+            await supervisor.shutdown(killAll: true)
+            throw error
+        }
         guard let index = manifest.handlers.firstIndex(where: { $0.name == handler }) else {
+            await supervisor.shutdown(killAll: true)
             fail("no handler \(handler)", 64)
         }
         var execution = ExecutionSettings().resolved
