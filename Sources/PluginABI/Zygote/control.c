@@ -113,15 +113,14 @@ int control_receive(control *c, control_message *m) {
     }
     if (length == 0 && m->fd_count == 0) return -1;
     if (fault_error("zygote.receive") != 0) message.msg_flags |= MSG_CTRUNC; /* as without descriptors to spare */
-    if ((size_t)length < sizeof m->head || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
-        control_close_fds(m, 0);
-        return -2;
-    }
+    bool whole = (message.msg_flags & MSG_CTRUNC) == 0;
+    if ((size_t)length < sizeof m->head || (message.msg_flags & MSG_TRUNC) != 0 || !whole) control_close_fds(m, 0);
+    if ((size_t)length < sizeof m->head || (message.msg_flags & MSG_TRUNC) != 0) return -2;
     memcpy(&m->head, buffer, sizeof m->head);
     buffer[length] = 0;
     m->body = buffer + sizeof m->head;
     m->length = (size_t)length - sizeof m->head;
-    return 1;
+    return whole ? 1 : -3;
 }
 
 void control_close_fds(control_message *m, size_t from) {

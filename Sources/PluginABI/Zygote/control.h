@@ -34,7 +34,8 @@ void control_send(control *c, uint16_t kind, uint32_t slot, const void *body, si
 void control_flush(control *c);
 
 /* Takes the next frame. 1: *m is filled, its body valid until the next call and followed by a zero byte. 0: nothing
- * there. -1: the peer is gone. -2: a frame that is none; its descriptors are closed. */
+ * there. -1: the peer is gone. -2: a frame that is none; its descriptors are closed. -3: as 1, but there was no room for
+ * its descriptors: they are closed. */
 int control_receive(control *c, control_message *m);
 
 /* Closes the descriptors of a message from index `from` on. */

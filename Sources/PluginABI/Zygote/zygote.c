@@ -288,6 +288,7 @@ static void hear_host(void) {
         if (got == 0) return;
         if (got == -1) end_everything();
         if (got == 1) on_message(&m);
+        else if (got == -3 && m.head.kind == PAWL_C_SPAWN) zygote_spawn_without_room(m.head.slot);
         else zygote_note("the zygote got a malformed control frame");
     }
 }

@@ -14,6 +14,8 @@ static void spawn_failed(uint32_t slot, int error, uint32_t stage) {
     control_send(&z.host, PAWL_C_SPAWN_FAILED, slot, &failed, sizeof failed, NULL, 0, NULL, 0);
 }
 
+void zygote_spawn_without_room(uint32_t slot) { spawn_failed(slot, EMFILE, 2); }
+
 /* Reads a SPAWN frame. 0 or an errno. The texts stay in the frame's buffer. */
 static int read_spawn(const control_message *m, spawn_request *r) {
     if (m->length < sizeof r->limits) return EBADMSG;

@@ -28,5 +28,7 @@ extern zygote z;
 void zygote_note(const char *words);
 /* Carries out a SPAWN frame, or answers SPAWN_FAILED. Returns in the zygote only. */
 void zygote_spawn(control_message *m);
+/* One whose descriptors found no room in this process: the host is told, and may try again. */
+void zygote_spawn_without_room(uint32_t slot);
 
 #endif
