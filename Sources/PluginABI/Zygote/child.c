@@ -173,7 +173,8 @@ static _Noreturn void supervise(attempt *a) {
             if (read(a->wake_fd, &rings, sizeof rings) < 0) complain("pawl: the wake descriptor is broken");
         }
         if ((polled[0].revents & POLLOUT) != 0) frames_flush();
-        if ((polled[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
+        /* POLLNVAL: the plugin has closed the descriptor; reading says so, and ends the process. */
+        if ((polled[0].revents & (POLLIN | POLLHUP | POLLERR | POLLNVAL)) != 0) {
             listen_once(a, false);
             if (run_is_complete(a)) begin(a);
         }

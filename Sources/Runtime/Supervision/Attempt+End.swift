@@ -369,9 +369,11 @@ extension Attempt {
         guard self.crashPipe >= 0, self.child.exit != .code(0) else { return }
         let buffer = self.supervisor.readBuffer
         let length = read(self.crashPipe, buffer.baseAddress, buffer.count)
-        guard length > 0, let record = CrashInfo(record: UnsafeRawBufferPointer(rebasing: buffer[..<length])) else {
-            return
-        }
+        guard length > 0 else { return }
+        let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<length])
+        guard var record = CrashInfo(record: bytes) else { return }
+        // A call of exit() may crash on its way: that comes behind the note of the call.
+        if record.signal == 0, let later = CrashInfo(recordAfterNote: bytes) { record = later }
         if record.signal != 0 {
             self.crash = record
         } else {

@@ -25,6 +25,12 @@ extension CrashInfo {
         modules = Self.mappings(UnsafeRawBufferPointer(rebasing: bytes[MemoryLayout<pawl_crash>.size...]))
     }
 
+    /// As above, of what stands behind a first record; nil if nothing does.
+    init?(recordAfterNote bytes: UnsafeRawBufferPointer) {
+        guard bytes.count > MemoryLayout<pawl_crash>.size else { return nil }
+        self.init(record: UnsafeRawBufferPointer(rebasing: bytes[MemoryLayout<pawl_crash>.size...]))
+    }
+
     /// In the order of `pawl_crash.registers`; host and child are of one machine.
     private static let registerNames: [String] = {
         #if arch(x86_64)
