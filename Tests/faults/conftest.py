@@ -13,9 +13,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from invariants import Ledger, Watch, has_cgroup_profile  # noqa: E402
+from invariants import Ledger, Watch, has_cgroup_profile, instance_group  # noqa: E402
 from pawl_cluster import Cluster  # noqa: E402
 from pawl_host import BIN, Host, scratch_directory  # noqa: E402
+from pawl_processes import descendants, still_alive, until  # noqa: E402
 
 # SIGTERM leaves neither hosts nor databases behind, as Ctrl-C does.
 signal.signal(signal.SIGTERM, lambda *_: pytest.exit("ended by SIGTERM", 143))
@@ -147,9 +148,18 @@ def own_host(request, place, cluster):
     make.count = own_host_count(place)
     make.profile = request.param
     yield make
+    left = {}
     for host in hosts:
+        alive = host.process is not None and host.process.poll() is None
+        tree, group = (descendants(host.process.pid), instance_group(host)) if alive else ({}, None)
         host.end()
+        try:
+            until(lambda: not still_alive(tree), 10, "nothing below a host that has ended")
+        except AssertionError:
+            left |= still_alive(tree)
+        assert group is None or not group.exists(), f"{group} is left"
         shutil.rmtree(host.data, ignore_errors=True)
+    assert not left, f"left behind: {left}"
 
 
 def own_host_count(place):
