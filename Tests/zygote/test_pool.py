@@ -239,13 +239,26 @@ def cpu_ticks(pid):
     return int(fields[11]) + int(fields[12])
 
 
+def cpu_ticks(pid):
+    """Hundredths of a second that a process has worked."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def used_until(pid, ticks):
+    bound = time.monotonic() + 30
+    while cpu_ticks(pid) < ticks:
+        assert time.monotonic() < bound, "it does not work at all"
+        time.sleep(0.01)
+
+
 def test_a_task_that_outlives_its_run_is_a_leak():
     with Zygote(SWIFT) as z:
         child = z.spawn("ways.async", pooled=True).spawned()
         child.idle()
         child.again("ways.late")
         child.idle()
-        time.sleep(0.1)  # It works while nothing should.
+        used_until(child.pid, cpu_ticks(child.pid) + 10)  # It works while nothing should.
         child.again("ways.async")
         assert child.idle()["threads"] >= 1
         child.kill()

@@ -167,6 +167,8 @@ static _Noreturn void supervise(attempt *a) {
                                    {.fd = queue.port, .events = POLLIN}}; /* a negative descriptor is skipped */
         if (frames_unsent() || pongs > 0) polled[0].events |= POLLOUT;
         int timeout = due < 0 ? -1 : (int)((due + 999999) / 1000000);
+        int look = begun ? reuse_reap_orphans() : -1;
+        if (look >= 0 && (timeout < 0 || look < timeout)) timeout = look;
         if (poll(polled, 3, timeout) < 0) continue;
         if ((polled[1].revents & POLLIN) != 0) {
             uint64_t rings;

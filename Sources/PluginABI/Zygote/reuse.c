@@ -204,7 +204,32 @@ static uint32_t living_descendants(void) {
     }
 }
 
-/* ---- the three calls ---- */
+/* ---- the calls ---- */
+
+#define ORPHANS_LOOK_MS 100
+#define ORPHANS_MAX 64 /* so many may lie unreaped until the audit */
+
+/* A subreaper's adopted children are those of its main thread, and so are the children of threads that have ended: these
+ * somebody may still want to wait for, so nothing is reaped until there are too many. A handler that forks without end would
+ * otherwise fill the machine's table of processes with its dead. */
+int reuse_reap_orphans(void) {
+    static uint64_t looked;
+    char list[2048];
+    if (kept.statm < 0) return -1;
+    uint64_t now = monotonic_ns();
+    if (now - looked < ORPHANS_LOOK_MS * 1000000ull) return ORPHANS_LOOK_MS;
+    looked = now;
+    int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return ORPHANS_LOOK_MS;
+    ssize_t length = read(fd, list, sizeof list);
+    close(fd);
+    size_t count = 0;
+    for (ssize_t i = 0; i < length; i++) count += list[i] == ' ';
+    if (count <= ORPHANS_MAX) return ORPHANS_LOOK_MS;
+    for (siginfo_t info = {0}; waitid(P_ALL, 0, &info, WEXITED | WNOHANG | __WALL | __WNOTHREAD) == 0 && info.si_pid != 0;)
+        info.si_pid = 0;
+    return ORPHANS_LOOK_MS;
+}
 
 void reuse_prepare(void) {
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);

@@ -7,6 +7,10 @@
 /* Once, before the first run, while the child has one thread: it becomes the subreaper of what it starts. */
 void reuse_prepare(void);
 
+/* Main thread, while a run goes on: reaps orphans that pile up. Returns how many ms later to look again; -1: never, for this child
+ * is not reused. */
+int reuse_reap_orphans(void);
+
 /* Worker, before a run: working directory, and the processor time that it may use (0: any). What is so now is what
  * the audit compares with. False: the directory is not there. */
 bool reuse_begin(const char *directory, uint64_t cpu_ms);

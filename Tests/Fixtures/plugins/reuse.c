@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -120,9 +121,8 @@ static int32_t leave_zombie(void *user, pawl_attempt *attempt, pawl_bytes args) 
     (void)user, (void)attempt, (void)args;
     pid_t pid = fork();
     if (pid == 0) _exit(0);
-    struct timespec moment = {0, 20000000};
-    nanosleep(&moment, NULL);
-    return pid > 0 ? PAWL_OK : PAWL_E_LIMIT;
+    siginfo_t info; /* until it is one, and leave it */
+    return pid > 0 && waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) == 0 ? PAWL_OK : PAWL_E_LIMIT;
 }
 
 static int32_t reset(void *user) {
