@@ -169,8 +169,10 @@ bool frames_try_send(uint16_t kind, uint16_t flags, const struct iovec *parts, s
     if (getpid() != owner) return false;
     if (diverted(kind, flags, parts, count)) return true;
     if (pthread_mutex_trylock(&lock) != 0) return false;
-    bool sent = is_over(NULL);
-    if (!sent && push_tail(false)) {
+    bool over = is_over(NULL), sent = over;
+    /* The last picture of a run is the worker's to send, with the end: it is not taken from it here. */
+    if (over && kind == PAWL_F_PROGRESS) sent = false;
+    if (!over && push_tail(false)) {
         size_t length = compose(all, &head, kind, flags, parts, count);
         char *rest = malloc(length); /* beforehand: half a frame that cannot be kept could not be taken back */
         if (rest != NULL) {
