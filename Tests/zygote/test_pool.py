@@ -185,7 +185,7 @@ def test_processor_time_is_limited_per_run(profile):
         began = time.monotonic()
         child.again("reuse.spin", cpu_ms=1000)
         over(child, (os.CLD_KILLED, signal.SIGXCPU))
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 60
 
 
 def test_a_run_that_was_not_expected_ends_the_child():
