@@ -18,6 +18,7 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -196,6 +197,29 @@ class Monkey:
                     since[pid] = (None, 0)
             time.sleep(0.5)
 
+    def host_watch(self):
+        """Whether the host's loop turns. A host that does not answer at all is what nobody can ask later."""
+        silent = 0
+        while not self.done():
+            time.sleep(2)
+            try:
+                self.host.call("GET", "/livez", token=None, timeout=10)
+                silent = 0
+            except (OSError, http.client.HTTPException):
+                silent += 1
+            if silent == 2 and not self.options.kills:
+                pid = self.host.process.pid
+                print(f"  the host does not answer: state {state_of(pid)}", flush=True)
+                for name in ("wchan", "syscall", "stack"):
+                    try:
+                        print(f"  {name}: {Path(f'/proc/{pid}/{name}').read_text()}", flush=True)
+                    except OSError as error:
+                        print(f"  {name}: {error}")
+                if shutil.which("gdb"):
+                    print(subprocess.run(["gdb", "-p", str(pid), "-batch", "-ex", "bt 40"], stdin=subprocess.DEVNULL, capture_output=True,
+                                         text=True, timeout=120).stdout[-6000:], flush=True)
+                self.trouble.append("the host does not answer")
+
     def reloader(self):
         """New versions of plugins: the same library with some bytes more behind it; sometimes a broken one."""
         dice = random.Random(f"{self.options.seed}/reloader")
@@ -287,7 +311,7 @@ class Monkey:
         if options.kills:
             self.phase(7200, [self.kill_storm])
         else:
-            self.phase(options.seconds, [self.settler, self.killer, self.reloader, self.disaster, self.zygote_watch])
+            self.phase(options.seconds, [self.settler, self.killer, self.reloader, self.disaster, self.zygote_watch, self.host_watch])
         self.judge(memory, opened)
 
     def guarded(self, actor, *arguments):
