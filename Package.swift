@@ -120,6 +120,7 @@ let package = Package(
                 "CCurl", "ControlPlane", "EmbeddedPostgres", "JobCore", "JobRunner", "JobStore", "NIOLibuv", "Plugins",
                 "Postgres", "Supervision", "UVLoop",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Sources/Host/Main", swiftSettings: settings),
