@@ -135,6 +135,7 @@ extension Attempt {
         self.awaitsZygote = false
         self.sweepTimer.stop()
         var rounds = 0
+        var emptyRounds = 0
         var seen: Set<Int32> = []
         func round() {
             var found = ProcessTable.kill(marked: [self.supervisor.marker(of: self)])
@@ -143,8 +144,10 @@ extension Attempt {
             self.survivorsKilled += found.subtracting(seen).count { $0 != self.pid }
             seen.formUnion(found)
             rounds += 1
-            // What was killed in this round may have forked meanwhile; a round that finds nothing is the proof we have.
-            if killed == 0 { return self.treeIsEmpty() }
+            // What was killed in this round may have forked meanwhile, and a list of processes that is read while others end
+            // may leave one out: two rounds in a row that find nothing are the proof we have.
+            emptyRounds = killed == 0 ? emptyRounds + 1 : 0
+            if emptyRounds == 2 { return self.treeIsEmpty() }
             // As long as a cgroup gets.
             if rounds > 400 { return self.unkillable(killed) }
             self.sweepTimer.start(after: .milliseconds(5)) { [weak self] in if self != nil { round() } }

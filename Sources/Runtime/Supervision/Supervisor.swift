@@ -44,6 +44,7 @@ package final class Supervisor {
     let scratch: ScratchPool
     let sandboxUsers: SandboxUsers
     private let slowTimer = LoopTimer()
+    private let strayTimer = LoopTimer()
     private let sampler = Sampler()
     private(set) lazy var machineMemory = MachineMemory()
     /// Looks at live processes and tells what they do, as a JSON object; nil where nothing can.
@@ -210,6 +211,7 @@ package final class Supervisor {
         overdue.stop()
         self.lookForStrays()
         self.slowTimer.stop()
+        self.strayTimer.stop()
         self.sampler.stop()
         self.cgroups?.remove()
         self.scratch.clear()
@@ -261,6 +263,14 @@ package final class Supervisor {
         if !killed.isEmpty { self.logger.warning("killed \(killed.count) processes that dead zygotes have left") }
         let reaped = ProcessTable.reapStrays()
         if reaped > 0 { self.logger.debug("reaped \(reaped) strays") }
+    }
+
+    /// Now, and a few times more within the second: the kernel's list of children may leave out one of them while others
+    /// end (proc(5), `/proc/pid/task/tid/children`).
+    func lookForStraysRepeatedly(again: Duration = .milliseconds(20)) {
+        self.lookForStrays()
+        guard self.cgroups == nil, self.phase != .stopped, again < .seconds(1) else { return }
+        self.strayTimer.start(after: again) { [weak self] in self?.lookForStraysRepeatedly(again: again * 2) }
     }
 
     // MARK: For attempts

@@ -398,7 +398,7 @@ final class Zygote {
         if !lost.isEmpty { self.logger.warning("the zygote ended with \(status) under \(lost.count) children") }
         for child in lost.values.sorted(by: { $0.serial < $1.serial }) { child.keeperLost() }
         self.perform(self.machine.died(at: self.now))
-        self.supervisor.lookForStrays()
+        self.supervisor.lookForStraysRepeatedly()
     }
 
     private var lastNote: String { self.notes.last.map { ": \($0)" } ?? "" }
