@@ -992,7 +992,85 @@ CREATE TABLE pawl.partition_plan (
 
 CREATE TABLE pawl.plugin (
     name text NOT NULL,
-    created_at timestamp with time zone DEFAULT now() NOT NULL
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    active text COLLATE pg_catalog."C",
+    previous text COLLATE pg_catalog."C",
+    older text COLLATE pg_catalog."C",
+    canary jsonb,
+    disabled boolean DEFAULT false NOT NULL,
+    pinned boolean DEFAULT false NOT NULL,
+    revision bigint DEFAULT 0 NOT NULL,
+    changed_at timestamp with time zone,
+    changed_by text,
+    origin_host bigint,
+    reason text
+);
+
+--
+-- Name: plugin_blob; Type: TABLE; Schema: pawl; Owner: -
+--
+
+CREATE TABLE pawl.plugin_blob (
+    sha256 text NOT NULL COLLATE pg_catalog."C",
+    size_bytes bigint NOT NULL,
+    parts integer NOT NULL,
+    configuration text,
+    complete boolean DEFAULT false NOT NULL,
+    stored_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT plugin_blob_parts_check CHECK ((parts >= 1)),
+    CONSTRAINT plugin_blob_size_bytes_check CHECK (((size_bytes >= 1) AND (size_bytes <= 268435456)))
+);
+
+--
+-- Name: plugin_blob_part; Type: TABLE; Schema: pawl; Owner: -
+--
+
+CREATE TABLE pawl.plugin_blob_part (
+    sha256 text NOT NULL COLLATE pg_catalog."C",
+    part integer NOT NULL,
+    bytes bytea NOT NULL
+);
+ALTER TABLE ONLY pawl.plugin_blob_part ALTER COLUMN bytes SET STORAGE EXTERNAL;
+
+--
+-- Name: plugin_event; Type: TABLE; Schema: pawl; Owner: -
+--
+
+CREATE TABLE pawl.plugin_event (
+    id bigint NOT NULL,
+    plugin text NOT NULL COLLATE pg_catalog."C",
+    sha256 text COLLATE pg_catalog."C",
+    host_id bigint,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    kind text NOT NULL,
+    detail json
+);
+
+--
+-- Name: plugin_event_id_seq; Type: SEQUENCE; Schema: pawl; Owner: -
+--
+
+ALTER TABLE pawl.plugin_event ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME pawl.plugin_event_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
+-- Name: plugin_host; Type: TABLE; Schema: pawl; Owner: -
+--
+
+CREATE TABLE pawl.plugin_host (
+    host_id bigint NOT NULL,
+    plugin text NOT NULL COLLATE pg_catalog."C",
+    sha256 text COLLATE pg_catalog."C",
+    candidate text COLLATE pg_catalog."C",
+    state text NOT NULL,
+    problem text,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL
 );
 
 --
@@ -1008,7 +1086,18 @@ CREATE TABLE pawl.plugin_version (
     manifest json,
     first_seen_at timestamp with time zone DEFAULT now() NOT NULL,
     last_active_at timestamp with time zone,
-    CONSTRAINT plugin_version_sha256_check CHECK ((sha256 ~ '^[0-9a-f]{64}$'::text))
+    kind text DEFAULT 'native'::text NOT NULL,
+    file_name text,
+    build_id text,
+    source text DEFAULT 'directory'::text NOT NULL,
+    uploaded_by text,
+    signed_by text,
+    state text DEFAULT 'usable'::text NOT NULL,
+    problem text,
+    CONSTRAINT plugin_version_kind_check CHECK ((kind = ANY (ARRAY['native'::text, 'ffi'::text]))),
+    CONSTRAINT plugin_version_sha256_check CHECK ((sha256 ~ '^[0-9a-f]{64}$'::text)),
+    CONSTRAINT plugin_version_source_check CHECK ((source = ANY (ARRAY['directory'::text, 'upload'::text]))),
+    CONSTRAINT plugin_version_state_check CHECK ((state = ANY (ARRAY['usable'::text, 'rejected'::text, 'removed'::text])))
 );
 
 --
@@ -1726,6 +1815,7 @@ CREATE TABLE pawl.run_live (
     cancel_reason text,
     cancel_grace_ms bigint,
     expires_at timestamp with time zone,
+    avoid_version text,
     CONSTRAINT run_live_check CHECK (((state = 'running'::text) = (host_id IS NOT NULL))),
     CONSTRAINT run_live_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'running'::text])))
 )
@@ -1774,6 +1864,7 @@ CREATE TABLE pawl.run_waiting (
     version text,
     started_at timestamp with time zone,
     expires_at timestamp with time zone,
+    avoid_version text,
     CONSTRAINT run_waiting_state_check CHECK ((state = ANY (ARRAY['scheduled'::text, 'retrying'::text, 'blocked'::text])))
 )
 WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='20000', autovacuum_vacuum_cost_delay='0');
@@ -2160,9 +2251,11 @@ CREATE TABLE pawl.schedule (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     revision bigint DEFAULT 1 NOT NULL,
+    queue_ms bigint,
     CONSTRAINT schedule_attempts_check CHECK (((attempts >= 1) AND (attempts <= 1000))),
     CONSTRAINT schedule_kind_check CHECK ((kind = ANY (ARRAY['once'::text, 'interval'::text, 'cron'::text, 'calendar'::text]))),
-    CONSTRAINT schedule_max_runs_check CHECK ((max_runs > 0))
+    CONSTRAINT schedule_max_runs_check CHECK ((max_runs > 0)),
+    CONSTRAINT schedule_queue_ms_check CHECK ((queue_ms >= 1))
 );
 
 --
@@ -2485,6 +2578,34 @@ ALTER TABLE ONLY pawl.partition_plan
     ADD CONSTRAINT partition_plan_pkey PRIMARY KEY (parent);
 
 --
+-- Name: plugin_blob_part plugin_blob_part_pkey; Type: CONSTRAINT; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.plugin_blob_part
+    ADD CONSTRAINT plugin_blob_part_pkey PRIMARY KEY (sha256, part);
+
+--
+-- Name: plugin_blob plugin_blob_pkey; Type: CONSTRAINT; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.plugin_blob
+    ADD CONSTRAINT plugin_blob_pkey PRIMARY KEY (sha256);
+
+--
+-- Name: plugin_event plugin_event_pkey; Type: CONSTRAINT; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.plugin_event
+    ADD CONSTRAINT plugin_event_pkey PRIMARY KEY (id);
+
+--
+-- Name: plugin_host plugin_host_pkey; Type: CONSTRAINT; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.plugin_host
+    ADD CONSTRAINT plugin_host_pkey PRIMARY KEY (host_id, plugin);
+
+--
 -- Name: plugin plugin_pkey; Type: CONSTRAINT; Schema: pawl; Owner: -
 --
 
@@ -2682,6 +2803,12 @@ CREATE INDEX crash_report_group ON pawl.crash_report USING btree (fingerprint, r
 --
 
 CREATE INDEX error_group_seen ON pawl.error_group USING btree (last_seen_at DESC, fingerprint);
+
+--
+-- Name: plugin_event_plugin; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX plugin_event_plugin ON pawl.plugin_event USING btree (plugin, id DESC);
 
 --
 -- Name: plugin_version_plugin; Type: INDEX; Schema: pawl; Owner: -
@@ -2947,6 +3074,13 @@ CREATE CONSTRAINT TRIGGER run_live_wake AFTER INSERT ON pawl.run_live DEFERRABLE
 
 ALTER TABLE ONLY pawl.partition
     ADD CONSTRAINT partition_parent_fkey FOREIGN KEY (parent) REFERENCES pawl.partition_plan(parent);
+
+--
+-- Name: plugin_blob_part plugin_blob_part_sha256_fkey; Type: FK CONSTRAINT; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.plugin_blob_part
+    ADD CONSTRAINT plugin_blob_part_sha256_fkey FOREIGN KEY (sha256) REFERENCES pawl.plugin_blob(sha256) ON DELETE CASCADE;
 
 --
 -- Name: plugin_version plugin_version_plugin_fkey; Type: FK CONSTRAINT; Schema: pawl; Owner: -

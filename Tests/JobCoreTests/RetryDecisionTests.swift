@@ -4,10 +4,12 @@ import Testing
 @Suite struct RetryDecisionTests {
     let ended = WallTime(micros: 1_700_000_000_000_000)
 
-    func decision(used: Int = 0, maximum: Int = 3, lost: Int = 0, cancel: Bool = false) -> RetryDecision {
+    func decision(used: Int = 0, maximum: Int = 3, lost: Int = 0, cancel: Bool = false, canary: Bool = false)
+        -> RetryDecision
+    {
         RetryDecision(
             policy: BackoffPolicy(kind: .fixed, base: .seconds(5), jitter: 0), maxAttempts: maximum, attemptsUsed: used,
-            lostCount: lost, isCancelRequested: cancel)
+            lostCount: lost, isCancelRequested: cancel, isCanary: canary)
     }
 
     func decide(
@@ -39,6 +41,16 @@ import Testing
                     #expect(answer == (cancel ? .finish(.cancelled, counts: true) : byPolicy))
                 }
             }
+        }
+    }
+
+    /// Of a version on trial only a crash is the version's fault, however many attempts are left; everything else is the run's.
+    @Test(arguments: AttemptOutcome.allCases, [false, true])
+    func aCrashOnTrialUsesNothing(_ outcome: AttemptOutcome, _ cancel: Bool) {
+        for used in 0..<4 {
+            let usual = decide(outcome, decision(used: used, cancel: cancel))
+            let answer = decide(outcome, decision(used: used, cancel: cancel, canary: true))
+            #expect(answer == (outcome == .crashed && !cancel ? .redo(at: ended) : usual))
         }
     }
 

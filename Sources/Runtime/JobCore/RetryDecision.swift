@@ -7,6 +7,8 @@ package struct RetryDecision: Sendable {
         case retry(at: WallTime)
         /// Back to its queue at once; the attempt does not count, the lost one does.
         case requeueLost
+        /// Once more at once, in another version; the attempt does not count.
+        case redo(at: WallTime)
         /// Waits as `scheduled`; the attempt does not count.
         case snooze(until: WallTime)
     }
@@ -23,15 +25,19 @@ package struct RetryDecision: Sendable {
     package var lostCount: Int
     /// Somebody asked for the run's end while it ran.
     package var isCancelRequested: Bool
+    /// It ran in a version on trial, beside one that serves: a crash is the trial's business, not the run's.
+    package var isCanary: Bool
 
     package init(
-        policy: BackoffPolicy, maxAttempts: Int, attemptsUsed: Int, lostCount: Int, isCancelRequested: Bool = false
+        policy: BackoffPolicy, maxAttempts: Int, attemptsUsed: Int, lostCount: Int, isCancelRequested: Bool = false,
+        isCanary: Bool = false
     ) {
         self.policy = policy
         self.maxAttempts = maxAttempts
         self.attemptsUsed = attemptsUsed
         self.lostCount = lostCount
         self.isCancelRequested = isCancelRequested
+        self.isCanary = isCanary
     }
 
     /// - Parameters:
@@ -51,6 +57,7 @@ package struct RetryDecision: Sendable {
             return .snooze(until: clamped(report.snoozeUntil ?? now, now))
         case .error, .crashed, .timedOut, .outOfMemory:
             if isCancelRequested { return .finish(.cancelled, counts: true) }
+            if isCanary && report.outcome == .crashed { return .redo(at: now) }
             let used = attemptsUsed + 1
             if report.error?.retry == .never || used >= maxAttempts { return .finish(.failed, counts: true) }
             let byPolicy = now.advanced(by: policy.delay(afterAttempt: used, random: random))

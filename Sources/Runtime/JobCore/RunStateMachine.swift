@@ -78,6 +78,8 @@ package struct RunStateMachine: Sendable, Hashable {
         case .retry:
             attemptsUsed += 1
             return move(.retrying)
+        case .redo:
+            return move(.retrying)
         case .snooze:
             return move(.scheduled)
         case .requeueLost:

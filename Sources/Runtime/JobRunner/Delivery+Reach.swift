@@ -79,7 +79,8 @@ extension Delivery {
     }
 
     private func loadReachOnce() {
-        guard !self.reachLoads.isLoading else { return }
+        // After a load that failed everything may be served again.
+        guard !self.reachLoads.isLoading, self.reach != .all else { return }
         self.reachLoads.isLoading = true
         loopTask {
             let refused = self.reachLoads.refused

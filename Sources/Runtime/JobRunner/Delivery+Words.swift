@@ -24,6 +24,8 @@ extension Delivery {
         case .retry(let at): message += "; next attempt at \(at)"
         case .snooze(let until): message += "; again at \(until)"
         case .requeueLost: message += "; back in its queue"
+        case .redo:
+            message += "; once more in the version that serves, since this one is on trial: no attempt is used up"
         case .finish, .finishUncounted, .release: break
         }
         return LogLine(
@@ -42,8 +44,9 @@ extension Settlement.Decision {
         let run = held.run
         let decision = RetryDecision(
             policy: run.backoff, maxAttempts: run.maxAttempts, attemptsUsed: run.attemptsUsed, lostCount: run.lostCount,
-            isCancelRequested: held.obeyed != nil)
-        self.init(decision.decide(report, now: report.ended, random: .random(in: 0..<1)))
+            isCancelRequested: held.obeyed != nil, isCanary: held.isCanary)
+        self.init(
+            decision.decide(report, now: report.ended, random: .random(in: 0..<1)), version: held.version)
     }
 }
 

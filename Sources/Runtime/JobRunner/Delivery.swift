@@ -16,6 +16,8 @@ final class Delivery {
     struct Held {
         let run: ClaimedRun
         var version: String?
+        /// That version was on trial beside one that serves.
+        var isCanary = false
         var pid: Int32?
         var startedAt: WallTime?
         var dispatchedAt: LoopInstant?

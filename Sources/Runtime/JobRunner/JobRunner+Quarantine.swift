@@ -11,16 +11,19 @@ extension JobRunner {
     /// The version before stands in for one that is out of service, as long as that is so.
     func quarantineChanged(_ key: QuarantineBook.Key, _ isOut: Bool) {
         guard self.catalog.version(forHandler: key.handler)?.sha256 == key.version else { return }
-        guard isOut else { return self.catalog.dropFallback(forHandler: key.handler) }
+        guard isOut else { return self.dropFallback(key) }
         loopTask {
             guard await self.catalog.loadFallback(forHandler: key.handler) else { return }
             // Its time may be over already.
-            if self.quarantine.admission(key.handler, key.version) == .free {
-                self.catalog.dropFallback(forHandler: key.handler)
-            } else {
-                self.delivery.reachChanged()
-            }
+            if self.quarantine.admission(key.handler, key.version) == .free { self.dropFallback(key) }
+            self.delivery.reachChanged()
         }
+    }
+
+    /// The version before stands in for all handlers of the file that are out: it goes with the last of them.
+    private func dropFallback(_ key: QuarantineBook.Key) {
+        self.catalog.dropFallback(
+            forHandler: key.handler, unless: { self.quarantine.admission($0, key.version) != .free })
     }
 
     /// What of these jobs can be claimed here now.

@@ -61,6 +61,8 @@ package struct ClaimedRun: Sendable, Hashable {
     package var traceparent: String?
     package var owner: String?
     package var title: String?
+    /// It crashed in this version while that was on trial: it goes to the one that serves.
+    package var avoidVersion: String?
 }
 
 /// How one attempt ended and what becomes of its run.
@@ -76,6 +78,9 @@ package struct Settlement: Sendable, Hashable {
         case requeueLost
         /// Waits as `scheduled`. The attempt does not count.
         case snooze(until: WallTime)
+        /// It crashed in a version on trial: it waits for the moment until the next look and goes to another version. The attempt
+        /// does not count.
+        case redo(avoiding: String?, at: WallTime)
         /// Back to its queue without a trace: it was never started.
         case release
     }

@@ -68,31 +68,3 @@ package struct QueueRow: Sendable, Hashable {
     /// When the oldest of the queued runs that are first in line was due; nil if none is queued.
     package var oldestQueuedAt: WallTime?
 }
-
-package struct PluginVersionRow: Sendable, Hashable {
-    /// SHA-256 of the bytes, hexadecimal.
-    package var sha256: String
-    package var plugin: String
-    /// The author's label.
-    package var label: String?
-    package var abi: String?
-    package var sizeBytes: Int64
-    /// JSON text.
-    package var manifest: String?
-    package var firstSeenAt: WallTime
-    package var lastActiveAt: WallTime?
-
-    package init(
-        sha256: String, plugin: String, label: String? = nil, abi: String? = nil, sizeBytes: Int64 = 0,
-        manifest: String? = nil, firstSeenAt: WallTime = WallTime(micros: 0), lastActiveAt: WallTime? = nil
-    ) {
-        self.sha256 = sha256
-        self.plugin = plugin
-        self.label = label
-        self.abi = abi
-        self.sizeBytes = sizeBytes
-        self.manifest = manifest
-        self.firstSeenAt = firstSeenAt
-        self.lastActiveAt = lastActiveAt
-    }
-}

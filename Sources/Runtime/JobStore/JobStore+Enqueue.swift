@@ -4,7 +4,7 @@ import UVLoop
 
 extension JobStore {
     /// Takes one request. Throws `.notFound` with near matches for an unknown job, `.invalid` with a pointer into the
-    /// request, `.conflict("idempotency_key_reused")` if the key was used for another request.
+    /// request, `.invalidArgs` if they are not what the job takes, `.conflict("idempotency_key_reused")` if the key was used for another request.
     package func enqueue(_ run: NewRun) async throws(StoreError) -> Enqueued {
         try Self.check(run)
         // The key's first user may still be rolled back, or its key may expire, between our two looks.
@@ -20,7 +20,8 @@ extension JobStore {
         throw await unknownJob(run.job)
     }
 
-    /// Takes what it can in one transaction; each item that is refused says why (`.notFound`, `.invalid`).
+    /// Takes what it can in one transaction; each item that is refused says why (`.notFound`, `.invalid`,
+    /// `.invalidArgs`).
     /// Idempotency keys are for single requests: an item with one is `.invalid`.
     package func enqueue(batch: [NewRun]) async throws(StoreError) -> [Result<Enqueued, StoreError>] {
         var results = [Result<Enqueued, StoreError>?](repeating: nil, count: batch.count)
@@ -78,7 +79,8 @@ extension JobStore {
             priority: changes.priority ?? original.priority, runAt: changes.runAt,
             attempts: changes.attempts ?? original.maxAttempts, backoff: changes.backoff ?? original.backoff,
             timeout: original.timeout,
-            queueTime: original.expiresAt.map { max($0 - original.runAt, .milliseconds(1)) }, title: original.title,
+            queueTime: changes.queueTime ?? original.expiresAt.map { max($0 - original.runAt, .milliseconds(1)) },
+            title: original.title,
             description: original.description,
             labels: original.labels, owner: original.owner, organization: original.organization, retryOf: id,
             trigger: changes.trigger)

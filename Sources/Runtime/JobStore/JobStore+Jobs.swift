@@ -100,31 +100,6 @@ extension JobStore {
         try await audit(actor: actor, action: paused ? "queue.pause" : "queue.resume", target: queue, detail: nil)
         return true
     }
-
-    // MARK: Plugins
-
-    /// Remembers a version that was loaded.
-    package func recordPluginVersion(_ version: PluginVersionRow) async throws(StoreError) {
-        _ = try await query(
-            .pluginRecord,
-            [
-                .text(version.sha256), .text(version.plugin.storable), .text(orNull: version.label),
-                .text(orNull: version.abi), .int64(version.sizeBytes), .json(orNull: version.manifest),
-            ])
-    }
-
-    /// The last used first.
-    package func pluginVersions(plugin: String? = nil) async throws(StoreError) -> [PluginVersionRow] {
-        try await decoding {
-            try await self.pool.query(.pluginVersions, [.text(orNull: plugin)]).map { row in
-                var reader = RowReader(row)
-                return PluginVersionRow(
-                    sha256: try reader.text(), plugin: try reader.text(), label: try reader.textOrNil(),
-                    abi: try reader.textOrNil(), sizeBytes: try reader.int64(), manifest: try reader.textOrNil(),
-                    firstSeenAt: try reader.time(), lastActiveAt: try reader.timeOrNil())
-            }
-        }
-    }
 }
 
 /// A sum of counters.

@@ -33,6 +33,7 @@ extension JobStore {
                 let keys = try await connection.query(.upkeepKeys).affectedRows
                 _ = try await connection.query(.upkeepOccurrences)
                 _ = try await connection.query(.upkeepCrashes)
+                _ = try await connection.query(.upkeepPlugins)
                 let partitions = try await connection.query(.upkeepPartitions)[0]
                 return (try partitions.int64(0), try partitions.int64(1), keys)
             }

@@ -119,6 +119,7 @@ extension JobStore {
             input.labels.isEmpty ? .null : .jsonb(JSONText.object(input.labels.mapValues(\.storable))),
             .text(orNull: input.owner), .time(orNull: input.startsAt), .time(orNull: input.endsAt),
             input.maxRuns.map { .int32(Int32(clamping: $0)) } ?? .null, .bool(input.isEnabled), .time(orNull: next),
+            .milliseconds(orNull: input.queueTime),
         ]
     }
 
@@ -135,7 +136,8 @@ extension JobStore {
         var input = ScheduleInput(
             name: name, job: job, spec: .once(at: WallTime(micros: 0)), timezone: timezone, args: try reader.text(),
             queue: try reader.textOrNil(), priority: try reader.int32OrNil(), attempts: try reader.intOrNil(),
-            timeout: try reader.millisecondsOrNil(), title: try reader.textOrNil(), description: try reader.textOrNil(),
+            timeout: try reader.millisecondsOrNil(), queueTime: try reader.millisecondsOrNil(),
+            title: try reader.textOrNil(), description: try reader.textOrNil(),
             labels: try reader.labels(), owner: try reader.textOrNil(), startsAt: try reader.timeOrNil(),
             endsAt: try reader.timeOrNil(), maxRuns: try reader.intOrNil(), isEnabled: try reader.bool())
         let nextAt = try reader.timeOrNil()
@@ -167,7 +169,9 @@ extension ScheduleInput {
     /// The run that a firing makes, without its schedule.
     var request: NewRun {
         NewRun(
-            job: job, args: args, queue: queue, priority: priority, attempts: attempts, timeout: timeout, title: title,
+            job: job, args: args, queue: queue, priority: priority, attempts: attempts, timeout: timeout,
+            queueTime: queueTime,
+            title: title,
             description: description, labels: labels, owner: owner, trigger: "schedule")
     }
 }

@@ -8,10 +8,12 @@ extension JobStore {
     /// - Parameters:
     ///   - onWake: somebody else put something into this queue while this host slept. Claim.
     ///   - onSignal: cancel or terminate one of this host's attempts, if it runs here.
+    ///   - onPlugin: something about this plugin was decided, or its jobs or bytes have come; empty: about some plugin.
     ///   - onReconnect: notifications may have been missed: claim, and look at `pendingSignals`.
     package func listen(
         host: HostID, onWake: @escaping @LoopActor (String) -> Void,
-        onSignal: @escaping @LoopActor (HostSignal) -> Void, onReconnect: @escaping @LoopActor () -> Void
+        onSignal: @escaping @LoopActor (HostSignal) -> Void,
+        onPlugin: @escaping @LoopActor (String) -> Void = { _ in }, onReconnect: @escaping @LoopActor () -> Void
     ) async throws(StoreError) {
         listening.onReconnect = { [weak self] in
             self?.lanes.forget()
@@ -27,6 +29,9 @@ extension JobStore {
                     return logger.warning("a notification that nobody understands", metadata: ["channel": "host"])
                 }
                 onSignal(signal)
+            }
+            try await listening.listen("pawl_plugin") { notification in
+                onPlugin(notification.payload)
             }
         } catch {
             throw StoreError(error)

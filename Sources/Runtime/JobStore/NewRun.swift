@@ -88,6 +88,8 @@ package struct RetryChanges: Sendable {
     package var attempts: Int?
     package var backoff: BackoffPolicy?
     package var queue: String?
+    /// From being due to being started; nil: as the original.
+    package var queueTime: Duration?
     /// In place of the args; JSON text.
     package var args: String?
     /// A JSON object whose members replace those of the args, top level only. Not together with `args`.
@@ -100,13 +102,15 @@ package struct RetryChanges: Sendable {
 
     package init(
         priority: Int32? = nil, attempts: Int? = nil, backoff: BackoffPolicy? = nil, queue: String? = nil,
-        args: String? = nil, dataOverrides: String? = nil, removeOriginal: Bool = false, runAt: WallTime? = nil,
+        queueTime: Duration? = nil, args: String? = nil, dataOverrides: String? = nil, removeOriginal: Bool = false,
+        runAt: WallTime? = nil,
         trigger: String = "retry"
     ) {
         self.priority = priority
         self.attempts = attempts
         self.backoff = backoff
         self.queue = queue
+        self.queueTime = queueTime
         self.args = args
         self.dataOverrides = dataOverrides
         self.removeOriginal = removeOriginal

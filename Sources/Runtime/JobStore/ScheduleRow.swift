@@ -13,6 +13,8 @@ package struct ScheduleInput: Sendable, Hashable {
     package var priority: Int32?
     package var attempts: Int?
     package var timeout: Duration?
+    /// How long each of its runs may wait for its start.
+    package var queueTime: Duration?
     package var title: String?
     package var description: String?
     package var labels: [String: String]
@@ -27,6 +29,7 @@ package struct ScheduleInput: Sendable, Hashable {
     package init(
         name: String? = nil, job: String, spec: ScheduleSpec, timezone: String = "UTC", args: String = "{}",
         queue: String? = nil, priority: Int32? = nil, attempts: Int? = nil, timeout: Duration? = nil,
+        queueTime: Duration? = nil,
         title: String? = nil, description: String? = nil, labels: [String: String] = [:], owner: String? = nil,
         startsAt: WallTime? = nil, endsAt: WallTime? = nil, maxRuns: Int? = nil, isEnabled: Bool = true
     ) {
@@ -39,6 +42,7 @@ package struct ScheduleInput: Sendable, Hashable {
         self.priority = priority
         self.attempts = attempts
         self.timeout = timeout
+        self.queueTime = queueTime
         self.title = title
         self.description = description
         self.labels = labels

@@ -14,7 +14,7 @@ struct SettleSteps {
         // In one order everywhere, so that two statements over the same runs do not wait for each other in a circle.
         for item in batch.sorted(by: { $0.report.runID < $1.report.runID }) {
             switch item.decision {
-            case .finish, .finishUncounted, .retry, .snooze: ended.append(item)
+            case .finish, .finishUncounted, .retry, .redo, .snooze: ended.append(item)
             case .requeueLost: lost.append(item.report)
             case .release: released.append(item.report)
             }
@@ -64,7 +64,7 @@ struct SettleSteps {
             .jsonArray(reports.map { AttemptDetail($0).json }),
             .textArray(reports.map { $0.sentence.isEmpty ? nil : $0.sentence.storable }),
             .jsonArray(reports.map(\.result.json)), .bytesArray(reports.map(\.result.bytes)),
-            .textArray(reports.map { $0.result.mediaType?.storable }),
+            .textArray(reports.map { $0.result.mediaType?.storable }), .textArray(batch.map(\.decision.avoided)),
         ]
     }
 
@@ -86,7 +86,7 @@ extension Settlement.Decision {
         case .finish(let state), .finishUncounted(let state):
             precondition(state.isTerminal, "a run ends in a terminal state")
             return state.rawValue
-        case .retry: return RunState.retrying.rawValue
+        case .retry, .redo: return RunState.retrying.rawValue
         case .snooze: return RunState.scheduled.rawValue
         case .requeueLost, .release: return RunState.queued.rawValue
         }
@@ -95,15 +95,22 @@ extension Settlement.Decision {
     fileprivate var counts: Bool {
         switch self {
         case .finish, .retry: true
-        case .finishUncounted, .snooze, .requeueLost, .release: false
+        case .finishUncounted, .redo, .snooze, .requeueLost, .release: false
         }
     }
 
     fileprivate var waitUntil: WallTime? {
         switch self {
-        case .retry(let time), .snooze(let time): time
+        case .retry(let time), .redo(_, let time), .snooze(let time): time
         case .finish, .finishUncounted, .requeueLost, .release: nil
         }
+    }
+}
+
+extension Settlement.Decision {
+    /// The version that the run is kept from.
+    fileprivate var avoided: String? {
+        if case .redo(let version, _) = self { version } else { nil }
     }
 }
 
@@ -123,11 +130,13 @@ extension RunResult {
 
 extension Settlement.Decision {
     /// What `RetryDecision` decided, as a settlement.
-    package init(_ outcome: RetryDecision.Outcome) {
+    /// - Parameter version: what the attempt ran.
+    package init(_ outcome: RetryDecision.Outcome, version: String?) {
         switch outcome {
         case .finish(let state, let counts): self = counts ? .finish(state) : .finishUncounted(state)
         case .retry(let time): self = .retry(at: time)
         case .requeueLost: self = .requeueLost
+        case .redo(let time): self = .redo(avoiding: version, at: time)
         case .snooze(let time): self = .snooze(until: time)
         }
     }

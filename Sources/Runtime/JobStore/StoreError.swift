@@ -1,13 +1,16 @@
 package import JobCore
 package import Postgres
 
-/// Why the store did not do what it was asked. Descriptions hold no args, results or SQL.
+/// Why the store did not do what it was asked. Descriptions hold no results or SQL, and args only where they do not fit.
 package enum StoreError: Error, Sendable {
     /// The database cannot be reached or is not ready: the same call may succeed later. If the cause's `mayHaveCommitted`
     /// is set, look before repeating.
     case unavailable(PostgresError)
     /// The input is refused; nothing was stored.
     case invalid(FieldFault)
+    /// The args are not what the job takes; nothing was stored. Pointers lead into the request, the code is the keyword of the
+    /// schema. Never empty.
+    case invalidArgs([FieldFault])
     /// The state of things forbids it; nothing was changed.
     /// - Parameter currentState: the run's state, if a run is the reason.
     case conflict(code: String, detail: String, currentState: RunState?)
@@ -27,6 +30,7 @@ extension StoreError: CustomStringConvertible {
         switch self {
         case .unavailable(let cause): "the database is not available: \(cause)"
         case .invalid(let fault): "\(fault)"
+        case .invalidArgs(let faults): "the args do not fit: " + faults.map(\.description).joined(separator: "; ")
         case .conflict(_, let detail, _): detail
         case .notFound(let what, let id, let near):
             "no \(what) \(id)" + (near.isEmpty ? "" : "; similar: " + near.joined(separator: ", "))

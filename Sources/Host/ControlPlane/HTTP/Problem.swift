@@ -24,7 +24,7 @@ struct Problem: Error, Sendable {
             self.detail = detail
         }
 
-        fileprivate var json: String {
+        var json: String {
             var object = JSONObject()
             switch place {
             case .pointer(let pointer): object.string("pointer", pointer)
@@ -52,6 +52,8 @@ struct Problem: Error, Sendable {
     var nearMatches: [String] = []
     /// The state that forbids it.
     var currentState: RunState?
+    /// JSON objects: what an activation would break.
+    var problems: [String] = []
     var headers: HTTPFields = [:]
 
     init(_ status: HTTPResponse.Status, _ code: String, _ detail: String, fields: [Field] = []) {
@@ -72,6 +74,7 @@ struct Problem: Error, Sendable {
         object.string("request_id", requestID)
         object.bool("retryable", isRetryable)
         if !fields.isEmpty { object.array("errors", fields.map(\.json)) }
+        if !problems.isEmpty { object.array("problems", problems) }
         if !nearMatches.isEmpty { object.strings("near_matches", nearMatches) }
         if let currentState { object.string("current_state", currentState.rawValue) }
         var answer = Answer(status, text: object.text, type: "application/problem+json")
@@ -88,6 +91,15 @@ extension Problem {
         let detail = faults.count == 1 ? faults[0].description : "\(faults.count) fields are not right."
         return Problem(
             .unprocessableContent, "invalid_fields", detail,
+            fields: faults.map { Field(.pointer($0.pointer), $0.code, $0.detail) })
+    }
+
+    /// Arguments that are not what their job takes; the codes are keywords of its schema.
+    static func invalidArgs(_ faults: [FieldFault]) -> Problem {
+        let detail =
+            faults.count == 1 ? faults[0].description : "The arguments do not fit the job: \(faults.count) things are wrong."
+        return Problem(
+            .unprocessableContent, "invalid_args", detail,
             fields: faults.map { Field(.pointer($0.pointer), $0.code, $0.detail) })
     }
 
@@ -125,6 +137,13 @@ extension Problem {
             retryAfter = 1
         case .invalid(let fault):
             self = .invalid([fault.under(pointer)])
+        case .invalidArgs(let faults):
+            self = .invalidArgs(faults.map { $0.under(pointer) })
+        case .invalidArgs(let faults):
+            self.init(
+                .unprocessableContent, "invalid_args",
+                faults.count == 1 ? faults[0].description : "\(faults.count) things about the args do not fit the job.",
+                fields: faults.map { $0.under(pointer) }.map { Field(.pointer($0.pointer), $0.code, $0.detail) })
         case .conflict(let code, let detail, let state):
             self.init(code == "idempotency_key_reused" ? .unprocessableContent : .conflict, code, detail)
             currentState = state
@@ -138,5 +157,18 @@ extension Problem {
             // The cause is logged with the request's id; what it says is nobody's business outside.
             self.init(.internalServerError, "internal_error", "The database refused. The host's log says more.")
         }
+    }
+}
+
+extension StoreError {
+    /// The same, where the arguments have another name than `/args` in the request.
+    func withArgs(at pointer: String) -> StoreError {
+        guard case .invalidArgs(let faults) = self else { return self }
+        return .invalidArgs(
+            faults.map { fault in
+                guard fault.pointer.hasPrefix("/args") else { return fault }
+                return FieldFault(
+                    pointer: pointer + fault.pointer.dropFirst("/args".count), code: fault.code, detail: fault.detail)
+            })
     }
 }

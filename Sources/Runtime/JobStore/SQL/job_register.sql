@@ -1,5 +1,6 @@
 -- job_register: makes or refreshes the jobs of a plugin's handlers; the operator's settings stay. $1 plugin, then one array
--- element for each handler
+-- element for each handler. Tells all hosts if anything is new: they keep schemas.
+WITH changed AS (
 INSERT INTO pawl.job AS j (name, handler, plugin, description, args_schema, result_schema, handler_limits, handler_attempts,
     handler_execution)
 SELECT i.handler, i.handler, $1, i.description, i.args_schema, i.result_schema, i.limits, i.attempts, i.execution
@@ -12,3 +13,5 @@ WHERE j.handler = excluded.handler AND (j.plugin, j.description, j.args_schema::
         j.handler_limits::text, j.handler_attempts, j.handler_execution::text)
     IS DISTINCT FROM (excluded.plugin, excluded.description, excluded.args_schema::text, excluded.result_schema::text,
         excluded.handler_limits::text, excluded.handler_attempts, excluded.handler_execution::text)
+RETURNING name)
+SELECT pg_notify('pawl_plugin', $1)::text FROM changed LIMIT 1

@@ -8,11 +8,11 @@ WITH due AS (
     INSERT INTO pawl.run_live (id, queue, rank, pos, run_at, job, args, max_attempts, created_at, retention, trigger, backoff,
         timeout_ms, title, description, labels, owner, organization, retry_of, schedule_id, planned_at, traceparent, attempt,
         attempts_used, lost_count, outcome, reason, error_code, error_message, error_details, entities_processed,
-        entities_total, current_stage, outcome_summary, version, expires_at)
+        entities_total, current_stage, outcome_summary, version, expires_at, avoid_version)
     SELECT id, queue, rank, nextval('pawl.run_pos'), run_at, job, args, max_attempts, created_at, retention, trigger, backoff,
         timeout_ms, title, description, labels, owner, organization, retry_of, schedule_id, planned_at, traceparent, attempt,
         attempts_used, lost_count, outcome, reason, error_code, error_message, error_details, entities_processed,
-        entities_total, current_stage, outcome_summary, version, expires_at
+        entities_total, current_stage, outcome_summary, version, expires_at, avoid_version
     FROM gone
     RETURNING queue, rank, pos
 ), counted AS (

@@ -6,11 +6,11 @@ WITH input AS (
         $10::timestamptz[], $11::timestamptz[], $12::bigint[], $13::bigint[], $14::bigint[], $15::text[], $16::text[], $17::text[],
         $18::json[], $19::bigint[], $20::bigint[], $21::bigint[], $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[],
         $26::bigint[], $27::bigint[], $28::bigint[], $29::bigint[], $30::text[], $31::json[], $32::json[], $33::text[],
-        $34::json[], $35::bytea[], $36::text[])
+        $34::json[], $35::bytea[], $36::text[], $37::text[])
     AS i (id, attempt, state, counts, wait_until, outcome, reason, started_at, ended_at, exit_code, signal, pid, version,
         error_code, error_message, error_details, user_cpu_us, system_cpu_us, max_rss_bytes, minor_faults, major_faults,
         blocks_in, blocks_out, voluntary_switches, involuntary_switches, processed, total, stage, summary, detail, sentence,
-        result, result_bytes, result_media_type)
+        result, result_bytes, result_media_type, avoid_version)
 ), found AS (
     -- One plan, whatever the statistics say: for each element a look into the primary key, then to the row's place.
     SELECT i.*, place.at AS place FROM input i CROSS JOIN LATERAL (
@@ -24,6 +24,7 @@ WITH input AS (
         l.timeout_ms, l.title, l.description, l.labels, l.owner, l.organization, l.retry_of, l.schedule_id, l.planned_at,
         l.traceparent, l.attempt, l.attempts_used + i.counts::integer AS attempts_used, l.lost_count, l.claimed_at,
         l.cancel_requested_at, l.terminate_requested_at, l.cancel_reason, l.expires_at,
+        coalesce(i.avoid_version, l.avoid_version) AS avoid_version,
         -- An order to end that came after the decision to go on, and before this: the order wins.
         CASE WHEN i.state IN ('retrying', 'scheduled') AND (l.cancel_requested_at IS NOT NULL OR l.terminate_requested_at IS NOT NULL)
             THEN 'cancelled' ELSE i.state END AS state,
@@ -48,11 +49,11 @@ WITH input AS (
     INSERT INTO pawl.run_waiting (id, queue, rank, state, run_at, job, args, max_attempts, created_at, retention, trigger,
         backoff, timeout_ms, title, description, labels, owner, organization, retry_of, schedule_id, planned_at, traceparent,
         attempt, attempts_used, lost_count, outcome, reason, error_code, error_message, error_details, entities_processed,
-        entities_total, current_stage, outcome_summary, host_id, version, started_at)
+        entities_total, current_stage, outcome_summary, host_id, version, started_at, avoid_version)
     SELECT id, queue, rank, state, wait_until, job, args, max_attempts, created_at, retention, trigger, backoff, timeout_ms,
         title, description, labels, owner, organization, retry_of, schedule_id, planned_at, traceparent, attempt,
         attempts_used, lost_count, outcome, reason, error_code, error_message, error_details, processed, total, stage, summary,
-        $1, version, started_at
+        $1, version, started_at, avoid_version
     FROM gone WHERE state IN ('retrying', 'scheduled')
 ), attempts AS (
     INSERT INTO pawl.attempt (run_id, attempt, retention, ended_at, job, outcome, reason, host_id, host_epoch, pid, version,
