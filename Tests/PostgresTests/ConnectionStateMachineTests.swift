@@ -105,6 +105,27 @@ import Testing
         #expect(!error.mayHaveCommitted)
     }
 
+    /// libpq has forgotten the statements that it could not send any more, and returns null pointers for ever.
+    @Test func anEndWithoutAnswersClosesTheSession() {
+        var machine = ConnectionStateMachine<Int>()
+        _ = machine.submitted(1, .statements([Model.step("s")]), underLease: nil, commits: true)
+        let farewell = PostgresError(kind: .server, sqlState: .adminShutdown, severity: "FATAL", message: "shut down")
+        machine.bidFarewell(farewell)
+        #expect(machine.received(.end).isEmpty)
+        let actions = machine.received(.end)
+        guard actions.count == 1, case .close(let error)? = actions.first else {
+            Issue.record("\(actions)")
+            return
+        }
+        #expect(error.kind == .connection)
+        guard case .fail(1, let told)? = machine.lost(error).first else {
+            Issue.record("nobody was told")
+            return
+        }
+        #expect(told.sqlState == .adminShutdown)
+        #expect(!told.mayHaveCommitted)
+    }
+
     @Test func anUnexplainedLossLeavesEverythingSentOpen() {
         var machine = ConnectionStateMachine<Int>()
         _ = machine.submitted(1, .statements([Model.step("s")]), underLease: nil, commits: true)

@@ -113,6 +113,8 @@ struct ConnectionStateMachine<Rows: Sendable>: ~Copyable {  // A copy would be a
     /// The server's last word before it ends the session.
     private var farewell: PostgresError?
     private var endedWhenIdle = false
+    /// Null pointers since the last result.
+    private var endsInARow = 0
 
     init() {}
 
@@ -201,15 +203,19 @@ struct ConnectionStateMachine<Rows: Sendable>: ~Copyable {  // A copy would be a
     mutating func received(_ answer: Answer) -> [Action] {
         guard closedBy == nil else { return [] }
         guard let flight = inFlight.first else { return [.close(.unexpectedAnswer("an answer nobody asked for"))] }
+        if case .end = answer { endsInARow += 1 } else { endsInARow = 0 }
         switch (flight.kind, answer) {
         case (_, .failed(let error)):
             return failed(error)
         case (_, .unexpected(let what)):
             return [.close(.unexpectedAnswer(what))]
-        case (.prepare, .rows), (.prepare, .end), (.prepare, .skipped):
+        case (.prepare, .rows), (.prepare, .skipped), (.statements, .skipped):
             return []
-        case (.statements, .end), (.statements, .skipped):
-            return []
+        case (.prepare, .end), (.statements, .end):
+            // In pipeline mode one null pointer ends each command's results. A second one means that libpq waits for nothing
+            // more, and it will answer so for ever: a session that ends while a statement is being sent has its last words
+            // delivered as a notice, and its statements forgotten.
+            return endsInARow < 2 ? [] : [.close(.endedWithoutAnswers)]
         case (.prepare, .synced), (.statements, .synced):
             return landed()
         case (.statements(let steps, _), .rows(let rows)):

@@ -8,6 +8,10 @@ extension PostgresError {
         PostgresError(kind: .protocol, message: "the server sent \(what)")
     }
 
+    static var endedWithoutAnswers: PostgresError {
+        PostgresError(kind: .connection, message: "the connection was lost before all answers came")
+    }
+
     /// FATAL and PANIC end the session.
     var isFatal: Bool { severity == "FATAL" || severity == "PANIC" }
 
