@@ -139,11 +139,6 @@ extension Problem {
             self = .invalid([fault.under(pointer)])
         case .invalidArgs(let faults):
             self = .invalidArgs(faults.map { $0.under(pointer) })
-        case .invalidArgs(let faults):
-            self.init(
-                .unprocessableContent, "invalid_args",
-                faults.count == 1 ? faults[0].description : "\(faults.count) things about the args do not fit the job.",
-                fields: faults.map { $0.under(pointer) }.map { Field(.pointer($0.pointer), $0.code, $0.detail) })
         case .conflict(let code, let detail, let state):
             self.init(code == "idempotency_key_reused" ? .unprocessableContent : .conflict, code, detail)
             currentState = state
