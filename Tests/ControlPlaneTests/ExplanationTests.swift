@@ -197,6 +197,64 @@ import Testing
         #expect(explanation.because.contains("500 MiB"))
     }
 
+    /// What is to be typed is understood when it is typed: one unit, and no more than a setting may be.
+    @Test(arguments: [
+        (Duration.milliseconds(750), "1500ms"), (.seconds(45), "90s"), (.seconds(100), "200s"), (.seconds(3600), "2h"),
+        (.milliseconds(Int64.max), "87600h"),
+    ])
+    func twiceAsLong(duration: Duration, text: String) { #expect(Words.twice(duration) == text) }
+
+    @Test(arguments: [
+        (Int64(700), "1400"), (1_000_000_001, "2000000002"), (48 << 20, "96M"), (1 << 30, "2G"), (.max, "1048576G"),
+    ])
+    func twiceAsMuch(bytes: Int64, text: String) { #expect(Words.twice(bytes) == text) }
+
+    /// A plugin may declare whatever fits into the numbers of its descriptor.
+    @Test func theLargestLimitsAreExplained() {
+        let longest = Duration.milliseconds(Int64.max)
+        for cause in [AttemptReason.wall, .cpu, .noProgress, .start] {
+            var facts = Self.ended(.timedOut, cause) {
+                $0.took = longest
+                $0.cpu = longest
+                $0.peakBytes = .max
+                $0.droppedOutputBytes = .max
+            }
+            facts.limits =
+                Limits(
+                    wall: longest, cpu: longest, memoryBytes: .max, outputBytes: .max, cancelGrace: longest,
+                    termGrace: longest, queue: longest, start: longest, noProgress: longest
+                ).resolved
+            let explanation = Explanation(facts)
+            #expect(explanation.evidence.contains { $0.fact == "took" })
+        }
+    }
+
+    /// A queue's name is anybody's, and the commands are made to be copied into a shell.
+    @Test func whatIsToBeTypedIsNothingElse() {
+        let name = "a; touch 'x' $(id)/ü"
+        var facts = Self.facts(.queued) { ($0.queue, $0.slots, $0.position) = (name, 4, 3) }
+        var commands = Explanation(facts).next.map(\.command)
+        #expect(commands.contains(#"pawl runs --queue 'a; touch '\''x'\'' $(id)/ü' --state queued"#), "\(commands)")
+        facts.isQueuePaused = true
+        commands = Explanation(facts).next.map(\.command)
+        let path = "/api/v1/queues/a%3B%20touch%20%27x%27%20%24%28id%29%2F%C3%BC/resume"
+        #expect(commands.contains("pawl api POST \(path)"), "\(commands)")
+        facts = Self.facts(.queued) {
+            $0.quarantine = QuarantineFacts(
+                version: "0123456789abcdef", until: nil, crashes: 9, attempts: 12, reason: "", handler: "etl.other")
+        }
+        commands = Explanation(facts).next.map(\.command)
+        #expect(commands.contains("pawl quarantines lift etl.other 0123456789ab"), "\(commands)")
+    }
+
+    /// The line is walked only so far: beyond that the place is a lower bound.
+    @Test func aPlaceFarBehindIsABound() {
+        let explanation = Explanation(
+            Self.facts(.queued) { ($0.slots, $0.position, $0.isPositionBound) = (4, 1001, true) })
+        #expect(explanation.summary.contains("at place beyond 1000"), "\(explanation.summary)")
+        #expect(explanation.evidence.contains { $0.text == "At least 1000 runs of queue default come before it." })
+    }
+
     @Test func aRetryTellsWhyTheAttemptBeforeFailed() {
         let facts = Self.facts(.retrying) {
             $0.runAt = Self.now.advanced(by: .seconds(12))
@@ -248,13 +306,13 @@ import Testing
     @Test(arguments: [
         (Duration.milliseconds(85), "85 ms"), (.milliseconds(4_200), "4.2 s"), (.seconds(30), "30 s"),
         (.seconds(60), "1 m"), (.seconds(200), "3 m 20 s"), (.seconds(3600), "1 h"), (.seconds(3_900), "1 h 05 m"),
-        (.seconds(183_600), "2 d 3 h"), (.seconds(-1), "0 ms"),
+        (.seconds(183_600), "2 d 3 h"), (.seconds(-1), "0 ms"), (.milliseconds(Int64.max), "106751991167 d 7 h"),
     ])
     func spans(duration: Duration, text: String) { #expect(Words.span(duration) == text) }
 
     @Test(arguments: [
         (Int64(512), "512 B"), (1024, "1 KiB"), (1536, "1.5 KiB"), (1 << 20, "1 MiB"), (1 << 30, "1 GiB"),
-        (5 << 40, "5 TiB"), (1023 << 10, "1023 KiB"),
+        (5 << 40, "5 TiB"), (1023 << 10, "1023 KiB"), (.max, "8388607.9 TiB"),
     ])
     func sizes(bytes: Int64, text: String) { #expect(Words.bytes(bytes) == text) }
 

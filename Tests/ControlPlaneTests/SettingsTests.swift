@@ -169,6 +169,11 @@ import UVLoop
                 why?["next"]?.elements?.contains {
                     $0["command"]?.text == "pawl quarantines lift test.echo \(version.prefix(12))"
                 } == true)
+            // A job that no quarantine holds back waits for something else.
+            let settings = JSONValue.object([JSONMember("quarantine", .boolean(false))])
+            _ = try await plane.store.patchJob("test.echo", JobPatch(execution: settings), ifRevision: nil)
+            let other = try await plane.get("/api/v1/runs/\(id)/explain")["explanation"]
+            #expect(other?["cause"]?.text != "quarantined", "\(other?.json ?? "")")
             let short = try await plane.post("/api/v1/quarantines/test.echo/abab/lift", "")
             #expect(short.status == 200, "\(short.text)")
             #expect(plane.host.orders.contains(.lifted(handler: "test.echo", version: version)))

@@ -35,7 +35,7 @@ struct EvidenceList {
                 text: quarantine.version)
         }
         if let position = facts.position {
-            let text = facts.isPositionBound ? "More than \(position) runs" : Words.count(position - 1, "run")
+            let text = (facts.isPositionBound ? "At least " : "") + Words.count(position - 1, "run")
             add("position", "\(text) of queue \(facts.queue) come before it.", number: position)
         }
         add("slots", "\(facts.busySlots) of this host's \(facts.slots) slots are taken.", number: facts.busySlots)

@@ -76,7 +76,7 @@ extension Explanation {
             "It is let into its queue when the runs before it are over.", [("pawl runs --job {job}", "the others")]),
         .queuePaused: Entry(
             "Nothing of a paused queue is started, whatever its priority. What runs already goes on.",
-            [("pawl api POST /api/v1/queues/{queue}/resume", "let the queue go on")]),
+            [("pawl api POST /api/v1/queues/{queue_path}/resume", "let the queue go on")]),
         .quarantined: Entry(
             """
             A version of a handler that keeps crashing is taken out of service for a while, so that it does not crash \
@@ -84,7 +84,7 @@ extension Explanation {
             """,
             [
                 ("pawl crashes", "what it crashes with"),
-                ("pawl quarantines lift {handler_version}", "try it at once, if the cause is mended"),
+                ("pawl quarantines lift {handler} {version}", "try it at once, if the cause is mended"),
                 ("pawl jobs settings {job} --quarantine off", "never hold this job back"),
             ]),
         .noHost: Entry(

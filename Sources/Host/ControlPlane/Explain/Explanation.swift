@@ -41,8 +41,10 @@ struct Explanation: Sendable, Hashable {
         var steps = Self.entry(cause).steps
         if let attemptCause { steps = Self.entry(attemptCause).steps.filter { !$0.command.contains("retry") } + steps }
         var seen: Set<String> = []
-        next = steps.map { Step(command: phrases.fill($0.command), why: phrases.fill($0.why)) }
-            .filter { seen.insert($0.command).inserted }
+        next = steps.map {
+            Step(command: phrases.fill($0.command, as: Words.shellWord), why: phrases.fill($0.why))
+        }
+        .filter { seen.insert($0.command).inserted }
     }
 
     /// As clients see it.
@@ -88,14 +90,14 @@ struct Phrases {
             "no_progress": limits.noProgress.map(Words.span) ?? "unlimited", "start": Words.span(limits.start),
             "queue_limit": limits.queue.map(Words.span) ?? "unlimited", "cancel_grace": Words.span(limits.cancelGrace),
             "term_grace": Words.span(limits.termGrace),
-            "twice_wall": Words.span(limits.wall * 2).replacing(" ", with: ""),
-            "twice_memory": Words.bytes(limits.memoryBytes * 2).replacing(" ", with: "").replacing("iB", with: ""),
-            "twice_cpu": Words.span((limits.cpu ?? .seconds(60)) * 2).replacing(" ", with: ""),
-            "twice_no_progress": Words.span((limits.noProgress ?? .seconds(60)) * 2).replacing(" ", with: ""),
+            "queue_path": PercentEncoding.encode(facts.queue),
+            "twice_wall": Words.twice(limits.wall), "twice_memory": Words.twice(limits.memoryBytes),
+            "twice_cpu": Words.twice(limits.cpu ?? .seconds(60)),
+            "twice_no_progress": Words.twice(limits.noProgress ?? .seconds(60)),
             "due": facts.runAt > facts.now ? "in \(Words.span(facts.runAt - facts.now))" : "now",
             "attempt": "\(facts.attempt)", "attempts": "\(facts.maxAttempts)", "used": "\(facts.attemptsUsed)",
             "lost": Words.count(facts.lostCount, "attempt"),
-            "position": facts.position.map { facts.isPositionBound ? "beyond \($0)" : "\($0)" } ?? "unknown",
+            "position": facts.position.map { facts.isPositionBound ? "beyond \($0 - 1)" : "\($0)" } ?? "unknown",
             "busy": "\(facts.busySlots)", "slots": "\(facts.slots)",
             "pause_reason": facts.pauseReason.map { ": \($0)" } ?? "",
             "plugin_error": facts.pluginError.map { " This host says: \($0)" } ?? "",
@@ -111,7 +113,7 @@ struct Phrases {
             "sentence": last?.sentence ?? "",
             "crashes": facts.quarantine.map { "\($0.crashes) of its last \($0.attempts) attempts" } ?? "its attempts",
             "version": (facts.quarantine?.version ?? facts.live?.version ?? "").prefix(12).description,
-            "handler_version": facts.quarantine.map { "\(facts.job) \($0.version.prefix(12))" } ?? facts.job,
+            "handler": facts.quarantine?.handler ?? facts.job,
             "trial": facts.quarantine?.until.map {
                 $0 > facts.now ? "in \(Words.span($0 - facts.now))" : "with the next run"
             } ?? "only when it is lifted",
@@ -120,14 +122,15 @@ struct Phrases {
         ]
     }
 
-    func fill(_ template: String) -> String {
+    /// - Parameter form: how each value is written.
+    func fill(_ template: String, as form: (String) -> String = { $0 }) -> String {
         var text = ""
         var rest = template[...]
         while let open = rest.firstIndex(of: "{"), let close = rest[open...].firstIndex(of: "}") {
             text += rest[..<open]
             let name = String(rest[rest.index(after: open)..<close])
             guard let value = values[name] else { preconditionFailure("an explanation names {\(name)}") }
-            text += value
+            text += form(value)
             rest = rest[rest.index(after: close)...]
         }
         return text + rest

@@ -70,6 +70,8 @@ struct QuarantineFacts: Sendable, Hashable {
     var crashes: Int
     var attempts: Int
     var reason: String
+    /// Nil: of the job's name.
+    var handler: String?
 }
 
 /// An attempt that has ended.

@@ -39,28 +39,30 @@ extension Backend {
         facts.reason = run.reason
         facts.error = run.error
         facts.progress = run.progress
-        let handler = try await addJob(run, to: &facts)
-        if run.state == .queued { try await addQueue(run, handler, to: &facts) }
+        let (handler, isHeldBack) = try await addJob(run, to: &facts)
+        if run.state == .queued { try await addQueue(run, handler, isHeldBack: isHeldBack, to: &facts) }
         if run.state == .running { try await addLive(run, to: &facts) }
         try await addLastAttempt(run, to: &facts)
         return facts
     }
 
-    /// - Returns: its handler; the job's name where there is no job any more.
-    private func addJob(_ run: RunRow, to facts: inout RunFacts) async throws -> String {
+    /// - Returns: its handler (the job's name where there is no job any more), and whether a quarantine holds the job back.
+    private func addJob(_ run: RunRow, to facts: inout RunFacts) async throws -> (handler: String, isHeldBack: Bool) {
         do throws(StoreError) {
             let job = try await store.job(run.job)
             var limits = job.limits.merging(over: job.handlerLimits)
             if let wall = run.timeout { limits.wall = wall }
             facts.limits = limits.resolved
-            return job.handler
+            return (job.handler, job.execution.merging(over: job.handlerExecution).resolved.quarantine)
         } catch {
             guard case .notFound = error else { throw error }
-            return run.job
+            return (run.job, true)
         }
     }
 
-    private func addQueue(_ run: RunRow, _ handler: String, to facts: inout RunFacts) async throws {
+    private func addQueue(
+        _ run: RunRow, _ handler: String, isHeldBack: Bool, to facts: inout RunFacts
+    ) async throws {
         let queue = try await store.queue(run.queue)
         facts.isQueuePaused = queue.isPaused
         facts.pauseReason = queue.pauseReason
@@ -78,12 +80,14 @@ extension Backend {
             // A plugin that could not be loaded is the likely home of a handler that is missing.
             facts.pluginError = host.plugins().first { $0.error != nil }.map { "\($0.file): \($0.error ?? "")" }
         }
+        guard isHeldBack else { return }
         let active = Set(host.plugins().filter { $0.state == "active" }.compactMap(\.version))
         facts.quarantine = try await store.quarantines().first { row in
             row.handler == handler && (active.isEmpty || active.contains(row.version))
         }.map {
             QuarantineFacts(
-                version: $0.version, until: $0.until, crashes: $0.crashes, attempts: $0.attempts, reason: $0.reason)
+                version: $0.version, until: $0.until, crashes: $0.crashes, attempts: $0.attempts, reason: $0.reason,
+                handler: $0.handler)
         }
     }
 
@@ -97,7 +101,9 @@ extension Backend {
     }
 
     private func addLastAttempt(_ run: RunRow, to facts: inout RunFacts) async throws {
-        guard run.attempt > 0, let row = try await store.attempts(run.id).last(where: { $0.outcome != nil }),
+        // The last that has ended, behind the one that may be running.
+        guard run.attempt > 0,
+            let row = try await store.attempts(run.id, newest: 2).last(where: { $0.outcome != nil }),
             var last = AttemptFacts(row)
         else { return }
         if row.crash != nil, let report = try await store.crashReport(run.id, attempt: row.attempt) {

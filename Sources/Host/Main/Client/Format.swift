@@ -20,7 +20,7 @@ enum Format {
             let tenths = (milliseconds + 50) / 100
             return "\(tenths / 10).\(tenths % 10)s"
         }
-        let seconds = (milliseconds + 500) / 1_000
+        let seconds = milliseconds / 1_000 + (milliseconds % 1_000 >= 500 ? 1 : 0)
         if seconds < 3_600 { return "\(seconds / 60)m \(Self.two(seconds % 60))s" }
         if seconds < 86_400 { return "\(seconds / 3_600)h \(Self.two(seconds % 3_600 / 60))m" }
         return "\(seconds / 86_400)d \(seconds % 86_400 / 3_600)h"
