@@ -1,12 +1,13 @@
 // Details of one run: what it is, why, its attempts, its log, and what can be done with it.
 
+import { ask, milliseconds, units } from "./ask.js";
 import { attemptBlock } from "./attempt.js";
-import { act, retry, stop } from "./dialogs.js";
+import { act, retry, stop, toast } from "./dialogs.js";
 import { diagnosisBlock } from "./diagnosis.js";
 import { $ } from "./page.js";
 import { errorText, isOver, runName, sentence } from "./runs.js";
 import { Problem, call, runPath } from "./server.js";
-import { el, fact, json, logList, progressBar, relativeTime, setText, show, stateMark } from "./view.js";
+import { el, fact, json, logList, now, progressBar, relativeTime, setText, show, stateMark } from "./view.js";
 
 /** A listener that opens a run. */
 export function open(id) {
@@ -64,8 +65,8 @@ export const detail = {
     const p = this.parts;
     p.run = run;
     const last = attempts.at(-1);
-    // The names of a crash's stack come a moment after its end.
-    p.done = isOver(run) && !(last?.crash && !last.crash.stack);
+    // The names of a crash's stack come a moment after its end; of other ends with a crash record they never come.
+    p.done = isOver(run) && !(last?.outcome === "crashed" && last.crash && !last.crash.stack && isFresh(run.finished_at));
     setText($("detail-title"), runName(run));
     p.mark.update(run.state);
     setText(p.sentence, sentence(run, attempts));
@@ -97,7 +98,7 @@ export const detail = {
     show(p.cancel, !isOver(run));
     show(p.terminate, runs);
     show(p.retry, isOver(run));
-    for (const button of [p.extend, p.diagnose]) show(button, runs);
+    for (const button of [p.extend, p.renice, p.diagnose]) show(button, runs);
     show(p.freeze, runs && !run.frozen);
     show(p.thaw, runs && Boolean(run.frozen));
     show(p.frozen, runs && Boolean(run.frozen));
@@ -130,7 +131,7 @@ export const detail = {
       attemptsTitle: el("h3", {}, "Attempts"), log: logList("Log"), logEmpty: el("p", { class: "empty" }, "The log is empty."),
       looked: el("section", { class: "looked", "aria-live": "polite" }),
       freeze: button("Freeze", live("freeze", {}, "frozen")), thaw: button("Thaw", live("thaw", {}, "goes on")),
-      extend: button("Extend 30 m", live("extend", { by_ms: 1800000 }, "has 30 minutes more")),
+      extend: button("Extend…", () => this.extend()), renice: button("Renice…", () => this.renice()),
       diagnose: button("Diagnose", () => this.diagnose()),
       cancel: button("Cancel", () => stop(p.run, "cancel")), terminate: button("Terminate", () => stop(p.run, "terminate"), true),
       retry: button("Retry", async () => {
@@ -140,10 +141,36 @@ export const detail = {
     };
     $("detail-body").replaceChildren(
       el("div", { class: "detail-state" }, p.mark, p.frozen, p.sentence, el("span", { class: "grow" }),
-        el("span", { class: "buttons" }, p.diagnose, p.extend, p.freeze, p.thaw, p.cancel, p.terminate, p.retry)),
+        el("span", { class: "buttons" }, p.diagnose, p.extend, p.renice, p.freeze, p.thaw, p.cancel, p.terminate, p.retry)),
       p.bar, p.looked, p.why, p.error, p.facts, el("div", { class: "detail-blocks" }, p.args, p.result), p.attemptsTitle, p.attempts,
       el("h3", {}, "Log"), p.logEmpty, p.log);
     return p;
+  },
+
+  extend() {
+    const run = this.parts.run;
+    ask({
+      heading: `Give ${runName(run)} more time`, text: "The deadline of the attempt that runs moves by this much.", button: "Extend",
+      fields: [{ name: "amount", label: "How much", type: "number", min: 0, step: "any", value: 30, required: true }, { name: "unit", label: "Unit", value: "60000", choices: units }],
+      act: async (values) => {
+        const { data } = await call(`${runPath(run.id)}/extend`, { method: "POST", body: { by_ms: milliseconds(values.amount, values.unit) } });
+        toast(`${runName(run)} may run until ${new Date(data.deadline_at).toLocaleString()}.`);
+        await this.again();
+      },
+    });
+  },
+
+  renice() {
+    const run = this.parts.run;
+    ask({
+      heading: `Renice ${runName(run)}`, text: "Of all its processes: higher gives way to others, lower takes a privilege.", button: "Renice",
+      fields: [{ name: "niceness", label: "Niceness", type: "number", min: -20, max: 19, step: 1, value: run.niceness ?? 0, required: true }],
+      act: async (values) => {
+        await call(`${runPath(run.id)}/niceness`, { method: "POST", body: { niceness: Number(values.niceness) } });
+        toast(`${runName(run)} has niceness ${values.niceness}.`);
+        await this.again();
+      },
+    });
   },
 
   async diagnose() {
@@ -164,6 +191,11 @@ function block(node, heading, text) {
   if (!text) return;
   if (!node.firstChild) node.append(el("h3", {}, heading), el("pre", { tabindex: 0 }));
   setText(node.lastChild, text);
+}
+
+/** Whether a time is less than a minute ago: what has not come by then does not come by waiting. */
+function isFresh(time) {
+  return now() - Date.parse(time) < 60000;
 }
 
 /** The cause in words, what proves it, and what to type next. */
