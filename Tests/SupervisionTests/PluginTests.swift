@@ -221,7 +221,10 @@ extension SupervisionSuite {
                 #expect(catalog.fallback(forHandler: "mischief.noop") == nil)
                 #expect(await catalog.loadFallback(forHandler: "mischief.noop"))
                 #expect(catalog.fallback(forHandler: "mischief.noop")?.sha256 == second)
-                catalog.dropFallback(forHandler: "mischief.noop")
+                // As long as another handler of the file needs it, it stays.
+                catalog.dropFallback(forHandler: "mischief.noop", unless: { $0 == "mischief.sleep" })
+                #expect(catalog.fallback(forHandler: "mischief.sleep")?.sha256 == second)
+                catalog.dropFallback(forHandler: "mischief.sleep", unless: { _ in false })
                 #expect(catalog.fallback(forHandler: "mischief.noop") == nil)
                 while host.supervisor.isLoaded(first) || host.supervisor.isLoaded(second) {
                     try await LoopClock.sleep(for: .milliseconds(5))

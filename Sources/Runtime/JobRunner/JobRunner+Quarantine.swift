@@ -15,8 +15,11 @@ extension JobRunner {
         loopTask {
             guard await self.catalog.loadFallback(forHandler: key.handler) else { return }
             // Its time may be over already.
-            if self.quarantine.admission(key.handler, key.version) == .free { self.dropFallback(key) }
-            self.delivery.reachChanged()
+            if self.quarantine.admission(key.handler, key.version) == .free {
+                self.dropFallback(key)
+            } else {
+                self.delivery.reachChanged()
+            }
         }
     }
 

@@ -42,9 +42,13 @@ extension PluginCatalog {
         return true
     }
 
-    /// It is not needed any more: what runs in it goes on.
-    package func dropFallback(forHandler name: String) {
-        if let entry = self.previousEntry(name) { self.dropPrevious(entry) }
+    /// It is not needed any more for this handler: it goes, unless another handler of the same file needs it. What runs in it
+    /// goes on.
+    package func dropFallback(forHandler name: String, unless isNeeded: (_ handler: String) -> Bool) {
+        guard let entry = self.previousEntry(name),
+            !self.serving.contains(where: { $0.value.file == entry.file && isNeeded($0.key) })
+        else { return }
+        self.dropPrevious(entry)
     }
 
     func dropPrevious(_ entry: PluginEntry) {
