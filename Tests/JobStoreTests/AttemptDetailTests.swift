@@ -1,5 +1,6 @@
 import JobCore
 import JobStore
+import Postgres
 import Testing
 import UVLoop
 
@@ -64,6 +65,23 @@ import UVLoop
             _ = try await bench.enqueue(1)
             let live = try await bench.claim(1)[0]
             #expect(try await store.attempts(live.id).first?.mode == nil)
+        }
+    }
+
+    /// Of a run that has snoozed for months, the newest attempts are read, and the live one is among them.
+    @Test func theNewestOfManyAttempts() async throws {
+        try await withBench { bench in
+            let store = bench.store
+            _ = try await bench.enqueue(1)
+            let run = try await bench.claim(1)[0]
+            try await bench.side.execute(
+                """
+                INSERT INTO pawl.attempt (run_id, attempt, retention, ended_at, job, outcome)
+                SELECT \(run.id.rawValue), n, 30, now(), 'test.noop', 'snoozed' FROM generate_series(-500, 0) n
+                """)
+            #expect(try await store.attempts(run.id).map(\.attempt) == Array(-198...1))
+            let last = try await store.attempts(run.id, newest: 2)
+            #expect(last.map(\.attempt) == [0, 1] && last[0].outcome == .snoozed && last[1].outcome == nil)
         }
     }
 

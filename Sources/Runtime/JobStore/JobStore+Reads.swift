@@ -46,10 +46,15 @@ extension JobStore {
         }
     }
 
+    /// How many attempts of one run are read at once: of a run that snoozes for months there are thousands.
+    package static let attemptLimit = 200
+
     /// In order of attempts, the live one last (as last written: look at the host for what it does now).
-    package func attempts(_ id: RunID) async throws(StoreError) -> [AttemptRow] {
+    /// - Parameter newest: no more than so many; the oldest are left out.
+    package func attempts(_ id: RunID, newest: Int = attemptLimit) async throws(StoreError) -> [AttemptRow] {
         try await decoding {
-            try await self.pool.query(.attemptList, [.int64(id.rawValue)]).map { try AttemptRow($0, run: id) }
+            try await self.pool.query(.attemptList, [.int64(id.rawValue), .int64(Int64(newest))])
+                .map { try AttemptRow($0, run: id) }.reversed()
         }
     }
 }
