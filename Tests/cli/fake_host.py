@@ -65,6 +65,10 @@ class Host:
         self.follow = {}
         self.schedules = []
         self.plugins = []
+        self.plugin_details = {}
+        self.plugin_changes = {}
+        self.uploads = "token"
+        self.versions = {}
         self.explanations = {}
         self.diagnosis = {}
         self.quarantines = []
@@ -129,7 +133,8 @@ class Handler(BaseHTTPRequestHandler):
             return
         length = int(self.headers.get("Content-Length") or 0)
         text = self.rfile.read(length)
-        body = json.loads(text) if text else None
+        isFile = self.headers.get("Content-Type") == "application/octet-stream"
+        body = text if isFile else json.loads(text) if text else None
         self.host.requests.append((self.command, self.path, body, dict(self.headers)))
         url = urlsplit(self.path)
         path = url.path
@@ -201,6 +206,18 @@ class Handler(BaseHTTPRequestHandler):
             host.quarantines.remove(found[0])
             host.version += 1
             return self.answer(200, {"changed": True, "quarantine": found[0]})
+        if match := re.fullmatch(r"/plugins/versions/([0-9a-f]+)/(bytes|configuration)", path):
+            content = host.versions.get(match[1], {}).get(match[2])
+            if content is None:
+                return self.problem(404, "version_not_found", "There is no such version.")
+            return self.answer(200, raw=content, content_type="application/octet-stream")
+        if match := re.fullmatch(r"/plugins/([^/]+)(/.*)?", path):
+            return self.plugin(unquote(match[1]), match[2] or "", query, body)
+        if match := re.fullmatch(r"/jobs/([^/]+)/schema", path):
+            job = host.jobs.get(match[1])
+            if job is None:
+                return self.problem(404, "job_not_found", f"There is no job {match[1]}.")
+            return self.answer(200, {"job": match[1], "args": job.get("args_schema"), "result": job.get("result_schema")})
         if match := re.fullmatch(r"/jobs/([^/]+)(/settings)?", path):
             job = host.jobs.get(match[1])
             if job is None:
@@ -270,6 +287,47 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(201, {"new_run_id": new["id"], "mode": "new"})
         return self.problem(404, "not_found", "No such part.")
 
+    def plugin(self, name, part, query, body):
+        host = self.host
+        if part == "/versions" and self.command == "POST":
+            if host.uploads == "off":
+                return self.problem(403, "uploads_off", "This host takes no plugins over HTTP (serve --uploads).")
+            state = "staged" if query.get("activate") == ["false"] else "canary" if "canary_percent" in query else "active"
+            answer = {"plugin": name, "version": "ee" * 32, "label": "2.0", "state": state, "changed": True, "problems": [], "detail": None}
+            answer.update(host.plugin_changes.get("upload", {}))
+            host.version += 1
+            return self.answer(202 if answer["state"] == "held" else 201, answer)
+        detail = host.plugin_details.get(name)
+        if detail is None:
+            return self.problem(404, "plugin_not_found", f"There is no plugin {name}.", near_matches=list(host.plugin_details))
+        tag = f'"{detail["revision"]}-x"'
+        if part == "":
+            if self.headers.get("If-None-Match") == tag:
+                return self.answer(304, headers=[("ETag", tag)])
+            return self.answer(200, detail, headers=[("ETag", tag)])
+        if part == "/events":
+            return self.answer(200, {"items": detail["events"][: int(query.get("limit", ["50"])[0])]})
+        if self.headers.get("If-Match") != tag:
+            return self.problem(412, "etag_mismatch", "The plugin was changed meanwhile. Look at it again.")
+        if refusal := host.plugin_changes.get(part[1:]):
+            return self.answer(refusal["status"], refusal)
+        detail["revision"] += 1
+        host.version += 1
+        if self.command == "DELETE":
+            detail["versions"] = [v for v in detail["versions"] if not part.endswith(v["version"])]
+            return self.answer(204)
+        if part == "/activate":
+            detail.update(previous=detail["active"], held=None,
+                          active=next(v["version"] for v in detail["versions"] if v["version"].startswith(body["version"])))
+        if part == "/rollback":
+            detail.update(active=detail["previous"], previous=None)
+        if part in ("/disable", "/enable"):
+            detail["disabled"] = part == "/disable"
+        if part == "/canary":
+            detail["canary"] = {"version": body["version"], "percent": body.get("percent"), "runs": body.get("runs"), "minimum_runs": 20,
+                                "crash_percent_bound": body.get("crash_percent_bound", 1), "seen": {"runs": 0, "crashed": 0}}
+        return self.answer(200, {"changed": True, "plugin": detail}, headers=[("ETag", f'"{detail["revision"]}-x"')])
+
     def live(self, run, verb, body):
         if run["state"] != "running":
             return self.problem(409, "not_running", "The run does not run now.", current_state=run["state"])
@@ -311,7 +369,7 @@ class Handler(BaseHTTPRequestHandler):
             run["log_tail"] = host.logs.get(run["id"], [])[-3:]
         states = ["scheduled", "queued", "running", "retrying", "succeeded", "failed", "cancelled"]
         self.answer(200, {
-            "now": stamp(), "host": {"name": "demo-host", "version": "0.1.0", "slots": 16},
+            "now": stamp(), "host": {"name": "demo-host", "version": "0.1.0", "slots": 16, "uploads": host.uploads},
             "running": [r for r in runs if r["state"] == "running"],
             "recent": [r for r in runs if r["state"] != "running"],
             "schedules": host.schedules, "plugins": host.plugins, "quarantines": host.quarantines, "crashes": host.crashes,

@@ -24,8 +24,48 @@ DIAGNOSIS = {
         "files": [{"fd": 3, "target": "/data/in.csv"}, {"fd": 4, "target": "tcp 127.0.0.1:5000 -> 127.0.0.1:6000"}]}]}
 
 
+def plugin_detail() -> dict:
+    """A plugin with everything: a version that serves, its predecessor, one that is held, a canary, and a host that drifted."""
+    old, now, new = "11aa" * 16, "3f5a" * 16, "9d9d" * 16
+    steps = [{"step": name, "at": stamp(60 - n / 10), "after_ms": after, "detail": None}
+             for n, (name, after) in enumerate([("staged", None), ("verified", 12), ("warming", 31), ("active", 80)])]
+    def version(sha, label, state, **more):
+        return {"version": sha, "label": label, "state": state, "error": None, "kind": "native", "file": "csv.so", "size_bytes": 182_304,
+                "source": "directory", "signed_by": None, "loaded_at": stamp(60), "runs": 1200, "failed": 3, "crashed": 0, "running": 2,
+                "notes": [], "steps": steps, "handlers": [], **more}
+    return {
+        "name": "csv", "file": "csv.so", "kind": "native", "version": now, "label": "1.0.0", "state": "active", "error": None, "notes": [],
+        "active": now, "previous": old, "disabled": False, "pinned": False, "revision": 7, "changed_at": stamp(60), "changed_by": "admin",
+        "reason": "the fix for quoted fields", "origin_host": None, "drift": 1,
+        "canary": {"version": "cafe" * 16, "percent": 5, "runs": None, "minimum_runs": 20, "crash_percent_bound": 1, "deadline_at": None,
+                   "seen": {"runs": 120, "crashed": 2}},
+        "held": {"version": new, "problems": [
+            {"kind": "args_incompatible", "handler": "csv.to_jsonl", "where": 'schedule "nightly"', "words": "/header must be a boolean"},
+            {"kind": "handler_removed", "handler": "csv.count", "where": "12 waiting runs", "words": "the version has no such handler"}]},
+        "versions": [
+            version(now, "1.0.0", "active"), version(new, "2.0.0", "held", runs=0, running=0, steps=steps[:3]),
+            version("cafe" * 16, "1.1.0", "canary", runs=120, crashed=2, source="upload", signed_by="k7xFsJ3h"),
+            version(old, "0.9.0", "retired", running=0, steps=[])],
+        "changes": {"from": now, "to": new, "handlers": [
+            {"handler": "csv.count", "kind": "removed", "breaking": True, "changes": []},
+            {"handler": "csv.to_jsonl", "kind": "changed", "breaking": True, "changes": [
+                {"of": "args", "pointer": "/properties/header", "words": "must be a boolean, was anything", "breaking": True},
+                {"of": "args", "pointer": "/properties/quote", "words": HOSTILE, "breaking": False}]},
+            {"handler": "csv.head", "kind": "added", "breaking": False, "changes": []}]},
+        "hosts": [
+            {"host": "host_1", "name": "demo-host", "host_state": "running", "this_host": True, "version": now, "state": "active", "error": None,
+             "updated_at": stamp(3), "drift": False},
+            {"host": "host_2", "name": "other-host", "host_state": "running", "this_host": False, "version": old, "state": "active",
+             "error": "version `GLIBC_2.38' not found", "updated_at": stamp(4), "drift": True}],
+        "events": [{"id": "2", "at": stamp(50), "kind": "held", "version": new, "label": "2.0.0", "host": "host_1", "host_name": "demo-host",
+                    "detail": {"words": "2 things would break"}},
+                   {"id": "1", "at": stamp(60), "kind": "active", "version": now, "label": "1.0.0", "host": "host_1", "host_name": "demo-host",
+                    "detail": None}]}
+
+
 def busy_host() -> Host:
     host = Host()
+    host.plugin_details = {"csv": plugin_detail()}
     host.diagnosis = DIAGNOSIS
     host.quarantines = [{"handler": "mischief.abort", "version": "9c01" * 16, "since": stamp(90), "until": stamp(-30), "level": 1,
                          "crashes": 8, "attempts": 10, "reason": "8 of its last 10 attempts crashed", "on_trial": False}]
@@ -49,6 +89,7 @@ def busy_host() -> Host:
     }
     host.plugins = [
         {"name": "csv", "file": "csv.so", "version": "3f5a" * 16, "label": "1.0.0", "state": "active", "error": None,
+         "drift": 1, "held": host.plugin_details["csv"]["held"], "canary": host.plugin_details["csv"]["canary"], "disabled": False,
          "handlers": [{"name": "csv.to_jsonl", "description": "Converts CSV into JSON Lines.", "args_schema": args_schema}]},
         {"name": "mischief", "file": "mischief.so", "version": "9c01" * 16, "label": "1.0.0", "state": "active", "error": None,
          "handlers": [{"name": f"mischief.{n}", "description": "", "args_schema": None}

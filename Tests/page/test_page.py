@@ -236,7 +236,7 @@ def test_a_live_run_is_looked_at_frozen_and_extended(page, server):
     page.click(f"[data-key='{run_id(1239)}'] .run-name")
     page.until("document.querySelector('#detail .detail-state .buttons') !== null")
     buttons = "[...document.querySelectorAll('#detail .detail-state button')].filter((b) => !b.hidden).map((b) => b.textContent)"
-    assert page.js(buttons) == ["Diagnose", "Extend 30 m", "Freeze", "Cancel", "Terminate"]
+    assert page.js(buttons) == ["Diagnose", "Extend…", "Renice…", "Freeze", "Cancel", "Terminate"]
     press = "[...document.querySelectorAll('#detail .detail-state button')].find((b) => b.textContent === '{}').click()"
     page.js(press.format("Diagnose"))
     page.until("document.querySelector('.looked').innerText.includes('wait_for waiting.c:40')")
@@ -246,11 +246,148 @@ def test_a_live_run_is_looked_at_frozen_and_extended(page, server):
     assert "frozen" in page.js("document.querySelector('#detail .detail-state').innerText")
     page.js(press.format("Thaw"))
     page.until(f"{buttons}.includes('Freeze')")
-    page.js(press.format("Extend 30 m"))
-    page.until("document.querySelector('#toasts').innerText.includes('has 30 minutes more.')")
-    assert sent(server, f"/runs/{run_id(1239)}/extend") == [{"by_ms": 1800000}]
+    page.js(press.format("Extend…"))
+    page.until("document.querySelector('#ask').open")
+    page.js("document.querySelector('#ask-amount').value = '1.5'; document.querySelector('#ask-unit').value = '3600000'")
+    page.click("#ask-yes")
+    page.until("document.querySelector('#toasts').innerText.includes('may run until') && !document.querySelector('#ask').open")
+    assert sent(server, f"/runs/{run_id(1239)}/extend") == [{"by_ms": 5400000}]
+    page.js(press.format("Renice…"))
+    page.until("document.querySelector('#ask').open")
+    page.js("document.querySelector('#ask-niceness').value = '15'")
+    page.press("Enter")
+    page.until("!document.querySelector('#ask').open")
+    assert sent(server, f"/runs/{run_id(1239)}/niceness") == [{"niceness": 15}]
     page.press("Escape")
     page.until("!document.querySelector('#detail').open")
+
+
+# Plugins
+
+NOW, OLD, NEW = "3f5a" * 16, "11aa" * 16, "9d9d" * 16
+
+
+def open_plugin(page):
+    page.click("#plugins a.run-name")
+    page.until("document.querySelector('#plugin-body .versions') !== null")
+
+
+def plugin_button(page, label):
+    page.js(f"[...document.querySelectorAll('#plugin-body button')].find((b) => (b.getAttribute('aria-label') || b.textContent) === {label!r}).click()")
+
+
+def test_a_plugin_tells_at_a_glance_what_is_wrong(page):
+    text = page.js("document.querySelector('#plugins li').innerText")
+    for words in ("9d9d9d9d9d9d is held back: 2 things would break", "cafecafecafe is tried on 5 %", "1 host has another version"):
+        assert words in text, words
+
+
+def test_versions_stand_side_by_side(page):
+    open_plugin(page)
+    text = page.js("document.querySelector('#plugin').innerText")
+    for words in ("is held back: 2 things would break.", 'schedule "nightly": /header must be a boolean', "12 waiting runs",
+                  "it takes 5 % of the runs: 2 of 120 crashed here.", "the fix for quoted fields", "178.0 KiB", "k7xFsJ3h",
+                  "Changes from 3f5a3f5a3f5a to 9d9d9d9d9d9d · 2 breaking", "csv.count removed breaking", "other-host", "drift",
+                  "version `GLIBC_2.38' not found", "<img src=x"):
+        assert words in text, words
+    assert page.js("[...document.querySelectorAll('.version')].map((v) => v.dataset.version)") == [NOW, NEW, "cafe" * 16, OLD]
+    steps = page.js("[...document.querySelectorAll('.version')[0].querySelectorAll('.steps li')].map((s) => s.innerText.replaceAll('\\n', ' '))")
+    assert steps == ["staged", "verified +12 ms", "warming +31 ms", "active +80 ms"]
+    # Breaking changes are red and say so; others are not.
+    red = page.js("getComputedStyle(document.querySelector('.changes .breaking')).color")
+    assert red == "rgb(179, 18, 61)"
+    assert page.js("[...document.querySelectorAll('.changes ul li')].map((e) => getComputedStyle(e).color === 'rgb(179, 18, 61)')") == [True, False]
+    assert page.js("document.querySelectorAll('#plugin img').length") == 0
+    page.js("document.querySelector('#plugin details').open = true")
+    assert "2 things would break" in page.js("document.querySelector('.events').innerText")
+    page.press("Escape")
+    page.until("!document.querySelector('#plugin').open")
+
+
+def test_a_rollback_asks_and_is_guarded(page, server):
+    open_plugin(page)
+    plugin_button(page, "Rollback")
+    page.until("document.querySelector('#confirm').open")
+    assert "End the canary of csv?" in page.js("document.querySelector('#confirm').innerText")
+    page.press("Enter")
+    page.until("!document.querySelector('#confirm').open")
+    assert sent(server, "/plugins/csv/rollback") == []
+    plugin_button(page, "Rollback")
+    page.until("document.querySelector('#confirm').open")
+    page.js("document.querySelector('#confirm-reason').value = 'wrong totals'")
+    page.click("#confirm-yes")
+    page.until("!document.querySelector('#confirm').open")
+    assert sent(server, "/plugins/csv/rollback") == [{"reason": "wrong totals"}]
+    [headers] = [h for m, p, _, h in server.host.requests if m == "POST" and p.endswith("/rollback")]
+    assert headers["If-Match"] == '"7-x"'
+    page.until(f"document.querySelector('.version[data-version=\"{OLD}\"]').innerText.includes('retired')")
+    page.press("Escape")
+
+
+def test_somebody_elses_change_is_not_overwritten(page, server):
+    open_plugin(page)
+    plugin_button(page, "Activate 11aa11aa11aa")
+    page.until("document.querySelector('#confirm').open")
+    with server.host.lock:
+        server.host.plugin_details["csv"]["revision"] = 8
+    page.click("#confirm-yes")
+    page.until("document.querySelector('#confirm-problem').innerText.includes('changed meanwhile')")
+    assert page.js("document.querySelector('#confirm').open")
+    # The browser's own word about the refusal.
+    assert all("412" in words for words in page.complaints())
+    page.events.clear()
+    page.press("Escape")
+    page.press("Escape")
+
+
+def test_what_is_held_may_be_forced_and_canaries_have_a_share(page, server):
+    open_plugin(page)
+    plugin_button(page, "Try 11aa11aa11aa as a canary")
+    page.until("document.querySelector('#ask').open")
+    page.js("document.querySelector('#ask-percent').value = '25'; document.querySelector('#ask-bound').value = '2.5'")
+    page.click("#ask-yes")
+    page.until("!document.querySelector('#ask').open")
+    assert sent(server, "/plugins/csv/canary") == [{"version": OLD, "percent": 25, "crash_percent_bound": 2.5}]
+    page.until("document.querySelector('#plugin-body').innerText.includes('takes 25 %')")
+    plugin_button(page, "Activate all the same")
+    page.until("document.querySelector('#confirm').open")
+    page.click("#confirm-yes")
+    page.until("!document.querySelector('#confirm').open && document.querySelector('.held') === null")
+    assert sent(server, "/plugins/csv/activate") == [{"version": NEW, "force": True}]
+    page.press("Escape")
+
+
+def test_a_version_is_removed_and_a_plugin_disabled(page, server):
+    open_plugin(page)
+    plugin_button(page, "Remove 11aa11aa11aa")
+    page.until("document.querySelector('#confirm').open")
+    page.click("#confirm-yes")
+    page.until("document.querySelectorAll('.version').length === 3")
+    plugin_button(page, "Disable")
+    page.until("document.querySelector('#confirm').open")
+    page.click("#confirm-yes")
+    page.until("[...document.querySelectorAll('#plugin-body button')].some((b) => b.textContent === 'Enable')")
+    assert "disabled" in page.js("document.querySelector('#plugin .detail-state').innerText")
+    page.press("Escape")
+
+
+def test_uploads_are_offered_where_the_host_takes_them(page, server):
+    assert page.js("document.querySelector('#plugin-upload').hidden")
+    change(server, lambda host: setattr(host, "uploads", "page"))
+    page.until("!document.querySelector('#plugin-upload').hidden")
+    # As a drop gives it: a file of the browser's own.
+    page.js("""(() => {
+        const data = new DataTransfer(); data.items.add(new File(['\\x7fELF...'], 'libcsv.so'));
+        document.querySelector('#plugins').dispatchEvent(new DragEvent('drop', { bubbles: true, cancelable: true, dataTransfer: data }));
+    })()""")
+    page.until("document.querySelector('#ask').open")
+    assert page.js("document.querySelector('#ask-name').value") == "csv"
+    page.js("document.querySelector('#ask-activate').value = '5'")
+    page.click("#ask-yes")
+    page.until("document.querySelector('#toasts').innerText.includes('csv eeeeeeeeeeee: canary.')")
+    [path] = [p for m, p, _, _ in server.host.requests if m == "POST" and "/versions" in p]
+    assert path == "/api/v1/plugins/csv/versions?file=libcsv.so&canary_percent=5"
+    page.press("Escape")
 
 
 def test_a_quarantine_is_shown_and_lifted(page, server):

@@ -9,6 +9,7 @@
 // list, so that editing the page rebuilds this target (`.incbin` alone would go unnoticed).
 #if !__has_include("../assets/index.html") || !__has_include("../assets/app.css") || \
     !__has_include("../assets/app.js") || \
+    !__has_include("../assets/ask.js") || \
     !__has_include("../assets/attempt.js") || \
     !__has_include("../assets/chart.js") || \
     !__has_include("../assets/cleanup.js") || \
@@ -18,6 +19,7 @@
     !__has_include("../assets/dialogs.js") || \
     !__has_include("../assets/page.js") || \
     !__has_include("../assets/panels.js") || \
+    !__has_include("../assets/plugin.js") || \
     !__has_include("../assets/recent.js") || \
     !__has_include("../assets/run-dialog.js") || \
     !__has_include("../assets/runs.js") || \
@@ -41,6 +43,7 @@
 EMBED(index, "index.html");
 EMBED(css, "app.css");
 EMBED(app, "app.js");
+EMBED(ask, "ask.js");
 EMBED(attempt, "attempt.js");
 EMBED(chart, "chart.js");
 EMBED(cleanup, "cleanup.js");
@@ -50,6 +53,7 @@ EMBED(diagnosis, "diagnosis.js");
 EMBED(dialogs, "dialogs.js");
 EMBED(page, "page.js");
 EMBED(panels, "panels.js");
+EMBED(plugin, "plugin.js");
 EMBED(recent, "recent.js");
 EMBED(run_dialog, "run-dialog.js");
 EMBED(runs, "runs.js");
@@ -71,6 +75,7 @@ static const struct row rows[] = {
     ROW(index, "index.html", "text/html; charset=utf-8"),
     ROW(css, "app.css", "text/css; charset=utf-8"),
     ROW(app, "app.js", "text/javascript; charset=utf-8"),
+    ROW(ask, "ask.js", "text/javascript; charset=utf-8"),
     ROW(attempt, "attempt.js", "text/javascript; charset=utf-8"),
     ROW(chart, "chart.js", "text/javascript; charset=utf-8"),
     ROW(cleanup, "cleanup.js", "text/javascript; charset=utf-8"),
@@ -80,6 +85,7 @@ static const struct row rows[] = {
     ROW(dialogs, "dialogs.js", "text/javascript; charset=utf-8"),
     ROW(page, "page.js", "text/javascript; charset=utf-8"),
     ROW(panels, "panels.js", "text/javascript; charset=utf-8"),
+    ROW(plugin, "plugin.js", "text/javascript; charset=utf-8"),
     ROW(recent, "recent.js", "text/javascript; charset=utf-8"),
     ROW(run_dialog, "run-dialog.js", "text/javascript; charset=utf-8"),
     ROW(runs, "runs.js", "text/javascript; charset=utf-8"),

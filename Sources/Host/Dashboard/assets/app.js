@@ -6,6 +6,7 @@ import { crashRow, renderQuarantines } from "./crashes.js";
 import { detail, openFromAddress } from "./detail.js";
 import { $, page } from "./page.js";
 import { pluginRow, queueRow, renderSafety, scheduleRow } from "./panels.js";
+import { plugin, renderUpload } from "./plugin.js";
 import { renderRecent, runningCard, setFilter } from "./recent.js";
 import { Problem, call, signInWith } from "./server.js";
 import { el, number, reconcile, setServerTime, setText, show, stateMark, tickAll } from "./view.js";
@@ -48,6 +49,7 @@ async function refresh() {
   }
   document.body.classList.toggle("stale", $("live").dataset.state === "away" && page.overview !== null);
   if (detail.id) detail.refresh();
+  if (plugin.name) plugin.refresh();
   timer = setTimeout(refresh, period);
 }
 
@@ -87,6 +89,7 @@ function render() {
   panel("plugins", o.plugins ?? [], (p) => `${p.file ?? p.name}@${p.version ?? ""}`, pluginRow);
   panel("queues", o.queues ?? [], (q) => q.name ?? q.queue, queueRow);
   panel("crashes", o.crashes ?? [], (c) => c.fingerprint, crashRow);
+  renderUpload();
   renderQuarantines(o.quarantines ?? []);
   renderSafety(o.health ?? {});
   const active = running.length;

@@ -1,6 +1,7 @@
 // The panels beside the runs: schedules, plugins, queues, safety.
 
 import { $ } from "./page.js";
+import { openPlugin } from "./plugin.js";
 import { runDialog } from "./run-dialog.js";
 import { el, number, reconcile, relativeTime, setText, show, span, stateMark } from "./view.js";
 
@@ -41,16 +42,26 @@ function scheduleText(s) {
 const handlerLimit = 8;
 
 export function pluginRow() {
-  const name = el("strong");
+  const name = el("a", { class: "run-name", href: "#" });
+  const remark = el("p", { class: "remark" });
   const label = el("span", { class: "muted" });
   const state = el("span", { class: "badge" });
   const file = el("span", { class: "muted mono" });
   const handlers = el("div", { class: "chips" });
   const error = el("pre", { class: "load-error" });
-  const node = el("li", {}, el("div", { class: "line" }, name, label, el("span", { class: "grow" }), state), file, handlers, error);
+  const node = el("li", {}, el("div", { class: "line" }, name, label, el("span", { class: "grow" }), state), file, remark, handlers, error);
   let shownHandlers = "";
+  name.addEventListener("click", (event) => {
+    if (node.plugin) openPlugin(node.plugin)(event);
+    else event.preventDefault();
+  });
   node.update = (p) => {
+    node.plugin = p.name;
     setText(name, p.name || p.file);
+    if (p.name) name.setAttribute("href", `#plugin/${encodeURIComponent(p.name)}`);
+    else name.removeAttribute("href");
+    setText(remark, pluginRemarks(p));
+    show(remark, remark.textContent !== "");
     setText(label, p.label ?? "");
     setText(state, (p.state ?? "").replaceAll("_", " "));
     state.dataset.state = p.state;
@@ -76,6 +87,18 @@ export function pluginRow() {
     show(error, Boolean(p.error));
   };
   return node;
+}
+
+/** What a person should know at a glance: a version that is held or tried, hosts that differ, a plugin that is off. */
+function pluginRemarks(p) {
+  const short = (version) => (version ?? "").slice(0, 12);
+  const problems = p.held?.problems?.length ?? 0;
+  return [
+    p.disabled ? "disabled: its runs wait" : null,
+    p.held ? `${short(p.held.version)} is held back: ${problems} ${problems === 1 ? "thing" : "things"} would break` : null,
+    p.canary ? `${short(p.canary.version)} is tried on ${p.canary.percent ? `${p.canary.percent} %` : "its first runs"}` : null,
+    p.drift ? `${p.drift} ${p.drift === 1 ? "host has" : "hosts have"} another version` : null,
+  ].filter(Boolean).join(" · ");
 }
 
 export function queueRow() {
