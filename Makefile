@@ -119,7 +119,7 @@ install: build install-pluginkit ## binaries, header and plugins under PREFIX (/
 	install -m 755 $(OUT)/pawl-inspect $(DESTDIR)$(PREFIX)/libexec/pawl/pawl-inspect
 	test ! -e $(OUT)/pawl.revision || install -m 644 $(OUT)/pawl.revision $(DESTDIR)$(PREFIX)/libexec/pawl/pawl.revision
 	install -m 755 $(OUT)/pawl-ffi.so $(DESTDIR)$(PREFIX)/libexec/pawl/pawl-ffi.so
-	install -m 644 include/pawl.h $(DESTDIR)$(PREFIX)/include/pawl.h
+	install -m 644 include/pawl.h include/pawl.hpp $(DESTDIR)$(PREFIX)/include
 	for p in csv.so text-stats.so zlib.ffi.json; do \
 	    install -m 644 $(OUT)/plugins/$$p $(DESTDIR)$(PREFIX)/lib/pawl/plugins/$$p; done
 

@@ -78,11 +78,19 @@ $(OUT)/fixtures/swift-dynamic.so: Tests/plugins/dynamic.swift $(PLUGINKIT)/plugi
 	$(SWIFTC) -swift-version 6 -O -gline-tables-only -wmo -parse-as-library -module-name PawlPlugin -I $(PLUGINKIT) \
 	    $(PLUGINKIT)/PluginKit.o -emit-library -use-ld=lld -Xlinker --version-script=$(PLUGINKIT)/plugin.map -o $@ $<
 
-fixtures: $(OUT)/fixtures/libffi-types.so $(OUT)/fixtures/swift-ways.so $(OUT)/fixtures/swift-dynamic.so
+# Every part of pawl.hpp.
+$(OUT)/fixtures/cpp-ways.so: Tests/plugins/ways.cpp include/pawl.hpp include/pawl.h share/swift/plugin.map
+	@mkdir -p $(@D)
+	$(CXX) -std=c++17 -Wall -Wextra -pedantic -Werror -O2 -g -shared -fPIC -fvisibility=hidden -I include \
+	    -Wl,--version-script=share/swift/plugin.map -Wl,-z,defs -o $@ $<
+
+fixtures: $(OUT)/fixtures/libffi-types.so $(OUT)/fixtures/swift-ways.so $(OUT)/fixtures/swift-dynamic.so \
+    $(OUT)/fixtures/cpp-ways.so
 
 # The plugins in real zygotes and children.
 test-plugins: zygote plugins fixtures
 	PAWL_TEST_BIN=$(CURDIR)/$(OUT) python3 Tests/plugins/test_plugins.py
+	PAWL_TEST_BIN=$(CURDIR)/$(OUT) python3 Tests/plugins/test_cpp.py
 
 $(OUT)/plugins/zlib.ffi.json: plugins/ffi/zlib.ffi.json | $(OUT)/native/.made
 	@mkdir -p $(@D)

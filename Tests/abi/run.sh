@@ -36,6 +36,7 @@ for pair in "gcc g++" "clang clang++"; do
     done
     for std in c++17 c++20; do
         check "$cxx -std=$std: use" $cxx -std=$std $WARNINGS -Wold-style-cast -Iinclude -c -o "$SCRATCH/o" Tests/abi/use.cpp
+        check "$cxx -std=$std: pawl.hpp" $cxx -std=$std $WARNINGS -Wold-style-cast -Iinclude -c -o "$SCRATCH/o" Tests/plugins/ways.cpp
     done
 done
 
