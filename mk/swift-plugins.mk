@@ -84,13 +84,25 @@ $(OUT)/fixtures/cpp-ways.so: Tests/plugins/ways.cpp include/pawl.hpp include/paw
 	$(CXX) -std=c++17 -Wall -Wextra -pedantic -Werror -O2 -g -shared -fPIC -fvisibility=hidden -I include \
 	    -Wl,--version-script=share/swift/plugin.map -Wl,-z,defs -o $@ $<
 
+# Every part of the Rust bindings, with rustc alone. Without it the tests say so.
+RUSTC ?= rustc
+.PHONY: rust-fixture
+rust-fixture:
+	@if command -v $(RUSTC) >/dev/null; then $(MAKE) -s OUT=$(OUT) $(OUT)/fixtures/rust-ways.so; \
+	else echo "skipped: $(OUT)/fixtures/rust-ways.so, there is no rustc here"; fi
+
+$(OUT)/fixtures/rust-ways.so: Tests/plugins/ways.rs examples/hello-rust/pawl.rs
+	@mkdir -p $(@D)
+	$(RUSTC) --edition 2021 --crate-type cdylib --crate-name ways -C opt-level=2 -g -D warnings -o $@ $<
+
 fixtures: $(OUT)/fixtures/libffi-types.so $(OUT)/fixtures/swift-ways.so $(OUT)/fixtures/swift-dynamic.so \
-    $(OUT)/fixtures/cpp-ways.so
+    $(OUT)/fixtures/cpp-ways.so rust-fixture
 
 # The plugins in real zygotes and children.
 test-plugins: zygote plugins fixtures
 	PAWL_TEST_BIN=$(CURDIR)/$(OUT) python3 Tests/plugins/test_plugins.py
 	PAWL_TEST_BIN=$(CURDIR)/$(OUT) python3 Tests/plugins/test_cpp.py
+	PAWL_TEST_BIN=$(CURDIR)/$(OUT) python3 Tests/plugins/test_rust.py
 
 $(OUT)/plugins/zlib.ffi.json: plugins/ffi/zlib.ffi.json | $(OUT)/native/.made
 	@mkdir -p $(@D)
