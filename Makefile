@@ -11,9 +11,10 @@ PYTHON := .build/venv/bin/python
 
 include mk/native.mk
 include mk/swift-plugins.mk
+include mk/authors.mk
 
 .PHONY: help bootstrap build host plugins demo serve test test-unit test-abi test-zygote test-plugins test-system test-faults \
-        monkey monkey-short monkey-kills fuzz test-fuzz test-cli test-page test-seeds test-docs seeds bench format format-check install clean
+        monkey monkey-short monkey-kills fuzz test-fuzz test-cli test-page test-seeds test-docs test-authors seeds bench format format-check install clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -21,7 +22,7 @@ help: ## this list
 bootstrap: ## install missing Debian packages (no-op when all are there)
 	@scripts/bootstrap
 
-build: host zygote inspector plugins ## everything that runs
+build: host zygote inspector plugins sdk ## everything that runs
 
 host: bootstrap
 	$(SWIFT_BUILD) --product pawl --explicit-target-dependency-import-check error
@@ -36,7 +37,7 @@ serve: build ## a host on 127.0.0.1:7070 with an embedded PostgreSQL
 	@$(OUT)/pawl serve --plugins $(OUT)/plugins
 
 test: build fixtures test-abi test-zygote test-plugins test-unit test-system test-faults monkey-short test-fuzz test-cli test-page \
-        test-seeds test-docs ## all tests
+        test-seeds test-docs test-authors ## all tests
 	@echo "all tests passed"
 
 test-abi: bootstrap zygote c-plugins
@@ -94,6 +95,9 @@ test-seeds: build $(PYTHON)
 	scripts/seeds --start --results .build/seeds-results.json
 	python3 Tests/seeds/check.py --results .build/seeds-results.json
 
+test-authors: build $(PYTHON)
+	$(PYTHON) -m pytest -q -rs Tests/authors
+
 test-docs: build
 	scripts/check-doc-samples
 
@@ -111,15 +115,13 @@ format: ## format the Swift sources
 format-check:
 	swift format lint --strict --parallel --recursive Sources Tests plugins examples bench fuzz Package.swift
 
-install: build install-pluginkit ## binaries, header and plugins under PREFIX (/usr/local)
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/pawl $(DESTDIR)$(PREFIX)/include \
-	    $(DESTDIR)$(PREFIX)/lib/pawl/plugins
+install: build install-sdk ## binaries, what authors need, and plugins under PREFIX (/usr/local)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/pawl $(DESTDIR)$(PREFIX)/lib/pawl/plugins
 	install -m 755 $(OUT)/pawl $(DESTDIR)$(PREFIX)/bin/pawl
 	install -m 755 $(OUT)/pawl-zygote $(DESTDIR)$(PREFIX)/libexec/pawl/pawl-zygote
 	install -m 755 $(OUT)/pawl-inspect $(DESTDIR)$(PREFIX)/libexec/pawl/pawl-inspect
 	test ! -e $(OUT)/pawl.revision || install -m 644 $(OUT)/pawl.revision $(DESTDIR)$(PREFIX)/libexec/pawl/pawl.revision
 	install -m 755 $(OUT)/pawl-ffi.so $(DESTDIR)$(PREFIX)/libexec/pawl/pawl-ffi.so
-	install -m 644 include/pawl.h include/pawl.hpp $(DESTDIR)$(PREFIX)/include
 	for p in csv.so text-stats.so zlib.ffi.json; do \
 	    install -m 644 $(OUT)/plugins/$$p $(DESTDIR)$(PREFIX)/lib/pawl/plugins/$$p; done
 
