@@ -22,7 +22,7 @@ extension SchemaCheck {
             if !isKnown, let additional = rules.additional {
                 isKnown = true
                 if schema.nodes[additional].always == false {
-                    isValid = note(child, "additionalProperties", reports, unknownWords(key, rules))
+                    isValid = note(child, "additionalProperties", reports, reports ? unknownWords(key, rules) : "")
                 } else {
                     isValid = fits(additional, child, reports: reports) && isValid
                 }
@@ -39,7 +39,8 @@ extension SchemaCheck {
         if isValid, isValidSoFar, let unevaluated = rules.unevaluated {
             for (position, key) in keys.enumerated() where !marks[position] {
                 if schema.nodes[unevaluated].always == false {
-                    isValid = note(first + position, "unevaluatedProperties", reports, unknownWords(key, rules))
+                    isValid = note(
+                        first + position, "unevaluatedProperties", reports, reports ? unknownWords(key, rules) : "")
                 } else {
                     isValid = fits(unevaluated, first + position, reports: reports) && isValid
                 }

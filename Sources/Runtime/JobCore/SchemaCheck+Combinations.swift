@@ -17,7 +17,8 @@ extension SchemaCheck {
             if !isValid && !reports || isGivenUp { return false }
         }
         if let not = rules.not, fits(not, place, reports: false) {
-            isValid = note(place, "not", reports, "must not be \(formWords(not)), as \(described(place)) is")
+            isValid = note(
+                place, "not", reports, reports ? "must not be \(formWords(not)), as \(described(place)) is" : "")
             if !reports { return false }
         }
         if let condition = rules.condition {
@@ -64,7 +65,9 @@ extension SchemaCheck {
         if fitting.count > 1 {
             return note(
                 place, "oneOf", reports,
-                "fits both \(formWords(fitting[0])) and \(formWords(fitting[1])), where exactly one form is allowed")
+                reports
+                    ? "fits both \(formWords(fitting[0])) and \(formWords(fitting[1])), where exactly one form is allowed"
+                    : "")
         }
         if fitting.isEmpty && reports && !isGivenUp { complain("oneOf", forms, attempts, place) }
         return fitting.count == 1

@@ -4,14 +4,14 @@ extension SchemaCheck {
         let content = value.nodes[place].content
         if let types = node.types, types.intersection(SchemaTypes(of: content)).isEmpty {
             // All else about it would be beside the point.
-            return note(place, "type", reports, "must be \(types.words), not \(described(place))")
+            return note(place, "type", reports, reports ? "must be \(types.words), not \(described(place))" : "")
         }
         var isValid = true
         if let constant = node.constant, !isEqual(place, constant) {
-            isValid = note(place, "const", reports, "must be \(constant.words), not \(described(place))")
+            isValid = note(place, "const", reports, reports ? "must be \(constant.words), not \(described(place))" : "")
         }
         if let enumeration = node.enumeration, !isAny(place, of: enumeration) {
-            isValid = note(place, "enum", reports, choiceWords(enumeration, place))
+            isValid = note(place, "enum", reports, reports ? choiceWords(enumeration, place) : "")
         }
         switch content {
         case .number(let number, let written):
@@ -102,11 +102,13 @@ extension SchemaCheck {
         if let pattern = rules.pattern, !matches(pattern, text) {
             isValid = note(
                 place, "pattern", reports,
-                "must match the pattern \(SchemaWords.short(pattern.source)), unlike \(described(place))")
+                reports ? "must match the pattern \(SchemaWords.short(pattern.source)), unlike \(described(place))" : ""
+            )
         }
         if let format = rules.assertedFormat, !format.accepts(text) {
             spend(text.utf8.count / 8)
-            isValid = note(place, "format", reports, "must be \(format.words), unlike \(described(place))")
+            isValid = note(
+                place, "format", reports, reports ? "must be \(format.words), unlike \(described(place))" : "")
         }
         return isValid
     }

@@ -39,14 +39,14 @@ struct SchemaCheck {
         return givenUp == nil
     }
 
-    /// Notes a problem with the value at a place. - Returns: false, for brevity.
+    /// Notes a problem with the value at a place, if this is a reporting evaluation. - Returns: false, for brevity.
     @discardableResult
     mutating func note(
-        _ place: Int, _ keyword: String, under step: String? = nil, _ reports: Bool, _ words: @autoclosure () -> String
+        _ place: Int, _ keyword: String, under step: String? = nil, _ reports: Bool, _ words: String
     ) -> Bool {
         if reports, found.count < limit, givenUp == nil {
             let pointer = value.pointer(to: place) + (step.map { "/" + IndexedJSON.pointerStep($0) } ?? "")
-            let problem = SchemaProblem(pointer: pointer, keyword: keyword, words: words())
+            let problem = SchemaProblem(pointer: pointer, keyword: keyword, words: words)
             // Several ways through a schema may meet the same keyword.
             if !found.contains(problem) { found.append(problem) }
         }
