@@ -11,6 +11,19 @@ package protocol PluginCatalogDelegate: AnyObject {
     func pluginActivated(_ plugin: ActivePlugin) async
     /// A file's status has changed.
     func pluginChanged(_ status: PluginStatus)
+    /// Whether a version that is ready may serve: not if it would break what waits. Not asked for `source` `.row` and `.rollback`,
+    /// and where it is forced.
+    func mayActivate(_ candidate: ActivePlugin, replacing: ActivePlugin?) async -> ActivationVerdict
+    /// Every step, in order. `canary`, `canaryEnded`, `rolledBack`, `disabled`, `enabled`, `withdrawn`: what all hosts are to serve
+    /// changes with it, unless they were told so.
+    func pluginEvent(_ event: PluginEvent)
+}
+
+extension PluginCatalogDelegate {
+    package func mayActivate(_ candidate: ActivePlugin, replacing: ActivePlugin?) async -> ActivationVerdict {
+        .allowed
+    }
+    package func pluginEvent(_ event: PluginEvent) {}
 }
 
 /// The plugins of one directory: watches it, takes files into the content store, loads them, swaps versions.
@@ -272,8 +285,8 @@ package final class PluginCatalog {
                 metadata: ["file": "\(entry.file)", "sha256": "\(hash.prefix(12))"])
             await self.delegate?.pluginActivated(
                 ActivePlugin(
-                    file: entry.file, kind: entry.kind, sha256: hash, bytes: version.image.bytes,
-                    manifest: version.manifest, loadedAt: version.loadedAt, replaces: replaces))
+                    file: entry.file, kind: entry.kind, image: version.image, manifest: version.manifest,
+                    loadedAt: version.loadedAt, replaces: replaces, source: .file(entry.file, isFirstLook: false)))
         }
         if let replaces { self.retire(replaces) }
         self.perform(entry.machine.settled(), entry)

@@ -63,8 +63,9 @@ package struct PluginStatus: Sendable, Hashable {
     }
 }
 
-/// A version that serves from now on.
+/// A version that serves from now on, or would.
 package struct ActivePlugin: Sendable, Hashable {
+    /// Name of the file in the plugin directory; where it came another way, the name that it would have there.
     package var file: String
     package var kind: PluginStatus.Kind
     package var sha256: String
@@ -73,4 +74,22 @@ package struct ActivePlugin: Sendable, Hashable {
     package var loadedAt: WallTime
     /// The version it takes over from.
     package var replaces: String?
+    package var image: PluginImage
+    /// Where it came from, or who wanted it to serve.
+    package var source: ProposalSource
+
+    package init(
+        file: String, kind: PluginStatus.Kind, image: PluginImage, manifest: PluginManifest, loadedAt: WallTime,
+        replaces: String? = nil, source: ProposalSource
+    ) {
+        self.file = file
+        self.kind = kind
+        self.sha256 = image.sha256
+        self.bytes = image.bytes
+        self.manifest = manifest
+        self.loadedAt = loadedAt
+        self.replaces = replaces
+        self.image = image
+        self.source = source
+    }
 }
