@@ -63,6 +63,9 @@ final class ServeHost {
             JobRunner.Configuration(slots: self.configuration.slots, registration: self.registration()), store: store,
             supervisor: supervisor, catalog: catalog, logger: self.logger)
         self.runner = runner
+        let trimmer = HeapTrimmer { !supervisor.running.isEmpty }
+        trimmer.start()
+        defer { trimmer.stop() }
         let control = HostControlAdapter(
             runner: runner, store: store, supervisor: supervisor, catalog: catalog, lag: self.lag,
             slots: self.configuration.slots, storeDirectory: self.storeDirectory)
