@@ -200,4 +200,28 @@ import UVLoop
             #expect(try await stage.store.quarantines().first?.isTried == false)
         }
     }
+
+    /// The right to a trial is one host's: where it cannot be used, another host gets it.
+    @Test func aTrialThatThisHostDoesNotComeToIsGivenBack() async throws {
+        try await withStage { stage in
+            stage.quarantine.isServed = { stage.active[$0.handler] == $0.version }
+            @LoopActor func isTried() async throws -> Bool {
+                stage.quarantine.look()
+                return try await stage.store.quarantines().first?.isTried == true
+            }
+            try await trip(stage)
+            _ = try await stage.enqueue(4, job: "test.sleep")
+            try await eventually("all slots are taken") { stage.running.count == 4 }
+            try await endPause(stage)
+            try await eventually("it may try") { try await isTried() }
+            #expect(try await isTried(), "not at once")
+            stage.ahead += .seconds(31)
+            try await eventually("it is given back") { try await !isTried() }
+            for _ in 0..<4 { stage.end(.succeeded) }
+            try await eventually("it may try again") { try await isTried() }
+            // Another version serves here by now; somebody else may serve this one still.
+            stage.active["test.noop"] = "v3"
+            try await eventually("it is given back again") { try await !isTried() }
+        }
+    }
 }

@@ -93,6 +93,7 @@ final class Delivery {
         self.resolve = resolve
         self.resolveFallback = resolveFallback
         self.quarantine = quarantine
+        quarantine.isFull = { [weak self] in self.map { $0.machine.executing >= $0.machine.slots } ?? false }
     }
 
     // MARK: Life

@@ -31,14 +31,18 @@ final class QuarantineBook {
     private var changes: [Key: UInt64] = [:]
     private var clock: UInt64 = 0
     private var lease: HostLease?
-    /// Versions that this host, and no other, may try.
-    private var permits: Set<Key> = []
+    /// Versions that this host, and no other, may try, and since when.
+    private var permits: [Key: WallTime] = [:]
+    /// How long a host without a free slot keeps the right to a trial.
+    private static let patience: Duration = .seconds(30)
     private var asking: Set<Key> = []
     private let trialTimer = LoopTimer()
     /// Something may be admitted that was not, or the other way round.
     var onChange: (@LoopActor () -> Void)?
     /// Whether this host gives runs to a version: only such are tried.
     var isServed: @LoopActor (Key) -> Bool = { _ in true }
+    /// Whether this host has no slot for a trial now.
+    var isFull: @LoopActor () -> Bool = { false }
     /// A version has gone out of service, or (false) is back.
     var onTerm: (@LoopActor (Key, Bool) -> Void)?
 
@@ -56,7 +60,7 @@ final class QuarantineBook {
     func admission(_ handler: String, _ version: String) -> QuarantineStateMachine.Admission {
         let key = Key(handler: handler, version: version)
         let admission = self.machines[key]?.admission(at: self.now()) ?? .free
-        guard admission == .trial, !self.permits.contains(key) else { return admission }
+        guard admission == .trial, self.permits[key] == nil else { return admission }
         return .wait(until: nil)
     }
 
@@ -66,7 +70,7 @@ final class QuarantineBook {
     /// Returns when it is known what is out of service, or that the database does not say.
     func begin(_ lease: HostLease) async {
         self.lease = lease
-        self.permits = []
+        self.permits = [:]
         await self.lookOnce()
     }
 
@@ -96,14 +100,14 @@ final class QuarantineBook {
                     "crashes": "\(term.crashes)", "attempts": "\(term.attempts)", "until": "\(term.until)",
                     "level": "\(term.level)",
                 ]) { $1 })
-            self.permits.remove(key)
+            self.permits[key] = nil
             self.changed(key, .record(term))
             self.onTerm?(key, true)
             self.onChange?()
             self.armTrialTimer()
         case .cleared:
             self.logger.notice("a version that had crashed is served again", metadata: Self.words(key))
-            self.permits.remove(key)
+            self.permits[key] = nil
             self.machines[key] = nil
             self.changed(key, .lift)
             self.onTerm?(key, false)
@@ -134,7 +138,8 @@ final class QuarantineBook {
         let asked = self.clock
         do {
             self.adopt(try await self.store.quarantines(), asked: asked)
-            self.askForTrials()
+            // Another host shall have its chance before this one asks again.
+            if !self.giveBackTrials() { self.askForTrials() }
         } catch {
             self.logger.debug("no look at quarantines", metadata: ["error": "\(error)"])
         }
@@ -152,6 +157,8 @@ final class QuarantineBook {
                 .init(
                     since: row.since, until: row.until, level: row.level, crashes: row.crashes, attempts: row.attempts))
             guard self.machines[key]?.term != before else { continue }
+            // A right to try it was for the time before.
+            self.permits[key] = nil
             isChanged = true
             guard before == nil else { continue }
             self.logger.notice(
@@ -171,7 +178,7 @@ final class QuarantineBook {
     private func liftedElsewhere(_ key: Key) {
         self.logger.notice("a version was let back into service", metadata: Self.words(key))
         self.machines[key]?.lifted()
-        self.permits.remove(key)
+        self.permits[key] = nil
         self.onTerm?(key, false)
     }
 
@@ -227,7 +234,7 @@ final class QuarantineBook {
     private func askForTrials() {
         guard let lease = self.lease else { return }
         for (key, machine) in self.machines
-        where machine.admission(at: self.now()) == .trial && !self.permits.contains(key) && !self.asking.contains(key)
+        where machine.admission(at: self.now()) == .trial && self.permits[key] == nil && !self.asking.contains(key)
             && self.isServed(key)
         {
             self.asking.insert(key)
@@ -236,7 +243,7 @@ final class QuarantineBook {
                     if try await self.store.takeTrial(lease, handler: key.handler, version: key.version),
                         lease == self.lease, self.machines[key]?.admission(at: self.now()) == .trial
                     {
-                        self.permits.insert(key)
+                        self.permits[key] = self.now()
                         self.logger.notice("a version is tried again with one run", metadata: Self.words(key))
                         self.onChange?()
                     }
@@ -246,6 +253,32 @@ final class QuarantineBook {
                 self.asking.remove(key)
             }
         }
+    }
+
+    /// Gives back what this host does not come to: it serves another version by now, or has had no free slot for a while.
+    /// - Returns: whether there was any.
+    private func giveBackTrials() -> Bool {
+        guard let lease = self.lease else { return false }
+        let unused = self.permits.filter { key, since in
+            self.machines[key]?.isTrying != true
+                && (!self.isServed(key) || (self.isFull() && self.now() - since >= Self.patience))
+        }
+        for key in unused.keys {
+            self.permits[key] = nil
+            // Nor does it ask meanwhile: the answer would be older than the gift.
+            self.asking.insert(key)
+            loopTask {
+                do {
+                    try await self.store.giveBackTrial(lease, handler: key.handler, version: key.version)
+                } catch {
+                    // It is ours still, so the next question for it is answered yes.
+                    self.logger.debug("a trial is not given back yet", metadata: ["error": "\(error)"])
+                }
+                self.asking.remove(key)
+            }
+        }
+        if !unused.isEmpty { self.onChange?() }
+        return !unused.isEmpty
     }
 
     /// At the end of the next pause; the poll is its safety net.

@@ -44,6 +44,13 @@ extension JobStore {
         ).isEmpty
     }
 
+    /// Gives the right to a trial back, unused. Nothing happens if this host does not have it.
+    package func giveBackTrial(_ lease: HostLease, handler: String, version: String) async throws(StoreError) {
+        _ = try await query(
+            .quarantineGiveBack,
+            [.int64(lease.id.rawValue), .int64(lease.epoch), .text(handler), .text(version)])
+    }
+
     /// Serves a version again: a trial went well, or (with `actor`) somebody says so.
     /// - Returns: whether it was in quarantine.
     package func liftQuarantine(

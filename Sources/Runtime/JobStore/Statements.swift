@@ -57,6 +57,7 @@ extension PGStatement {
     static let pluginRows = file("plugin_rows", PackageResources.plugin_rows_sql)
     static let pluginVersions = file("plugin_versions", PackageResources.plugin_versions_sql)
     static let pluginWrite = file("plugin_write", PackageResources.plugin_write_sql)
+    static let quarantineGiveBack = file("quarantine_give_back", PackageResources.quarantine_give_back_sql)
     static let quarantineLift = file("quarantine_lift", PackageResources.quarantine_lift_sql)
     static let quarantineList = file("quarantine_list", PackageResources.quarantine_list_sql)
     static let quarantineRecord = file("quarantine_record", PackageResources.quarantine_record_sql)
