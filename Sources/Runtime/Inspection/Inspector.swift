@@ -11,6 +11,10 @@ package final class Inspector {
     private static let outputLimit = 8 << 20
     /// A library with all of Swift's runtime in it takes about a second to read on a slow machine.
     private static let namingLimit = Duration.seconds(30)
+    private static let answersKept = 64
+    /// What the tool has said of places, by the question, the oldest question first.
+    private var answers: [String: JSONValue] = [:]
+    private var questions: [String] = []
 
     /// - Parameter toolPath: of `pawl-inspect`. Where it is missing, nothing is named and nothing is looked at, which is logged.
     package init(toolPath: String, logger: Logger) {
@@ -33,9 +37,9 @@ package final class Inspector {
             request += "\(module)\t\(frame.buildID ?? "-")\t\(String(code, radix: 16))\n"
             asked.append(index)
         }
-        guard !asked.isEmpty, let answer = await self.ask(["symbolize"], input: request, limit: Self.namingLimit) else {
-            return raw
-        }
+        // Without a build id another file may stand under the same name by now.
+        let isLasting = asked.allSatisfy { raw[$0].buildID != nil }
+        guard !asked.isEmpty, let answer = await self.places(request, isLasting: isLasting) else { return raw }
         let places = answer["places"]?.elements ?? []
         let builds = answer["modules"]
         var named: [Int: [StackFrame]] = [:]
@@ -44,6 +48,20 @@ package final class Inspector {
             if !found.isEmpty { named[index] = found }
         }
         return raw.indices.flatMap { named[$0] ?? [raw[$0]] }
+    }
+
+    /// The tool's answer, asked for once: reading debug information takes it a tenth of a second, and a handler that crashes at
+    /// all mostly crashes at the same place again.
+    private func places(_ request: String, isLasting: Bool) async -> JSONValue? {
+        if let answer = self.answers[request] { return answer }
+        guard let answer = await self.ask(["symbolize"], input: request, limit: Self.namingLimit) else { return nil }
+        // A file that is missing now may be there the next time.
+        guard isLasting, answer["places"]?.elements?.allSatisfy({ $0.elements?.isEmpty == false }) == true else {
+            return answer
+        }
+        if self.answers.updateValue(answer, forKey: request) == nil { self.questions.append(request) }
+        if self.questions.count > Self.answersKept { self.answers[self.questions.removeFirst()] = nil }
+        return answer
     }
 
     /// What is known without the tool.
