@@ -287,6 +287,8 @@ class Monkey:
         until(lambda: not strays(self.host), bound, f"no children of any kind: {strays(self.host)}")
         until(lambda: not populated_leaves(instance_group(self.host)), 10, "empty cgroups")
         until(lambda: not scratch_leftovers(self.host), 20, "empty scratch directories")
+        # Each of them is a process with its descriptors for a moment.
+        until(lambda: not int(self.ledger.rows("select count(*) from pawl.crash_pending")[0][0]), 600, "all crashes filed")
 
     def drain(self, bound):
         """Until every run has ended. What has piled up on a slow machine takes its time: only a standstill is a failure."""
@@ -363,6 +365,11 @@ class Monkey:
         if not self.options.short:
             self.rest()
         host_was_killed = self.counts.get("host killed", 0) > 0
+        if not host_was_killed and not self.options.short:
+            try:  # What is free goes back to the system when the host has been idle for a moment.
+                until(lambda: resident_bytes(self.host.process.pid) <= memory * 1.10, 45, "less memory")
+            except AssertionError:
+                pass  # Told below.
         now, open_now = resident_bytes(self.host.process.pid), open_count(self.host)
         if not host_was_killed and not self.options.short:
             more = {k: (opened.get(k, 0), n) for k, n in open_now.items() if n > opened.get(k, 0)}
