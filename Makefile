@@ -100,6 +100,7 @@ test-authors: build $(PYTHON)
 
 test-docs: build
 	scripts/check-doc-samples
+	scripts/plugin-reference --check
 
 seeds: build ## replay every request that the seeds show and print the answers
 	@scripts/seeds --start

@@ -16,6 +16,8 @@ let package = Package(
     products: [
         .executable(name: "pawl", targets: ["pawl"]),
         .library(name: "PluginKit", targets: ["PluginKit"]),
+        .library(name: "PluginKitTesting", targets: ["PluginKitTesting"]),
+        .library(name: "PluginKitLogging", targets: ["PluginKitLogging"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -32,6 +34,12 @@ let package = Package(
         .target(
             name: "PluginKit", dependencies: ["PluginABI"], path: "Sources/PluginABI/PluginKit", swiftSettings: settings
         ),
+        .target(
+            name: "PluginKitTesting", dependencies: ["PluginABI", "PluginKit"],
+            path: "Sources/PluginABI/PluginKitTesting", swiftSettings: settings),
+        .target(
+            name: "PluginKitLogging", dependencies: ["PluginKit", .product(name: "Logging", package: "swift-log")],
+            path: "Sources/PluginABI/PluginKitLogging", swiftSettings: settings),
         .target(name: "CWire", path: "Sources/PluginABI/Wire"),
 
         // MARK: Runtime
@@ -117,8 +125,8 @@ let package = Package(
         .executableTarget(
             name: "pawl",
             dependencies: [
-                "CCurl", "ControlPlane", "EmbeddedPostgres", "JobCore", "JobRunner", "JobStore", "NIOLibuv", "Plugins",
-                "Postgres", "Supervision", "UVLoop",
+                "CCurl", "CLinux", "ControlPlane", "EmbeddedPostgres", "JobCore", "JobRunner", "JobStore", "NIOLibuv",
+                "Plugins", "Postgres", "Supervision", "UVLoop",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
@@ -181,7 +189,13 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: settings),
-        .testTarget(name: "PluginKitTests", dependencies: ["PluginABI", "PluginKit"], swiftSettings: settings),
+        .testTarget(
+            name: "PluginKitTests",
+            dependencies: [
+                "PluginABI", "PluginKit", "PluginKitLogging", "PluginKitTesting",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]
 )

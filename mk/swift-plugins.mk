@@ -37,7 +37,7 @@ $(PLUGINKIT)/module.modulemap $(PLUGINKIT)/plugin.map: $(PLUGINKIT)/%: share/swi
 
 # One object of the whole module, whatever CONFIG is: a plugin is always optimised, and keeps its debug information.
 $(PLUGINKIT)/PluginKit.o: $(PLUGINKIT_SOURCES) $(PLUGINKIT)/pawl.h $(PLUGINKIT)/module.modulemap
-	$(SWIFTC) -swift-version 6 -O -g -wmo -static -parse-as-library -warnings-as-errors -module-name PluginKit \
+	$(SWIFTC) -swift-version 6 -O -g -wmo -static -parse-as-library -warnings-as-errors -module-name PluginKit -package-name pawl \
 	    -enable-upcoming-feature ExistentialAny -enable-upcoming-feature MemberImportVisibility \
 	    -enable-upcoming-feature InternalImportsByDefault -enable-upcoming-feature NonisolatedNonsendingByDefault \
 	    -file-prefix-map "$(CURDIR)=." -I $(PLUGINKIT) -emit-module -emit-module-path $(PLUGINKIT)/PluginKit.swiftmodule \
@@ -109,8 +109,18 @@ $(OUT)/plugins/zlib.ffi.json: plugins/ffi/zlib.ffi.json | $(OUT)/native/.made
 	cp $< $@.part
 	mv $@.part $@
 
+# Beside the module its sources as a package, for `swift test` of handlers.
 install-pluginkit: pluginkit
 	install -d $(DESTDIR)$(PREFIX)/lib/pawl/swift
 	install -m 644 $(PLUGINKIT_FILES) $(DESTDIR)$(PREFIX)/lib/pawl/swift
 	sed 's|@KIT@|$(PREFIX)/lib/pawl/swift|g' share/swift/plugin.rsp.in \
 	    > $(DESTDIR)$(PREFIX)/lib/pawl/swift/plugin.rsp
+	rm -rf $(DESTDIR)$(PREFIX)/lib/pawl/swift/PluginKit
+	for module in PluginKit PluginKitTesting PluginKitLogging; do \
+	    install -d $(DESTDIR)$(PREFIX)/lib/pawl/swift/PluginKit/Sources/$$module && \
+	    install -m 644 Sources/PluginABI/$$module/*.swift \
+	        $(DESTDIR)$(PREFIX)/lib/pawl/swift/PluginKit/Sources/$$module || exit 1; done
+	install -d $(DESTDIR)$(PREFIX)/lib/pawl/swift/PluginKit/Sources/PluginABI
+	install -m 644 include/pawl.h share/swift/module.modulemap \
+	    $(DESTDIR)$(PREFIX)/lib/pawl/swift/PluginKit/Sources/PluginABI
+	install -m 644 share/swift/Package.swift $(DESTDIR)$(PREFIX)/lib/pawl/swift/PluginKit

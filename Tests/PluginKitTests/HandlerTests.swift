@@ -23,10 +23,20 @@ struct Name: Codable {
 func attempt<Args: Decodable & Sendable, Result: Encodable & Sendable>(
     _ fake: FakeAttempt, args: String = "{}", _ body: @escaping @Sendable (Args, Context) async throws -> Result
 ) async -> Int32 {
-    let box = HandlerBox(Work(body: body))
+    guard let box = handlerBox(Work(body: body)) else { return PAWL_E_INTERNAL }
     return await onThread {
         var args = args
         return args.withUTF8 { box.run(fake.handle, pawl_bytes(ptr: $0.baseAddress, len: $0.count)) }
+    }
+}
+
+/// The handler's box; an issue where its notes are wrong.
+func handlerBox<H: Handler>(_ handler: H) -> HandlerBox? {
+    do {
+        return try HandlerBox(handler)
+    } catch {
+        Issue.record("\(error)")
+        return nil
     }
 }
 

@@ -41,13 +41,13 @@ private enum Shape: Codable {
 }
 
 @Suite struct SchemaTests {
-    private func derived<T: Decodable>(_ type: T.Type, _ schema: Schema = .derived) -> String? {
-        schema.text(derivedFrom: RecordedType.recording(type))
+    private func derived<T: Decodable>(_ type: T.Type, _ schema: Schema = .derived) throws -> String? {
+        schema.text(derivedFrom: try schema.noted(.recording(type), of: "\(type)"))
     }
 
-    @Test func membersTypesAndOptionalityAreDerived() {
+    @Test func membersTypesAndOptionalityAreDerived() throws {
         #expect(
-            self.derived(Everything.self) == """
+            try self.derived(Everything.self) == """
                 {"type":"object","properties":{"text":{"type":"string"},"whole":{"type":"integer"},\
                 "small":{"type":"integer","minimum":-128,"maximum":127},"natural":{"type":"integer","minimum":0},\
                 "real":{"type":"number"},"maybe":{"anyOf":[{"type":"string"},{"type":"null"}]},\
@@ -62,32 +62,32 @@ private enum Shape: Codable {
                 """)
     }
 
-    @Test func recursiveTypesEnd() {
-        let schema = self.derived(Tree.self)
+    @Test func recursiveTypesEnd() throws {
+        let schema = try self.derived(Tree.self)
         #expect(schema?.contains(#""children":{"type":"array","items":{}}"#) == true, "\(schema ?? "none")")
     }
 
-    @Test func typesThatCannotBeRecordedHaveNoSchema() {
-        #expect(self.derived(Shape.self) == nil)
+    @Test func typesThatCannotBeRecordedHaveNoSchema() throws {
+        #expect(try self.derived(Shape.self) == nil)
     }
 
-    @Test func noArgsAllowNothing() {
-        #expect(self.derived(NoArgs.self) == #"{"type":"object","properties":{},"additionalProperties":false}"#)
+    @Test func noArgsAllowNothing() throws {
+        #expect(try self.derived(NoArgs.self) == #"{"type":"object","properties":{},"additionalProperties":false}"#)
     }
 
-    @Test func notesAreAdded() {
+    @Test func notesAreAdded() throws {
         struct Args: Codable { var top: Int? }
         let schema = Schema.derived.describe("top", "how \"many\"").range("top", 1...9).defaultValue("top", 5)
         #expect(
-            self.derived(Args.self, schema) == """
+            try self.derived(Args.self, schema) == """
                 {"type":"object","properties":{"top":{"anyOf":[{"type":"integer"},{"type":"null"}],\
                 "description":"how \\"many\\"","minimum":1,"maximum":9,"default":5}},"additionalProperties":false}
                 """)
     }
 
-    @Test func textAndAnythingWin() {
-        #expect(self.derived(Everything.self, .text("{}")) == "{}")
-        #expect(self.derived(Everything.self, .anything) == nil)
+    @Test func textAndAnythingWin() throws {
+        #expect(try self.derived(Everything.self, .text("{}")) == "{}")
+        #expect(try self.derived(Everything.self, .anything) == nil)
     }
 
     @Test(arguments: [
@@ -108,7 +108,7 @@ private enum Shape: Codable {
             var list: [Everything.Inner]?
             var map: [String: Int]?
         }
-        let recorded = try #require(RecordedType.recording(Loose.self))
+        let recorded = try #require(try RecordedType.recording(Loose.self))
         let value = try Coders.decoder().decode(JSONValue.self, from: Data(json.utf8))
         let found = try #require(recorded.mismatch(value))
         #expect(found.pointer == pointer)
@@ -117,14 +117,14 @@ private enum Shape: Codable {
 
     @Test func largeNaturalsFit() throws {
         struct Args: Codable { var n: UInt64 }
-        let recorded = try #require(RecordedType.recording(Args.self))
+        let recorded = try #require(try RecordedType.recording(Args.self))
         let value = try Coders.decoder().decode(JSONValue.self, from: Data(#"{"n":18446744073709551615}"#.utf8))
         #expect(recorded.mismatch(value) == nil)
     }
 
     /// The text that warms the coders has to decode, or it warms the wrong paths.
     @Test func theSampleDecodes() throws {
-        let recorded = try #require(RecordedType.recording(Everything.self))
+        let recorded = try #require(try RecordedType.recording(Everything.self))
         let value = try Coders.decoder().decode(Everything.self, from: recorded.sample)
         #expect(value.list.count == 1)
     }

@@ -42,7 +42,8 @@ extension RecordedType {
     /// range only knows that "the data was not valid JSON".
     func mismatch(_ value: JSONValue, at pointer: String = "") -> InvalidInput? {
         switch (self, value) {
-        case (.anything, _), (.nullable, .null), (.bool, .bool), (.string, .string), (.base64, .string): return nil
+        case (.anything, _), (.described, _), (.nullable, .null): return nil
+        case (.bool, .bool), (.string, .string), (.base64, .string): return nil
         case (.number, .integer), (.number, .natural), (.number, .number): return nil
         case (.integer(let minimum, let maximum), .integer(let number)):
             let tooSmall = minimum.flatMap(Int64.init).map { number < $0 } ?? false
@@ -62,7 +63,7 @@ extension RecordedType {
                 if let found = element.mismatch(value, at: "\(pointer)/\(index)") { return found }
             }
             return nil
-        case (.dictionary(let type), .object(let values)):
+        case (.dictionary(let type, _), .object(let values)):
             for (key, value) in values.sorted(by: { $0.key < $1.key }) {
                 if let found = type.mismatch(value, at: pointer + InvalidInput.pointer(to: key)) { return found }
             }
@@ -93,7 +94,7 @@ extension RecordedType {
         case .array: "an array"
         case .dictionary, .object: "an object"
         case .nullable(let type): "\(type.words) or null"
-        case .anything: "anything"
+        case .described, .anything: "anything"
         }
     }
 }

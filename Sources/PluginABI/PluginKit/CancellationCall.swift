@@ -1,5 +1,5 @@
 import Glibc
-import PluginABI
+package import PluginABI
 import Synchronization
 
 /// The plugin's side of extension `pawl.cancel/1`: the host says when the attempt is cancelled, so that nobody has to wait
@@ -7,7 +7,7 @@ import Synchronization
 ///
 /// `struct { uint32_t struct_size, reserved0; void (*cancelled)(pawl_attempt *attempt); }`: called on the child's main
 /// thread once `is_cancelled` answers 1, at any time; returns at once.
-enum CancellationCall {
+package enum CancellationCall {
     static let id = "pawl.cancel/1"
 
     /// Set in the zygote, inherited by children.
@@ -31,7 +31,7 @@ enum CancellationCall {
     }
 
     /// What the host calls.
-    static func cancelled(_ handle: UnsafeMutablePointer<pawl_attempt>?) {
+    package static func cancelled(_ handle: UnsafeMutablePointer<pawl_attempt>?) {
         // An attempt that has not begun yet asks by itself when it does.
         guard let attempt = self.running.withLock({ $0[UInt(bitPattern: handle)] }) else { return }
         // On a thread of its own: cancellation handlers are the author's code, and the main thread has to supervise.
@@ -40,14 +40,14 @@ enum CancellationCall {
 }
 
 /// A thread that nobody waits for.
-enum Detached {
+package enum Detached {
     private final class Work: Sendable {
         let body: @Sendable () -> Void
         init(_ body: @escaping @Sendable () -> Void) { self.body = body }
     }
 
     /// Runs `body` on a new thread, or here where the machine has none to give.
-    static func run(_ body: @escaping @Sendable () -> Void) {
+    package static func run(_ body: @escaping @Sendable () -> Void) {
         if !self.start(body) { body() }
     }
 

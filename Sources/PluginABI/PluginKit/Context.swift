@@ -25,6 +25,12 @@ public struct Context: Sendable {
     /// it: ask again rather than remember.
     public var timeRemaining: Duration? { self.attempt.timeRemaining }
 
+    /// The deadline, `nil` without one, on the clock that the host measures it with (CLOCK_MONOTONIC). It may be moved: ask
+    /// again.
+    public var deadline: SuspendingClock.Instant? {
+        self.timeRemaining.map { SuspendingClock.now + $0 }
+    }
+
     /// Whether somebody asked this attempt to stop; from then on for ever. Costs one atomic load: ask in every loop.
     public var isCancelled: Bool { self.attempt.isCancelled }
 

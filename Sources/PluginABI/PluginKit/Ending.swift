@@ -66,6 +66,12 @@ enum Ending: Sendable {
         }
     }
 
+    /// The code and the words of any error.
+    static func failure(of error: any Error) -> Failure {
+        if case .failed(let failure) = Ending(thrown: error, isCancelled: false) { return failure }
+        return Failure(code: self.code(of: error), message: String(describing: error))
+    }
+
     /// A stable name for an error of a type that Pawl knows nothing of: the type's, and an enumeration's case without its
     /// values, so that equal failures are grouped.
     private static func code(of error: any Error) -> String {

@@ -1,25 +1,27 @@
 import FoundationEssentials
-import PluginABI
+package import PluginABI
 
 /// A handler behind `pawl_handler.user`: its types erased, its calls bridged. Immortal.
-final class HandlerBox: Sendable {
+package final class HandlerBox: Sendable {
     let name: String
     let summary: String
-    let argsSchema: String?
-    let resultSchema: String?
+    package let argsSchema: String?
+    package let resultSchema: String?
     let limits: Limits
     private let start: @Sendable (Attempt, Data) -> Ending
     private let warm: @Sendable () -> Void
 
-    init<H: Handler>(_ handler: H) {
+    /// Throws where a note names a member that is not there.
+    package init<H: Handler>(_ handler: H) throws(NoteFault) {
         self.name = H.name
         self.summary = H.summary
         self.limits = H.limits
-        let args = RecordedType.recording(H.Args.self)
-        let result = RecordedType.recording(resultType: H.Result.self)
+        let args = try H.argsSchema.noted(.recording(H.Args.self), of: "\(H.Args.self)")
+        let result = try H.resultSchema.noted(.recording(resultType: H.Result.self), of: "\(H.Result.self)")
+        let defaults = Defaults(args)
         self.argsSchema = H.argsSchema.text(derivedFrom: args)
         self.resultSchema = H.resultSchema.text(derivedFrom: result)
-        self.start = { attempt, json in Self.run(handler, attempt, json, args) }
+        self.start = { attempt, json in Self.run(handler, attempt, defaults?.filled(json) ?? json, args) }
         self.warm = {
             // Their failures mean nothing: a sample need not satisfy an initialiser of the author's own.
             do {
@@ -37,12 +39,12 @@ final class HandlerBox: Sendable {
     }
 
     /// Runs both coders once on samples of the handler's types. No threads: for the zygote.
-    func warmUp() {
+    package func warmUp() {
         self.warm()
     }
 
     /// One attempt, from the args to the host's last word. Worker thread; returns `PAWL_OK` or `PAWL_E_*`.
-    func run(_ handle: UnsafeMutablePointer<pawl_attempt>, _ args: pawl_bytes) -> Int32 {
+    package func run(_ handle: UnsafeMutablePointer<pawl_attempt>, _ args: pawl_bytes) -> Int32 {
         let attempt = Attempt(handle)
         let json = Data(UnsafeRawBufferPointer(start: args.ptr, count: args.len))
         return attempt.end(CancellationCall.reach(attempt) { self.start(attempt, json) })

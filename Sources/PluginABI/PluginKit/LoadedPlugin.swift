@@ -10,9 +10,12 @@ final class LoadedPlugin: @unchecked Sendable {
     private let warmUp: @Sendable () -> Void
     private let childStart: @Sendable () throws -> Void
 
-    init<P: Plugin>(_ type: P.Type, host: Host) {
+    /// Throws where a schema's note names a member that is not there.
+    init<P: Plugin>(_ type: P.Type, host: Host) throws(NoteFault) {
         self.host = host
-        self.handlers = P.handlers.map { HandlerBox($0) }
+        var handlers: [HandlerBox] = []
+        for handler in P.handlers { handlers.append(try HandlerBox(handler)) }
+        self.handlers = handlers
         self.load = { try P.load() }
         self.warmUp = { P.warmUp() }
         self.childStart = { try P.childStart() }

@@ -11,6 +11,8 @@ enum Loading {
         /// The host called the entry; the author's main has not answered yet.
         case entered(Host)
         case adopted(LoadedPlugin)
+        /// Said in the host's log.
+        case refused
     }
     private static let state = Mutex(State.idle)
 
@@ -34,8 +36,13 @@ enum Loading {
                 "\(P.name) is a Pawl plugin: build it as a shared library and put it into the host's plugin directory")
             return
         }
-        let plugin = LoadedPlugin(type, host: host)
-        self.state.withLock { $0 = .adopted(plugin) }
+        do {
+            let plugin = try LoadedPlugin(type, host: host)
+            self.state.withLock { $0 = .adopted(plugin) }
+        } catch {
+            host.complain("\(P.name): \(error)")
+            self.state.withLock { $0 = .refused }
+        }
     }
 
     /// What the entry does; `main` is the author's, or a test's.
@@ -50,11 +57,13 @@ enum Loading {
         }
         self.state.withLock { $0 = .entered(host) }
         main()
-        guard let plugin = self.plugin else {
+        switch self.state.withLock({ $0 }) {
+        case .adopted(let plugin): return UnsafePointer(plugin.descriptor)
+        case .refused: return nil
+        case .idle, .entered:
             host.complain("the plugin's @main type does not conform to Plugin")
             return nil
         }
-        return UnsafePointer(plugin.descriptor)
     }
 }
 

@@ -34,6 +34,13 @@ public struct Log: Sendable {
         self.write(PAWL_LOG_ERROR, message, fields, file, line)
     }
 
+    /// A line of any level, e.g. from an adapter for another logging library.
+    public func write(
+        _ level: LogLevel, _ message: String, _ fields: Fields = [:], file: StaticString = #fileID, line: UInt = #line
+    ) {
+        self.write(level.rawValue, message, fields, file, line)
+    }
+
     private func write(
         _ level: Int32, _ message: String, _ fields: Fields, _ file: StaticString, _ line: UInt
     ) {
@@ -44,6 +51,16 @@ public struct Log: Sendable {
             }
         }
     }
+}
+
+/// How much a line matters.
+public enum LogLevel: Int32, Sendable, CaseIterable, Comparable {
+    case debug = 0
+    case info
+    case warning
+    case error
+
+    public static func < (one: LogLevel, other: LogLevel) -> Bool { one.rawValue < other.rawValue }
 }
 
 /// Structured fields of a log line, in the order they were written. Values are anything `Encodable`.

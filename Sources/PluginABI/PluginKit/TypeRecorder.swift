@@ -20,7 +20,23 @@ enum TypeRecorder {
         guard !outer.contains(where: { $0 == type }) else { throw Refusal.recursive }
         let sink = RecordingSink()
         let value = try T(from: RecordingDecoder(sink: sink, outer: outer + [type]))
-        return (value, sink.shape)
+        var shape = sink.shape
+        if let type = type as? any HasDefaults.Type { shape = try self.withDefaults(of: type, shape) }
+        if let type = type as? any Annotated.Type { shape = try shape.noted(type.notes, of: "\(T.self)") }
+        return (value, shape)
+    }
+
+    /// The shape with the values of `Self()` as defaults.
+    private static func withDefaults<T: HasDefaults>(of type: T.Type, _ shape: RecordedType) throws -> RecordedType {
+        guard case .object(let members) = shape else { return shape }
+        let scan = JSONScan(bytes: Array(try Coders.encoder().encode(T())))
+        var notes: [String: Note] = [:]
+        // What is nil is not encoded, and needs no default.
+        for member in scan.members(at: 0) ?? [] where members.contains(where: { $0.name == member.name }) {
+            let text = String(decoding: scan.bytes[member.value], as: UTF8.self)
+            notes[member.name] = Note().adding("default", .raw(text))
+        }
+        return try shape.noted(notes, of: "\(T.self)")
     }
 
     /// As `record`, for places where a recursive type may stay unknown.
@@ -35,6 +51,7 @@ enum TypeRecorder {
     /// Types whose own `init(from:)` says too little.
     private static func known(_ type: any Any.Type, _ outer: [any Any.Type]) throws -> (Any, RecordedType)? {
         switch type {
+        case let type as any SelfDescribing.Type: return self.described(type)
         case is Bool.Type: return (false, .bool)
         case is String.Type: return ("", .string(format: nil, example: ""))
         case is Double.Type: return (Double(1), .number)
@@ -63,6 +80,12 @@ enum TypeRecorder {
         return (I(1), .integer(minimum: minimum, maximum: isWide ? nil : String(I.max)))
     }
 
+    private static func described<T: SelfDescribing>(_ type: T.Type) -> (Any, RecordedType) {
+        // The example's JSON where it has one; the coders are warmed with it.
+        let example = (T.example as? any Encodable).map { JSON(encoding: $0) } ?? .null
+        return (T.example, .described(schema: .raw(T.jsonSchema), example: example))
+    }
+
     private static func choice<C: CaseIterable & RawRepresentable>(_ type: C.Type) -> (Any, RecordedType)? {
         let values = C.allCases.compactMap { value -> JSON? in
             guard let raw = value.rawValue as? any Encodable else { return nil }
@@ -89,9 +112,21 @@ extension Set: RecordableContainer where Element: Decodable {
     }
 }
 
-extension Dictionary: RecordableContainer where Key == String, Value: Decodable {
+extension Dictionary: RecordableContainer where Key: Decodable, Value: Decodable {
     static func record(within outer: [any Any.Type]) throws -> (Any, RecordedType) {
-        ([String: Value](), .dictionary(try TypeRecorder.recordShape(Value.self, within: outer)))
+        let value = try TypeRecorder.recordShape(Value.self, within: outer)
+        let empty = [Key: Value]()
+        switch Key.self {
+        case is String.Type: return (empty, .dictionary(value))
+        case is Int.Type: return (empty, .dictionary(value, keys: .object([("pattern", .string("^-?[0-9]+$"))])))
+        case is any CodingKeyRepresentable.Type:
+            guard case .choice(let choices) = try TypeRecorder.recordShape(Key.self, within: outer) else {
+                return (empty, .dictionary(value))
+            }
+            return (empty, .dictionary(value, keys: .object([("enum", .array(choices))])))
+        // Swift writes any other dictionary as an array of keys and values in turn.
+        default: return (empty, .array(.anything))
+        }
     }
 }
 
