@@ -1,4 +1,4 @@
-import Glibc
+import CLinux
 import UVLoop
 
 /// Gives memory back to the system that the allocator keeps after a busy time.
@@ -30,7 +30,7 @@ final class HeapTrimmer {
         self.looks += 1
         if (!busy && self.wasBusy) || (busy && self.looks >= Self.looksAtMost) {
             self.looks = 0
-            malloc_trim(0)
+            linux_trim_heap()
         }
         self.wasBusy = busy
     }

@@ -2,6 +2,7 @@
 #include "CLinux.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
@@ -41,6 +42,8 @@ int linux_wait_pidfd(int pidfd, bool keep, linux_exit *out) {
     *out = (linux_exit){.pid = info.si_pid, .code = info.si_code, .status = info.si_status};
     return 1;
 }
+
+void linux_trim_heap(void) { malloc_trim(0); }
 
 int linux_set_subreaper(bool on) {
     return prctl(PR_SET_CHILD_SUBREAPER, on ? 1UL : 0UL, 0UL, 0UL, 0UL) < 0 ? -errno : 0;

@@ -46,6 +46,9 @@ int linux_wait_pidfd(int pidfd, bool keep, linux_exit *out);
 /// Makes the calling process adopt orphaned descendants instead of init (PR_SET_CHILD_SUBREAPER). Returns 0 or -errno.
 int linux_set_subreaper(bool on);
 
+/// Gives memory that the allocator keeps for later back to the system (malloc_trim): a few milliseconds of a large heap.
+void linux_trim_heap(void);
+
 // MARK: Spawning
 
 /// Starts a new session (and with it a new process group) in the child.
