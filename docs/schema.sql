@@ -1015,6 +1015,7 @@ CREATE TABLE pawl.plugin_blob (
     size_bytes bigint NOT NULL,
     parts integer NOT NULL,
     configuration text,
+    signature bytea,
     complete boolean DEFAULT false NOT NULL,
     stored_at timestamp with time zone DEFAULT now() NOT NULL,
     CONSTRAINT plugin_blob_parts_check CHECK ((parts >= 1)),

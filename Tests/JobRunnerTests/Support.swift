@@ -24,6 +24,9 @@ final class Stage {
     /// What serves, by handler; and what stands in.
     var active: [String: String] = ["test.noop": "v2", "test.sleep": "v2"]
     var fallback: [String: String] = [:]
+    /// What is tried, and with how many of 10,000 dice.
+    var canary: [String: String] = [:]
+    var canaryShare: UInt32 = 0
     /// How far the host's clock is ahead, for those who wait for a time.
     var ahead: Duration = .zero
     /// The next starts are refused so.
@@ -42,12 +45,19 @@ final class Stage {
         quarantine = QuarantineBook(
             store: store, logger: logger, now: { WallTime.current.advanced(by: stage?.ahead ?? .zero) })
         let serving: @LoopActor (String?) -> Delivery.Serving? = { version in
-            version.map { ($0, 0, HandlerManifest(name: "")) }
+            version.map { Delivery.Serving(sha256: $0, handlerIndex: 0, manifest: HandlerManifest(name: "")) }
         }
         delivery = Delivery(
             slots: slots, store: store, logs: logs, watch: RunWatch(), quarantine: quarantine, logger: logger,
             start: { spec throws(DispatchError) in try stage?.start(spec) },
-            resolve: { serving(stage?.active[$0]) }, resolveFallback: { serving(stage?.fallback[$0]) })
+            resolve: { handler, dice, avoided in
+                if let canary = stage?.canary[handler], canary != avoided, dice < stage?.canaryShare ?? 0 {
+                    var found = serving(canary)
+                    found?.isCanary = true
+                    return found
+                }
+                return serving(stage?.active[handler])
+            }, resolveFallback: { serving(stage?.fallback[$0]) })
         stage = self
         quarantine.onChange = { [delivery] in delivery.reachChanged() }
         delivery.loadReach = { [weak self] () async throws(StoreError) -> Reach in

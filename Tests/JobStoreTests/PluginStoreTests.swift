@@ -77,14 +77,22 @@ import UVLoop
             var heard: [String] = []
             try await other.listen(
                 host: HostID(77), onWake: { _ in }, onSignal: { _ in }, onPlugin: { heard.append($0) }, onReconnect: {})
-            _ = try await bench.store.changePlugin("csv", decision(.activate(sha("a"))), ifRevision: nil)
-            try await eventually { heard.contains("csv") }
+            // Its connection may still be on its way.
+            var isOn = false
+            try await eventually {
+                isOn.toggle()
+                _ = try await bench.store.changePlugin("csv", decision(isOn ? .disable : .enable), ifRevision: nil)
+                return heard.contains("csv")
+            }
+            // What is still on its way has come when this has.
+            _ = try await bench.store.changePlugin("last", decision(.disable), ifRevision: nil)
+            try await eventually { heard.last == "last" }
             heard = []
             try await bench.store.registerHandlers(plugin: "more", [JobUpsert(handler: "more.one")])
             try await eventually { heard == ["more"] }
             // Nothing new: nobody is told. The next announcement would come after it.
             try await bench.store.registerHandlers(plugin: "more", [JobUpsert(handler: "more.one")])
-            _ = try await bench.store.changePlugin("csv", decision(.disable), ifRevision: nil)
+            _ = try await bench.store.changePlugin("csv", decision(.pin(true)), ifRevision: nil)
             try await eventually { heard.count == 2 }
             #expect(heard == ["more", "csv"])
             await other.shutdown()

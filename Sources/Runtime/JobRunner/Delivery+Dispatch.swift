@@ -34,17 +34,37 @@ extension Delivery {
         }
     }
 
-    /// The version that serves its handler; while that one is in quarantine, the one before it.
+    /// The version that serves its handler, or the canary if the run's dice say so; while that one is in quarantine, the one
+    /// before it.
     private func choose(_ run: ClaimedRun) -> Choice {
-        guard let active = self.resolve(run.handler) else { return .notServed }
-        guard run.execution.quarantine else { return .serve(active, isTrial: false) }
-        switch self.quarantine.admission(run.handler, active.sha256) {
-        case .free: return .serve(active, isTrial: false)
-        case .trial: return .serve(active, isTrial: true)
+        let dice = Self.dice(run.id)
+        guard let chosen = self.resolve(run.handler, dice, run.avoidVersion) else { return .notServed }
+        guard run.execution.quarantine else { return .serve(chosen, isTrial: false) }
+        if chosen.isCanary, self.quarantine.admission(run.handler, chosen.sha256) != .free {
+            // A canary that is out of service is not tried: the active one is there.
+            guard let active = self.resolve(run.handler, dice, chosen.sha256) else { return .notServed }
+            return self.admitted(active, run)
+        }
+        return self.admitted(chosen, run)
+    }
+
+    private func admitted(_ version: Serving, _ run: ClaimedRun) -> Choice {
+        switch self.quarantine.admission(run.handler, version.sha256) {
+        case .free: return .serve(version, isTrial: false)
+        case .trial: return .serve(version, isTrial: true)
         case .wait:
             guard let fallback = self.cleanFallback(run.handler) else { return .quarantined }
             return .serve(fallback, isTrial: false)
         }
+    }
+
+    /// 0 to 9,999, the same for every attempt of a run and spread evenly over runs. Numbers of runs follow each other, so they
+    /// are mixed first (the finalizer of SplitMix64).
+    nonisolated static func dice(_ run: RunID) -> UInt32 {
+        var bits = UInt64(bitPattern: run.rawValue) &+ 0x9E37_79B9_7F4A_7C15
+        bits = (bits ^ (bits >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        bits = (bits ^ (bits >> 27)) &* 0x94D0_49BB_1331_11EB
+        return UInt32((bits ^ (bits >> 31)) % 10_000)
     }
 
     /// The version before the active one, if it is loaded and not in quarantine itself.
@@ -71,7 +91,9 @@ extension Delivery {
         let key = AttemptKey(run)
         if isTrial { self.quarantine.began(run.handler, version.sha256, key) }
         self.machine.dispatched()
+        self.onBegan?(version.sha256)
         self.held[key]?.version = version.sha256
+        self.held[key]?.isCanary = version.isCanary
         self.held[key]?.dispatchedAt = LoopInstant.now
         return true
     }

@@ -83,6 +83,7 @@ extension Delivery {
 
     fileprivate func accept(_ batch: [Settlement], _ results: [SettleResult]) {
         var hasCrash = false
+        var hasRedo = false
         for (settlement, result) in zip(batch, results) {
             let run = settlement.report.runID
             switch result {
@@ -103,12 +104,14 @@ extension Delivery {
             if result == .applied, settlement.report.outcome == .crashed, settlement.report.crash != nil {
                 hasCrash = true
             }
+            if case .redo = settlement.decision, result == .applied { hasRedo = true }
             self.held[key] = nil
             if self.newest[run] == key.attempt { self.newest[run] = nil }
             self.logs.forget(key)
             self.watch.poke(run)
         }
         if hasCrash { self.onCrash?() }
+        if hasRedo { self.onRedo?() }
     }
 
     fileprivate func hold(_ runs: [ClaimedRun], under lease: HostLease) {

@@ -58,7 +58,7 @@ extension Delivery {
     /// Plugins or quarantines have changed: what could not be served may be served now, or the other way round.
     func reachChanged() {
         self.reachLoads.refused = []
-        if self.quarantine.isClear {
+        if self.quarantine.isClear && self.isAllServed() {
             self.reachLoads.mustRepeat = self.reachLoads.isLoading
             self.reach = .all
             self.hint()

@@ -25,7 +25,7 @@ extension Delivery {
         case .snooze(let until): message += "; again at \(until)"
         case .requeueLost: message += "; back in its queue"
         case .redo:
-            message += "; once more in the version that serves, since this one is on trial: no attempt is used up"
+            message += "; once more in another version, since this one is on trial: no attempt is used up"
         case .finish, .finishUncounted, .release: break
         }
         return LogLine(
@@ -40,11 +40,11 @@ extension AttemptKey {
 
 extension Settlement.Decision {
     /// By the run's own policy.
-    init(_ report: AttemptReport, for held: Delivery.Held) {
+    init(_ report: AttemptReport, for held: Delivery.Held, isOnTrial: Bool) {
         let run = held.run
         let decision = RetryDecision(
             policy: run.backoff, maxAttempts: run.maxAttempts, attemptsUsed: run.attemptsUsed, lostCount: run.lostCount,
-            isCancelRequested: held.obeyed != nil, isCanary: held.isCanary)
+            isCancelRequested: held.obeyed != nil, isCanary: isOnTrial)
         self.init(
             decision.decide(report, now: report.ended, random: .random(in: 0..<1)), version: held.version)
     }

@@ -31,7 +31,13 @@ final class Delivery {
     }
 
     /// A version and where the handler is in it.
-    typealias Serving = (sha256: String, handlerIndex: Int, manifest: HandlerManifest)
+    struct Serving {
+        var sha256: String
+        var handlerIndex: Int
+        var manifest: HandlerManifest
+        /// It is on trial beside one that serves.
+        var isCanary = false
+    }
 
     let store: JobStore
     /// Supervision's door: after it has taken an attempt, `ended` follows exactly once.
@@ -39,8 +45,8 @@ final class Delivery {
     let logs: LogWriter
     let watch: RunWatch
     let logger: Logger
-    /// Who serves a handler now.
-    let resolve: @LoopActor (String) -> Serving?
+    /// Who serves a run of a handler now: by the run's dice, and not a version on trial that it must not meet.
+    let resolve: @LoopActor (_ handler: String, _ dice: UInt32, _ avoided: String?) -> Serving?
     /// The version before that one, if it is loaded.
     let resolveFallback: @LoopActor (String) -> Serving?
     let quarantine: QuarantineBook
@@ -70,6 +76,15 @@ final class Delivery {
     var isLooking = false
     /// Whether enqueues by others notify this host.
     var isAsleep = false
+    /// Everything that is active here may be given runs.
+    var isAllServed: @LoopActor () -> Bool = { true }
+    /// How an attempt ended, for whoever judges its version. Answers whether its crash is the version's fault alone: it was on
+    /// trial, or is taken back for it.
+    var onVerdict: @LoopActor (_ held: Held, _ report: AttemptReport) -> Bool = { held, _ in held.isCanary }
+    /// A run was given to a version; `onVerdict` follows.
+    var onBegan: (@LoopActor (String) -> Void)?
+    /// Runs go back to wait for the next look.
+    var onRedo: (@LoopActor () -> Void)?
     /// An outcome with a crash record was settled.
     var onCrash: (@LoopActor () -> Void)?
     /// What this host can serve, by the database's list of jobs; JobRunner fills it in.
@@ -81,7 +96,7 @@ final class Delivery {
     init(
         slots: Int, store: JobStore, logs: LogWriter, watch: RunWatch, quarantine: QuarantineBook, logger: Logger,
         start: @escaping @LoopActor (AttemptSpec) throws(DispatchError) -> Void,
-        resolve: @escaping @LoopActor (String) -> Serving?,
+        resolve: @escaping @LoopActor (String, UInt32, String?) -> Serving?,
         resolveFallback: @escaping @LoopActor (String) -> Serving?
     ) {
         self.machine = DeliveryStateMachine(slots: slots)
@@ -202,7 +217,8 @@ final class Delivery {
         if held.run.execution.quarantine, let version = held.version {
             self.quarantine.ended(held.run.handler, version, report)
         }
-        let decision = Settlement.Decision(report, for: held)
+        let isOnTrial = self.onVerdict(held, report)
+        let decision = Settlement.Decision(report, for: held, isOnTrial: isOnTrial)
         self.logs.append(key, [Self.lastWords(report, decision)])
         let settlement = Settlement(report: report, decision: decision)
         self.logs.whenWritten(key) { [weak self] in

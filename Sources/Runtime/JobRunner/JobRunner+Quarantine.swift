@@ -32,7 +32,8 @@ extension JobRunner {
     /// What of these jobs can be claimed here now.
     func reach(of jobs: [JobRow]) -> Reach {
         Reach(
-            jobs, quarantine: self.quarantine, active: { self.catalog.version(forHandler: $0)?.sha256 },
+            jobs, quarantine: self.quarantine,
+            active: { self.registry.mayServe($0) ? self.catalog.version(forHandler: $0)?.sha256 : nil },
             hasFallback: { self.delivery.cleanFallback($0) != nil })
     }
 }

@@ -16,10 +16,14 @@ package final class JobRunner {
     package struct Configuration: Sendable {
         package var slots: Int
         package var registration: HostRegistration
+        /// Where versions of plugins lie until they are checked, after they came from another host; should be on the file system
+        /// of the content store.
+        package var storeDirectory: String
 
-        package init(slots: Int, registration: HostRegistration) {
+        package init(slots: Int, registration: HostRegistration, storeDirectory: String) {
             self.slots = slots
             self.registration = registration
+            self.storeDirectory = storeDirectory
         }
     }
 
@@ -34,6 +38,7 @@ package final class JobRunner {
     let liveness: Liveness
     let timekeeper: Timekeeper
     let registry: PluginRegistry
+    let hands: CatalogHands
     let quarantine: QuarantineBook
     let crashes: CrashFiler
     private let pollTimer = LoopTimer()
@@ -61,7 +66,8 @@ package final class JobRunner {
         self.logs = LogWriter(store: store, logger: logger)
         self.liveness = Liveness(store: store, registration: configuration.registration, logger: logger)
         self.timekeeper = Timekeeper(store: store, logger: logger)
-        self.registry = PluginRegistry(store: store, logger: logger)
+        self.registry = PluginRegistry(store: store, directory: configuration.storeDirectory, logger: logger)
+        self.hands = CatalogHands(catalog: catalog, registry: self.registry)
         self.quarantine = QuarantineBook(store: store, logger: logger)
         // Its own: what it does in the background must not be in the way of a diagnosis.
         let inspector = supervisor.configuration.inspectorPath.map { Inspector(toolPath: $0, logger: logger) }
@@ -70,10 +76,11 @@ package final class JobRunner {
             slots: configuration.slots, store: store, logs: self.logs, watch: self.watch, quarantine: self.quarantine,
             logger: logger,
             start: { [supervisor] spec throws(DispatchError) in try supervisor.dispatch(spec) },
-            resolve: { [catalog] in catalog.version(forHandler: $0) },
-            resolveFallback: { [catalog] in catalog.fallback(forHandler: $0) })
+            resolve: { [registry, hands] in registry.mayServe($0) ? hands.choose($0, dice: $1, avoiding: $2) : nil },
+            resolveFallback: { [registry, hands] in registry.mayServe($0) ? hands.fallback($0) : nil })
         supervisor.observer = self
-        catalog.delegate = self.registry
+        catalog.delegate = self.hands
+        self.registry.hands = self.hands
         self.wire()
     }
 
@@ -86,6 +93,10 @@ package final class JobRunner {
         self.registry.onChange = { [weak self] in self?.delivery.reachChanged() }
         self.liveness.onLease = { [weak self] in self?.leased($0) }
         self.liveness.onFenced = { [weak self] in self?.endEverything() }
+        self.delivery.isAllServed = { [weak self] in self?.registry.isClear ?? true }
+        self.delivery.onVerdict = { [weak self] in self?.hands.judged($0, $1) ?? false }
+        self.delivery.onBegan = { [weak self] in self?.hands.began($0) }
+        self.delivery.onRedo = { [weak self] in self?.timekeeper.look() }
         self.delivery.onCrash = { [weak self] in self?.crashes.look() }
         self.delivery.loadReach = { [weak self] () async throws(StoreError) -> Reach in
             guard let self else { return .nothing }
@@ -114,6 +125,7 @@ package final class JobRunner {
 
     private func leased(_ lease: HostLease) {
         self.crashes.begin(lease)
+        self.registry.begin(lease)
         loopTask {
             // First what must not be given any run.
             await self.quarantine.begin(lease)
@@ -132,7 +144,8 @@ package final class JobRunner {
             do {
                 try await self.store.listen(
                     host: lease.id, onWake: { [weak self] _ in self?.delivery.hint() },
-                    onSignal: { [weak self] in self?.obey($0) }, onReconnect: { [weak self] in self?.poll() })
+                    onSignal: { [weak self] in self?.obey($0) }, onPlugin: { [weak self] in self?.registry.heard($0) },
+                    onReconnect: { [weak self] in self?.poll() })
             } catch {
                 self.isListening = false
                 self.logger.warning("cannot listen for notifications yet", metadata: ["error": "\(error)"])
@@ -204,6 +217,7 @@ package final class JobRunner {
     /// would be somebody's wish; as at a shutdown they end as lost, which decides nothing.
     private func endEverything() {
         self.delivery.fenced()
+        self.registry.fenced()
         self.quarantine.fenced()
         for attempt in self.supervisor.running {
             self.supervisor.cancel(attempt.runID, attempt.attempt, reason: .shutdown, grace: .zero)
@@ -250,6 +264,7 @@ package final class JobRunner {
         self.delivery.lookAtReach()
         self.quarantine.look()
         self.crashes.look()
+        self.registry.look()
         guard let lease = self.lease else { return }
         self.listen(lease)
         loopTask {

@@ -5,84 +5,261 @@ import Plugins
 import Supervision
 import UVLoop
 
-/// Brings what the plugin directory offers into the database: every handler becomes a job, every version a row.
+/// One host's part in what all hosts serve.
 ///
-/// A version serves as soon as its zygote is warm, database or not; its rows follow, and are tried again until they are in.
+/// What happens to plugins here (a file that appears, a canary that crashes) is decided here at once and written to the
+/// database, as soon as there is one (`+Write`). What others decide is seen in the database and followed (`+Follow`): the row
+/// of a plugin says which version serves, and of two decisions the later one counts. A host that cannot load what it should
+/// says so there and takes no runs for that plugin.
 @LoopActor
-final class PluginRegistry: PluginCatalogDelegate {
-    private let store: JobStore
-    private let logger: Logger
-    /// Newest version per file that is not in the database yet.
-    private var pending: [String: ActivePlugin] = [:]
-    private var isWriting = false
+final class PluginRegistry {
+    let store: JobStore
+    let logger: Logger
+    let bytes: PluginBytes
+    let now: @LoopActor () -> WallTime
+    weak var hands: (any PluginHands)?
+    /// By name.
+    var places: [String: PluginPlace] = [:]
+    /// What this host serves, by name.
+    var served: [String: ActivePlugin] = [:]
+    /// Not written yet.
+    var decisions: [String: PluginDecisions] = [:]
+    /// Plugins whose jobs are not in the database yet.
+    var unregistered: Set<String> = []
+    /// Versions that others may need and whose bytes may not be in the database; the newest last.
+    var unsent: [PluginImage] = []
+    var unwrittenEvents: [NewPluginEvent] = []
+    var droppedEvents = 0
+    /// What the others know of this host; nil: nothing.
+    var noted: [PluginHostNote]?
+    /// Why a version was taken back, until the one before it serves again.
+    var rollbackWords: [String: String] = [:]
+    /// What a person wants, until it has happened.
+    var wishes: [String: PluginWish] = [:]
+    var isWriting = false
+    var isLooking = false
+    var mustLookAgain = false
+    /// The rows were seen once.
+    var hasSeenRows = false
+    private(set) var lease: HostLease?
+    private var waiters: [CheckedContinuation<Void, Never>] = []
     /// Handlers may be served that were not before, or the other way round.
     var onChange: (@LoopActor () -> Void)?
 
-    init(store: JobStore, logger: Logger) {
+    /// Events that wait for the database at most; then the oldest go.
+    static let eventLimit = 1000
+    /// Versions whose bytes wait for the database at most.
+    static let unsentLimit = 64
+
+    /// - Parameter directory: where fetched files lie until they are checked.
+    init(
+        store: JobStore, directory: String, logger: Logger, now: @escaping @LoopActor () -> WallTime = { .current }
+    ) {
         self.store = store
         self.logger = logger
+        self.bytes = PluginBytes(store: store, directory: directory)
+        self.now = now
     }
 
-    /// Whether every active version's jobs are in the database.
-    var isSettled: Bool { self.pending.isEmpty && !self.isWriting }
+    /// Whether the jobs of everything that serves are in the database, and every decision.
+    var isSettled: Bool { self.unregistered.isEmpty && self.decisions.isEmpty }
 
-    func pluginActivated(_ plugin: ActivePlugin) async {
+    /// A registration begins: from now on the others can be told what this host has.
+    func begin(_ lease: HostLease) {
+        self.lease = lease
+        self.noted = nil
+        self.write()
+        self.look()
+    }
+
+    func fenced() { self.lease = nil }
+
+    /// Whether this host may give runs to a handler: not while all are to serve a version that it cannot load.
+    func mayServe(_ handler: String) -> Bool {
+        !self.places.values.contains { $0.isBlocked && $0.handlers.contains(handler) }
+    }
+
+    /// Whether it may give runs to all of them.
+    var isClear: Bool { !self.places.values.contains(where: \.isBlocked) }
+
+    /// Returns when everything that is decided about a plugin is written, or given up; or when the database has been away for
+    /// this long.
+    func written(_ plugin: String, atMost limit: Duration) async {
+        let until = LoopInstant.now.advanced(by: limit)
+        let timer = LoopTimer()
+        timer.start(after: limit) { [weak self] in self?.wakeWaiters() }
+        while self.decisions[plugin] != nil, LoopInstant.now < until {
+            await withCheckedContinuation { self.waiters.append($0) }
+        }
+        timer.stop()
+    }
+
+    func wakeWaiters() {
+        let waiting = self.waiters
+        self.waiters = []
+        for waiter in waiting { waiter.resume() }
+    }
+
+    // MARK: Facts from this host's plugins
+
+    /// A version serves here from now on.
+    func activated(_ plugin: ActivePlugin) {
+        let name = plugin.manifest.name
         self.logger.info(
             "plugin serves",
             metadata: [
-                "file": "\(plugin.file)", "plugin": "\(plugin.manifest.name)", "version": "\(plugin.sha256.prefix(12))",
+                "file": "\(plugin.file)", "plugin": "\(name)", "version": "\(plugin.sha256.prefix(12))",
                 "handlers": "\(plugin.manifest.handlers.count)",
             ])
-        self.pending[plugin.file] = plugin
+        let isFollowed = self.change(name) { place -> Bool in
+            place.active = plugin.sha256
+            place.handlers.formUnion(plugin.manifest.handlers.map(\.name))
+            place.renounced = nil
+            if place.held?.sha256 == plugin.sha256 { place.held = nil }
+            if place.canary == plugin.sha256 { place.canary = nil }
+            if place.failure?.sha256 == plugin.sha256 { place.succeeded() }
+            return plugin.source == .row || (place.row?.active == plugin.sha256 && place.row?.canary == nil)
+        }
+        self.served[name] = plugin
+        self.unregistered.insert(name)
+        self.keepBytes(plugin.image)
+        if !isFollowed { self.decide(name, .activate(plugin.sha256), source: plugin.source) }
+        self.rollbackWords[name] = nil
+        self.changed()
+    }
+
+    /// A version is tried here beside the one that serves.
+    func canaryBegan(_ name: String, _ sha256: String, policy: String) {
+        let isFollowed = self.change(name) { place -> Bool in
+            place.canary = sha256
+            if place.held?.sha256 == sha256 { place.held = nil }
+            return place.isMoving || place.row?.canary?.sha256 == sha256
+        }
+        if let image = self.hands?.image(of: sha256) { self.keepBytes(image) }
+        if !isFollowed { self.decide(name, .canary(sha256, policy: policy)) }
+        self.changed()
+    }
+
+    /// It is not tried any more, and does not serve.
+    func canaryEnded(_ name: String, reason: String?) {
+        let isFollowed = self.change(name) { place -> Bool in
+            let tried = place.canary
+            place.canary = nil
+            return place.isMoving || tried == nil || place.row.map { $0.canary?.sha256 != tried } ?? true
+        }
+        if !isFollowed { self.decide(name, .endCanary, reason: reason) }
+        self.changed()
+    }
+
+    /// A version was taken back by itself. If it served, the one before it serves again, which is said by `activated`.
+    func rolledBack(_ name: String, _ sha256: String?, reason: String?) {
+        if self.places[name]?.canary != nil, self.places[name]?.canary == sha256 {
+            self.canaryEnded(name, reason: reason)
+        } else {
+            self.rollbackWords[name] = reason
+        }
+    }
+
+    /// It may not serve: for what it would break.
+    func held(_ name: String, _ sha256: String, _ problems: [ContractProblem], _ reason: String?) {
+        var words = problems.prefix(3).map { "\($0.handler), \($0.where): \($0.words)" }.joined(separator: "; ")
+        if problems.count > 3 { words += "; and \(problems.count - 3) more" }
+        if problems.isEmpty { words = reason ?? "it may not serve" }
+        self.change(name) { $0.held = (sha256, words) }
+        if let image = self.hands?.image(of: sha256) { self.keepBytes(image) }
+        self.changed()
+    }
+
+    func disabled(_ name: String, _ isDisabled: Bool, reason: String?) {
+        let isFollowed = self.change(name) { place -> Bool in
+            place.isDisabled = isDisabled
+            return place.isMoving || place.row?.isDisabled == isDisabled
+        }
+        if !isFollowed { self.decide(name, isDisabled ? .disable : .enable, reason: reason) }
+        self.changed()
+    }
+
+    /// It serves here no more: its file is gone. Where the file was this host's, nobody serves it any more.
+    func retired(_ name: String, reason: String?) {
+        guard self.places[name]?.active != nil else { return }
+        let row = self.places[name]?.row
+        let isFollowed = self.change(name) { place -> Bool in
+            place.active = nil
+            place.canary = nil
+            return place.isMoving
+        }
+        self.served[name] = nil
+        self.unregistered.remove(name)
+        if !isFollowed {
+            // What is still to be written about it came from that file.
+            let isUnwritten = self.decisions[name] != nil
+            if isUnwritten || (row?.originHost != nil && row?.originHost == self.lease?.id) {
+                self.decide(name, .retire, reason: reason ?? "its file was removed")
+            } else {
+                self.change(name) { $0.renounced = row?.revision }
+            }
+        }
+        self.changed()
+    }
+
+    func happened(_ event: NewPluginEvent) {
+        self.unwrittenEvents.append(event)
+        if self.unwrittenEvents.count > Self.eventLimit {
+            self.unwrittenEvents.removeFirst()
+            self.droppedEvents += 1
+        }
+        self.write()
+    }
+
+    // MARK: Inside
+
+    @discardableResult
+    func change<T>(_ name: String, _ body: (inout PluginPlace) -> T) -> T {
+        body(&self.places[name, default: PluginPlace(name: name)])
+    }
+
+    /// Something is different: the rest of the host looks at what it may serve, and the others are told.
+    func changed() {
         self.onChange?()
         self.write()
     }
 
-    func pluginChanged(_ status: PluginStatus) {
-        if let error = status.error {
-            self.logger.error("plugin refused", metadata: ["file": "\(status.file)", "error": "\(error)"])
+    private func decide(
+        _ name: String, _ change: PluginChange, source: ProposalSource? = nil, reason: String? = nil
+    ) {
+        let wish = self.wishes.removeValue(forKey: name)
+        var decision = PluginDecision(change, at: self.now(), by: wish?.by, reason: wish?.reason ?? reason)
+        var isFile = false
+        switch source {
+        case .file: isFile = wish == nil
+        case .rollback:
+            // The file is whose it was.
+            decision.host = self.places[name]?.row?.originHost
+            decision.reason = wish?.reason ?? self.rollbackWords[name]
+        case .upload, .order, .row, nil: break
         }
-        self.onChange?()
+        self.decisions[name, default: PluginDecisions()].add(
+            PluginDecisions.Pending(decision: decision, revision: wish?.revision, isFile: isFile))
+        self.write()
     }
 
-    private func write() {
-        guard !self.isWriting, !self.pending.isEmpty else { return }
-        self.isWriting = true
-        loopTask {
-            await self.writeAll()
-            self.isWriting = false
-            self.onChange?()
-        }
-    }
-
-    private func writeAll() async {
-        while let (file, plugin) = self.pending.first {
-            do {
-                try await self.store.recordPluginVersion(plugin.row)
-                try await self.store.registerHandlers(plugin: plugin.manifest.name, plugin.jobs)
-                if self.pending[file] == plugin { self.pending[file] = nil }
-            } catch {
-                self.logger.warning(
-                    "a plugin's jobs wait for the database", metadata: ["file": "\(file)", "error": "\(error)"])
-                do { try await LoopClock.sleep(for: .milliseconds(500)) } catch { return }
-            }
-        }
+    private func keepBytes(_ image: PluginImage) {
+        self.unsent.removeAll { $0.sha256 == image.sha256 }
+        self.unsent.append(image)
+        if self.unsent.count > Self.unsentLimit { self.unsent.removeFirst() }
     }
 }
 
-extension ActivePlugin {
-    fileprivate var row: PluginVersionRow {
-        PluginVersionRow(
-            sha256: self.sha256, plugin: self.manifest.name, label: self.manifest.version,
-            abi: "\(self.manifest.abiMajor).\(self.manifest.abiMinor)", sizeBytes: Int64(clamping: self.bytes),
-            firstSeenAt: self.loadedAt, lastActiveAt: self.loadedAt)
-    }
+/// What a person wants of a plugin: who, why, and what they have seen of it.
+package struct PluginWish: Sendable, Hashable {
+    package var by: String
+    package var reason: String?
+    /// The revision that they have seen: if it is another one by then, nothing is changed. Nil: whatever it is.
+    package var revision: Int64?
 
-    fileprivate var jobs: [JobUpsert] {
-        self.manifest.handlers.map {
-            JobUpsert(
-                handler: $0.name, description: $0.description, argsSchema: $0.argsSchema, resultSchema: $0.resultSchema,
-                limits: $0.limits)
-        }
+    package init(by: String, reason: String? = nil, revision: Int64? = nil) {
+        self.by = by
+        self.reason = reason
+        self.revision = revision
     }
 }

@@ -8,6 +8,8 @@ package struct PluginBlob: Sendable, Hashable {
     package var parts: Int
     /// Text that the library is given.
     package var configuration: String?
+    /// Detached, of what its author signed.
+    package var signature: [UInt8]?
     /// False: some parts are still to come.
     package var isComplete: Bool
 }
@@ -32,6 +34,7 @@ extension JobStore {
                 var reader = RowReader(row)
                 return PluginBlob(
                     sizeBytes: try reader.int64(), parts: try reader.int(), configuration: try reader.textOrNil(),
+                    signature: try reader.bytesOrNil(),
                     isComplete: try reader.bool())
             }
         }
@@ -40,7 +43,7 @@ extension JobStore {
     /// Begins, or goes on. Throws `.invalid` for what is too large.
     /// - Returns: which parts are missing; none: it is complete.
     package func beginBlob(
-        _ sha256: String, size: Int64, configuration: String?
+        _ sha256: String, size: Int64, configuration: String?, signature: [UInt8]? = nil
     ) async throws(StoreError) -> [Int] {
         guard (1...Self.blobLimit).contains(size) else {
             throw .invalid(
@@ -53,7 +56,10 @@ extension JobStore {
             let answers = try await self.pool.transaction([
                 (
                     .blobBegin,
-                    [.text(sha256), .int64(size), .int32(Int32(parts)), .text(orNull: configuration)]
+                    [
+                        .text(sha256), .int64(size), .int32(Int32(parts)), .text(orNull: configuration),
+                        signature.map { .bytes($0) } ?? .null,
+                    ]
                 ),
                 (.blobPresent, [.text(sha256)]),
             ])

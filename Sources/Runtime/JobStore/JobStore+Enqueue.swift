@@ -7,6 +7,7 @@ extension JobStore {
     /// request, `.invalidArgs` if they are not what the job takes, `.conflict("idempotency_key_reused")` if the key was used for another request.
     package func enqueue(_ run: NewRun) async throws(StoreError) -> Enqueued {
         try Self.check(run)
+        try await checkArgs(run)
         // The key's first user may still be rolled back, or its key may expire, between our two looks.
         for _ in 0..<3 {
             let taken = try await insert([run])
@@ -38,6 +39,11 @@ extension JobStore {
             } catch {
                 results[index] = .failure(error)
             }
+        }
+        if !good.isEmpty {
+            let faults = try await argsFaults(good.map { batch[$0] })
+            for (position, list) in faults { results[good[position]] = .failure(.invalidArgs(list)) }
+            good = good.enumerated().filter { faults[$0.offset] == nil }.map(\.element)
         }
         let taken = good.isEmpty ? [] : try await insert(good.map { batch[$0] })
         var unknown: [String: StoreError] = [:]
@@ -85,6 +91,7 @@ extension JobStore {
             labels: original.labels, owner: original.owner, organization: original.organization, retryOf: id,
             trigger: changes.trigger)
         try Self.check(run)
+        try await checkArgs(run)
         let taken = try await decoding { () throws -> [Enqueued?] in
             var steps: [(PGStatement, [PGParameter])] = [(.runEnqueue, Self.parameters([run]))]
             if changes.removeOriginal { steps.append((.runRemove, [.int64(id.rawValue)])) }

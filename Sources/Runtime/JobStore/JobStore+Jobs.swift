@@ -14,6 +14,7 @@ extension JobStore {
                 .nullableInt64Array(handlers.map { $0.limits.attempts.map(Int64.init) }),
                 .jsonArray(handlers.map(\.execution.json)),
             ])
+        schemas.forget()
     }
 
     /// All jobs by name, with their last run and their counts.

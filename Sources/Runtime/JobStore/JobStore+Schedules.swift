@@ -104,6 +104,7 @@ extension JobStore {
         let zone = try zone(input.timezone)
         try Self.check(input.request)
         if try await query(.jobList, [.text(input.job)]).isEmpty { throw await unknownJob(input.job) }
+        try await checkArgs(input.request)
         if let most = input.maxRuns, most < 1 {
             throw .invalid(FieldFault(pointer: "/max_runs", code: "out_of_range", detail: "must be 1 or more"))
         }

@@ -30,7 +30,8 @@ extension JobStore {
                 }
                 onSignal(signal)
             }
-            try await listening.listen("pawl_plugin") { notification in
+            try await listening.listen("pawl_plugin") { [weak self] notification in
+                self?.schemas.forget()
                 onPlugin(notification.payload)
             }
         } catch {

@@ -19,6 +19,7 @@ package final class JobStore {
     let listening: PostgresLink
     let pool: PostgresPool
     var lanes = LaneBook()
+    let schemas = SchemaBook()
     var logTallies = LogTallies()
     var heartbeats = HeartbeatRecord()
     let zones: ZoneDatabase

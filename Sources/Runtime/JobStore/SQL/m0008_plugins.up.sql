@@ -39,6 +39,8 @@ CREATE TABLE pawl.plugin_blob (
     parts integer NOT NULL CHECK (parts >= 1),
     -- Text that the library is given; part of what the hash names.
     configuration text,
+    -- Detached, of what its author signed; hosts check it again.
+    signature bytea,
     -- All parts are there.
     complete boolean NOT NULL DEFAULT false,
     stored_at timestamptz NOT NULL DEFAULT now()
