@@ -163,8 +163,8 @@ let package = Package(
         .testTarget(
             name: "JobRunnerTests",
             dependencies: [
-                "Inspection", "JobCore", "JobRunner", "JobStore", "Postgres", "PostgresTestSupport", "Supervision",
-                "UVLoop",
+                "Inspection", "JobCore", "JobRunner", "JobStore", "Plugins", "Postgres", "PostgresTestSupport",
+                "Supervision", "UVLoop",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),

@@ -60,8 +60,9 @@ final class ServeHost {
         let supervisor = Supervisor(self.supervision(), logger: self.logger)
         let catalog = try self.catalog(supervisor)
         let runner = JobRunner(
-            JobRunner.Configuration(slots: self.configuration.slots, registration: self.registration()), store: store,
-            supervisor: supervisor, catalog: catalog, logger: self.logger)
+            JobRunner.Configuration(
+                slots: self.configuration.slots, registration: self.registration(), storeDirectory: self.storeDirectory),
+            store: store, supervisor: supervisor, catalog: catalog, logger: self.logger)
         self.runner = runner
         let trimmer = HeapTrimmer { !supervisor.running.isEmpty }
         trimmer.start()
