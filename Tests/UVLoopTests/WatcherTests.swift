@@ -119,6 +119,24 @@ import UVLoop
         }
     }
 
+    @Test func aDirectoryReportsDirectoriesThatAreMadeInIt() async throws {
+        try await LoopActor.test {
+            let directory = TemporaryDirectory()
+            let path = directory.path
+            let (made, log) = (Log<String>(), Log<DirectoryEvent>())
+            let watcher = try DirectoryWatcher(
+                path: path, onDirectory: { made.append($0) }, handler: { log.append($0) })
+            close(open("\(path)/file", O_CREAT | O_WRONLY | O_CLOEXEC, 0o600))
+            mkdir("\(path)/sub", 0o700)
+            await made.wait(for: 1)
+            #expect(made.values == ["sub"])
+            #expect(log.values == [.closedAfterWrite("file")])
+            watcher.close()
+            unlink("\(path)/file")
+            rmdir("\(path)/sub")
+        }
+    }
+
     @Test func aMissingDirectoryIsAnError() async throws {
         try await LoopActor.test {
             #expect {

@@ -22,13 +22,20 @@ package final class DirectoryWatcher {
     private let fd: Int32
     private let watcher: FDWatcher
     private var isClosed = false
+    private let onDirectory: (@LoopActor (String) -> Void)?
 
     /// Fails when `path` is no readable directory (ENOENT, ENOTDIR, EACCES) or the user's inotify limits are used up
     /// (EMFILE, ENOSPC). Entries that are there already are not reported.
-    package init(path: String, handler: @escaping @LoopActor (DirectoryEvent) -> Void) throws(LoopError) {
+    /// - Parameter onDirectory: called with the name of each directory that is made in this one, for those who watch a tree.
+    package init(
+        path: String, onDirectory: (@LoopActor (String) -> Void)? = nil,
+        handler: @escaping @LoopActor (DirectoryEvent) -> Void
+    ) throws(LoopError) {
+        self.onDirectory = onDirectory
         fd = inotify_init1(Int32(IN_CLOEXEC) | Int32(IN_NONBLOCK))
         guard fd >= 0 else { throw .last("watch \(path)") }
-        let mask = IN_MOVED_TO | IN_CLOSE_WRITE | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR
+        var mask = IN_MOVED_TO | IN_CLOSE_WRITE | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR
+        if onDirectory != nil { mask |= IN_CREATE }
         guard inotify_add_watch(fd, path, UInt32(mask)) >= 0 else {
             let error = LoopError.last("watch \(path)")
             Glibc.close(fd)
@@ -55,22 +62,24 @@ package final class DirectoryWatcher {
 
     /// One read per wake-up; what is left wakes the loop again.
     private func read(_ handler: @LoopActor (DirectoryEvent) -> Void) {
-        let events = withUnsafeTemporaryAllocation(
+        let (events, made) = withUnsafeTemporaryAllocation(
             byteCount: 16 << 10, alignment: MemoryLayout<inotify_event>.alignment
         ) {
-            buffer -> [DirectoryEvent] in
+            buffer -> ([DirectoryEvent], [String]) in
             let length = Glibc.read(fd, buffer.baseAddress, buffer.count)
             // EAGAIN: woken for nothing. inotify knows no other error for a buffer that holds the longest name.
-            return length > 0 ? Self.parse(UnsafeRawBufferPointer(rebasing: buffer[..<length])) : []
+            return length > 0 ? Self.parse(UnsafeRawBufferPointer(rebasing: buffer[..<length])) : ([], [])
         }
+        for name in made where !isClosed { onDirectory?(name) }
         for event in events where !isClosed {
             if event == .gone { close() }
             handler(event)
         }
     }
 
-    private static func parse(_ bytes: UnsafeRawBufferPointer) -> [DirectoryEvent] {
+    private static func parse(_ bytes: UnsafeRawBufferPointer) -> (events: [DirectoryEvent], made: [String]) {
         var events: [DirectoryEvent] = []
+        var made: [String] = []
         var offset = 0
         while offset + MemoryLayout<inotify_event>.size <= bytes.count {
             let event = bytes.loadUnaligned(fromByteOffset: offset, as: inotify_event.self)
@@ -87,7 +96,8 @@ package final class DirectoryWatcher {
             if mask & IN_CLOSE_WRITE != 0 { events.append(.closedAfterWrite(name)) }
             if mask & IN_MOVED_FROM != 0 { events.append(.movedOut(name)) }
             if mask & IN_DELETE != 0 { events.append(.deleted(name)) }
+            if mask & IN_CREATE != 0, mask & IN_ISDIR != 0 { made.append(name) }
         }
-        return events
+        return (events, made)
     }
 }
