@@ -1,4 +1,5 @@
 import ArgumentParser
+import Crypto
 import FoundationEssentials
 import Glibc
 import JobCore
@@ -82,12 +83,12 @@ struct ReplayCommand: ClientCommand {
         do {
             report = try LoopActor.runMain { [subject] in
                 try await LocalRun.execute(
-                    imagePath: image, handler: subject.handler, args: Array(subject.args.utf8), limits: how.limits,
+                    imagePath: image.path, handler: subject.handler, args: Array(subject.args.utf8), limits: how.limits,
                     execution: how.execution,
                     identity: LocalRun.Identity(
                         run: subject.id, attempt: subject.attempt, job: subject.job, traceparent: subject.traceparent),
                     zygotePath: installation.zygote, inspectorPath: installation.inspector, profile: how.profile,
-                    sink: LocalSink())
+                    configuration: image.configuration, sink: LocalSink())
             }
         } catch {
             throw LocalOutput.failure(70, "\(error)")
@@ -130,7 +131,10 @@ struct ReplaySubject: Sendable {
         self.handler = job["handler"]?.text ?? run.job
         self.version = try Self.version(version ?? found?["version"]?.text, handler: self.handler, session)
         do {
-            self.limits = try Limits(Self.known(job["limits"]))
+            var limits = try Limits(Self.known(job["limits"]))
+            // As at the host's: what the run says goes over what its job says.
+            if let timeout = run.json["timeout_ms"]?.integer { limits.wall = .milliseconds(timeout) }
+            self.limits = limits
             self.execution = try ExecutionSettings(Self.known(job["execution"]))
         } catch {
             throw ClientFailure(exit: .bug, message: "The job's settings cannot be read: \(error)")
@@ -161,19 +165,63 @@ struct ReplaySubject: Sendable {
         .object((value?.object ?? []).filter { $0.value != .null })
     }
 
-    /// The plugin's file: the host's own where this user can read it, else fetched.
-    func image(in scratch: ScratchPlace, _ session: ClientSession, _ connection: ConnectionOptions) throws -> String {
+    /// The plugin's file and what goes with it: the host's own where this user can read it, else fetched. What is run is
+    /// what the version's hash names, or nothing.
+    func image(
+        in scratch: ScratchPlace, _ session: ClientSession, _ connection: ConnectionOptions
+    ) throws(ClientFailure) -> ReplayImage {
         if let origin = session.client.server.origin, origin.hasSuffix("/host.json") {
-            let stored = origin.dropLast("host.json".count) + "store/\(self.version).so"
-            if access(String(stored), R_OK) == 0 { return String(stored) }
+            let stored = String(origin.dropLast("host.json".count) + "store/\(self.version).so")
+            if access(stored, R_OK) == 0 {
+                guard case .success(let bytes) = ClientFiles.read(stored) else {
+                    throw ClientFailure(exit: .inputMissing, message: "\(stored) cannot be read.")
+                }
+                try self.check(bytes, nil)
+                return ReplayImage(path: stored, configuration: nil)
+            }
         }
-        let response = try session.client.send(.init(path: "/api/v1/plugins/versions/\(self.version)/bytes"))
-        guard response.isSuccess else {
-            throw ProblemDetails.failure(
-                status: response.status, body: response.body, request: "GET /api/v1/plugins/versions/…/bytes")
-        }
-        return try scratch.write("\(self.version).so", response.body)
+        let bytes = try self.fetch("bytes", session, isOptional: false) ?? []
+        let configuration = try self.fetch("configuration", session, isOptional: true)
+        try self.check(bytes, configuration)
+        return ReplayImage(
+            path: try scratch.write("\(self.version).so", bytes),
+            configuration: configuration.map { String(decoding: $0, as: UTF8.self) })
     }
+
+    /// - Parameter isOptional: nil for a part that this version does not have.
+    private func fetch(
+        _ part: String, _ session: ClientSession, isOptional: Bool
+    ) throws(ClientFailure) -> [UInt8]? {
+        let path = "/api/v1/plugins/versions/\(self.version)/\(part)"
+        let response = try session.client.send(.init(path: path))
+        if isOptional, response.status == 404 { return nil }
+        guard response.isSuccess else {
+            throw ProblemDetails.failure(status: response.status, body: response.body, request: "GET \(path)")
+        }
+        return response.body
+    }
+
+    private func check(_ bytes: [UInt8], _ configuration: [UInt8]?) throws(ClientFailure) {
+        let library = Self.hash(bytes)
+        // A version that is made of a manifest has the name of both.
+        let found = configuration.map { Self.hash(Array("pawl-ffi \(library) \(Self.hash($0))".utf8)) } ?? library
+        guard found == self.version else {
+            throw ClientFailure(
+                exit: .conflict, message: "The host's bytes are not those of version \(self.version.prefix(12)).",
+                details: ["their SHA-256 is \(found)", "nothing was run"])
+        }
+    }
+
+    private static func hash(_ bytes: [UInt8]) -> String {
+        SHA256.hash(data: bytes).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+}
+
+/// What a zygote loads.
+struct ReplayImage: Sendable {
+    var path: String
+    /// The text of a manifest of C functions.
+    var configuration: String?
 }
 
 /// A directory of its own, beside which nothing is written.

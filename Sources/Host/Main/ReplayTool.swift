@@ -8,10 +8,13 @@ enum ReplayTool: String {
     /// Runs the handler under the tool, on this terminal, and waits.
     /// - Returns: the tool's exit code; 128 and the signal's number if one ended it.
     func run(
-        _ subject: ReplaySubject, image: String, zygote: String, in scratch: ScratchPlace
+        _ subject: ReplaySubject, image: ReplayImage, zygote: String, in scratch: ScratchPlace
     ) throws(ClientFailure) -> Int32 {
         let args = try scratch.write("args.json", Array(subject.args.utf8))
-        let handler = [zygote, "--foreground", image, subject.handler, args]
+        var handler = [zygote, "--foreground", image.path, subject.handler, args]
+        if let configuration = image.configuration {
+            handler.append(try scratch.write("configuration.json", Array(configuration.utf8)))
+        }
         var environment = [
             "PAWL_RUN_ID": subject.id.description, "PAWL_ATTEMPT": "\(subject.attempt)", "PAWL_JOB": subject.job,
             "PGAPPNAME": "pawl:\(subject.id)", "TMPDIR": scratch.path, "HOME": scratch.path,

@@ -43,7 +43,7 @@ enum ClientExit: Int32, Sendable {
         case 404, 410: self = .notFound
         case 409, 412, 423, 428: self = .conflict
         case 400, 405, 406, 413, 415, 422: self = .invalidInput
-        case 408, 429, 502, 503, 504: self = .tryLater
+        case 408, 429, 502, 503, 504, 507: self = .tryLater
         case 500...: self = .bug
         default: self = .failed
         }

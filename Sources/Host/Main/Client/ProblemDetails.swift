@@ -23,6 +23,10 @@ enum ProblemDetails {
             if detail.contains(text) && (pointer.isEmpty || detail.hasPrefix(pointer)) { continue }
             failure.details.append(pointer.isEmpty ? text : "\(Self.field(pointer)): \(text)")
         }
+        for broken in problem["problems"]?.elements ?? [] {
+            let place = [broken["handler"]?.text, broken["where"]?.text].compactMap { $0 }.joined(separator: ", ")
+            failure.details.append("\(place): \(broken["words"]?.text ?? "")")
+        }
         if let state = problem["current_state"]?.text { failure.details.append("current state: \(state)") }
         for name in ["near_matches", "suggestions", "did_you_mean"] {
             let near = (problem[name]?.elements ?? []).compactMap(\.text)

@@ -59,6 +59,12 @@ struct JobSettingsCommand: ClientCommand {
     @Option(help: "How often a run is tried at most.")
     var attempts: String?
 
+    @Option(
+        name: .customLong("queue-time"),
+        help: ArgumentHelp(
+            "A run fails if it has not begun this long after it is due; or default.", valueName: "duration"))
+    var queueTime: String?
+
     func execute(_ session: ClientSession) throws {
         let path = "/api/v1/jobs/\(ClientSession.escape(self.job))"
         let patch = try self.patch()
@@ -77,7 +83,7 @@ struct JobSettingsCommand: ClientCommand {
         for (name, value) in [
             ("execution.mode", self.mode), ("execution.sandbox", self.sandbox), ("execution.network", self.network),
             ("execution.output_policy", self.outputPolicy), ("execution.niceness", self.niceness),
-            ("execution.quarantine", self.quarantine), ("attempts", self.attempts),
+            ("execution.quarantine", self.quarantine), ("attempts", self.attempts), ("limits.queue", self.queueTime),
         ] {
             if let value { try patch.set("\(name)=\(value)") }
         }

@@ -10,10 +10,11 @@ struct JobsCommand: ParsableCommand {
             EXAMPLES
               pawl jobs
               pawl jobs csv.to_jsonl
-              pawl jobs csv.to_jsonl --json | jq .args_schema
+              pawl jobs schema csv.to_jsonl
               pawl jobs settings csv.to_jsonl --set limits.wall=30s
             """,
-        subcommands: [ListJobsCommand.self, JobSettingsCommand.self], defaultSubcommand: ListJobsCommand.self)
+        subcommands: [ListJobsCommand.self, JobSettingsCommand.self, JobSchemaCommand.self],
+        defaultSubcommand: ListJobsCommand.self)
 }
 
 /// `pawl jobs [JOB]`.
@@ -50,5 +51,38 @@ struct ListJobsCommand: ClientCommand {
         }
         if table.rows.isEmpty { return session.talk("No jobs: no plugin with a handler is loaded. See: pawl plugins") }
         table.print(to: session.terminal)
+    }
+}
+
+/// `pawl jobs schema`.
+struct JobSchemaCommand: ClientCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "schema",
+        abstract: "Print the JSON Schema of a job's arguments, or of its result.",
+        discussion: """
+            Runs whose arguments do not fit are refused when they are enqueued.
+
+            EXAMPLES
+              pawl jobs schema csv.to_jsonl
+              pawl jobs schema csv.to_jsonl --result
+              pawl jobs schema csv.to_jsonl > args.schema.json
+            """)
+
+    @OptionGroup var connection: ConnectionOptions
+
+    @Argument(help: "The job.")
+    var job: String
+
+    @Flag(help: "Of the result.")
+    var result = false
+
+    func execute(_ session: ClientSession) throws {
+        let answer = try session.get("/api/v1/jobs/\(ClientSession.escape(self.job))/schema")
+        if session.wantsJSON { return session.printJSON(answer) }
+        let part = self.result ? "result" : "args"
+        guard let schema = answer[part]?.present else {
+            throw ClientFailure(exit: .notFound, message: "\(self.job) declares no schema of its \(part).")
+        }
+        session.printJSON(schema)
     }
 }

@@ -1,68 +1,6 @@
 import ArgumentParser
 import JobCore
 
-/// `pawl plugins`: what is loaded, and what was refused and why.
-struct PluginsCommand: ClientCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "plugins",
-        abstract: "List plugins with version, state and handlers, or why one was refused.",
-        discussion: """
-            EXAMPLES
-              pawl plugins
-              pawl plugins --json | jq '.items[] | select(.error)'
-              watch pawl plugins
-            """)
-
-    @OptionGroup var connection: ConnectionOptions
-
-    func execute(_ session: ClientSession) throws {
-        let answer = try session.get("/api/v1/plugins")
-        if session.wantsJSON { return session.printJSON(answer) }
-        var table = Table([
-            .init(title: "PLUGIN", importance: 9), .init(title: "STATE", importance: 10),
-            .init(title: "LABEL", importance: 4), .init(title: "VERSION", importance: 5),
-            .init(title: "FILE", importance: 3, shrinksTo: 10), .init(title: "HANDLERS", importance: 7, shrinksTo: 12),
-        ])
-        var errors: [(String, String)] = []
-        var notes: [(String, String)] = []
-        for plugin in answer["items"]?.elements ?? [] {
-            let state = plugin["state"]?.text ?? ""
-            let file = plugin["file"]?.text ?? ""
-            let name = plugin["name"]?.text.flatMap { $0.isEmpty ? nil : $0 } ?? file
-            let ink: Terminal.Ink? =
-                state == "active" ? .green : state == "rejected" || state == "crash_loop" ? .red : .dim
-            table.rows.append([
-                .init(name), .init(state, ink), .init(plugin["label"]?.text ?? ""),
-                .init(String((plugin["version"]?.text ?? plugin["sha256"]?.text ?? "").prefix(12)), .dim),
-                .init(file),
-                .init((plugin["handlers"]?.elements ?? []).compactMap { $0["name"]?.text }.joined(separator: " ")),
-            ])
-            if let error = plugin["error"]?.text, !error.isEmpty {
-                errors.append((file.isEmpty ? name : file, error))
-            }
-            for note in (plugin["notes"]?.elements ?? []).compactMap(\.text) { notes.append((name, note)) }
-            for handler in plugin["handlers"]?.elements ?? [] {
-                guard let quarantine = handler["quarantine"]?.present else { continue }
-                let crashed = "\(quarantine["crashes"]?.integer ?? 0) of \(quarantine["attempts"]?.integer ?? 0)"
-                errors.append(
-                    (
-                        handler["name"]?.text ?? name,
-                        "in quarantine, \(crashed) attempts crashed; see: pawl quarantines"
-                    ))
-            }
-        }
-        if table.rows.isEmpty { return session.talk("No plugins. Copy a .so into the host's plugin directory.") }
-        table.print(to: session.terminal)
-        // Whole and below the table: an error that is cut short helps nobody.
-        for (file, error) in errors {
-            session.talk(session.terminal.talk.paint("\(Table.printable(file)):", .red) + " " + Table.printable(error))
-        }
-        for (name, note) in notes {
-            session.talk(session.terminal.talk.paint("\(Table.printable(name)):", .dim) + " " + Table.printable(note))
-        }
-    }
-}
-
 /// `pawl queues`: how much waits and runs.
 struct QueuesCommand: ClientCommand {
     static let configuration = CommandConfiguration(

@@ -76,11 +76,7 @@ struct RunCommand: ClientCommand {
 
 /// The settings of a run that `run` and `retry` share.
 struct RunSettings: ParsableArguments {
-    @Option(help: "The queue to wait in.")
-    var queue: String?
-
-    @Option(parsing: .unconditional, help: "Higher runs first; 0 is usual.")
-    var priority: Int?
+    @OptionGroup var terms: RunTerms
 
     @Option(name: .customLong("run-at"), help: ArgumentHelp("Not before this time (RFC 3339).", valueName: "time"))
     var runAt: String?
@@ -88,11 +84,39 @@ struct RunSettings: ParsableArguments {
     @Option(help: ArgumentHelp("Not before this long from now: 500ms, 30s, 10m, 6h, 2d.", valueName: "duration"))
     var delay: String?
 
+    func check() throws {
+        if self.runAt != nil, self.delay != nil { throw ValidationError("--run-at and --delay exclude each other.") }
+        try RunTerms.checkDuration(self.delay, of: "--delay")
+        try self.terms.check()
+    }
+
+    /// The members of a request's body that stand for what was given.
+    func fields() throws(ClientFailure) -> [(String, JSONValue)] {
+        var fields = self.terms.fields
+        if let runAt { fields.append(("run_at", .string(runAt))) }
+        if let delay = self.delay.flatMap(Format.parseDuration) { fields.append(("delay_ms", .int(delay))) }
+        return fields
+    }
+}
+
+/// What one run is given on its way; schedules give it to each of theirs.
+struct RunTerms: ParsableArguments {
+    @Option(help: "The queue to wait in.")
+    var queue: String?
+
+    @Option(parsing: .unconditional, help: "Higher runs first; 0 is usual.")
+    var priority: Int?
+
     @Option(help: "How often to try at most.")
     var attempts: Int?
 
     @Option(help: ArgumentHelp("How long one attempt may take: 30s, 10m.", valueName: "duration"))
     var timeout: String?
+
+    @Option(
+        name: .customLong("queue-time"),
+        help: ArgumentHelp("It fails if it has not begun this long after it is due: 30s, 6h.", valueName: "duration"))
+    var queueTime: String?
 
     @Option(help: "A title for lists.")
     var title: String?
@@ -101,26 +125,26 @@ struct RunSettings: ParsableArguments {
     var labels: [String] = []
 
     func check() throws {
-        if self.runAt != nil, self.delay != nil { throw ValidationError("--run-at and --delay exclude each other.") }
-        for (name, value) in [("--delay", self.delay), ("--timeout", self.timeout)] {
-            if let value, Format.parseDuration(value) == nil {
-                throw ValidationError("\"\(value)\" is no duration for \(name): write 500ms, 30s, 10m, 6h or 2d.")
-            }
-        }
+        try Self.checkDuration(self.timeout, of: "--timeout")
+        try Self.checkDuration(self.queueTime, of: "--queue-time")
         for label in self.labels where !label.contains("=") || label.hasPrefix("=") {
             throw ValidationError("\"\(label)\" is no label: write name=value.")
         }
     }
 
-    /// The members of a request's body that stand for what was given.
-    func fields() throws(ClientFailure) -> [(String, JSONValue)] {
+    static func checkDuration(_ value: String?, of option: String) throws {
+        if let value, Format.parseDuration(value) == nil {
+            throw ValidationError("\"\(value)\" is no duration for \(option): write 500ms, 30s, 10m, 6h or 2d.")
+        }
+    }
+
+    var fields: [(String, JSONValue)] {
         var fields: [(String, JSONValue)] = []
         if let queue { fields.append(("queue", .string(queue))) }
         if let priority { fields.append(("priority", .int(priority))) }
-        if let runAt { fields.append(("run_at", .string(runAt))) }
-        if let delay = self.delay.flatMap(Format.parseDuration) { fields.append(("delay_ms", .int(delay))) }
         if let attempts { fields.append(("attempts", .int(attempts))) }
         if let timeout = self.timeout.flatMap(Format.parseDuration) { fields.append(("timeout_ms", .int(timeout))) }
+        if let time = self.queueTime.flatMap(Format.parseDuration) { fields.append(("queue_ms", .int(time))) }
         if let title { fields.append(("title", .string(title))) }
         if !self.labels.isEmpty {
             var object = JSONValue.object([])

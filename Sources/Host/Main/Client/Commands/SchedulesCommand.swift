@@ -88,8 +88,12 @@ struct SchedulesCommand: ParsableCommand {
             name: .customLong("args"),
             help: ArgumentHelp("All arguments: JSON, @FILE, or - for standard input.", valueName: "json"))
         var arguments: String?
+        @OptionGroup(title: "How its runs are run") var terms: RunTerms
 
-        func validate() throws { try self.times.check() }
+        func validate() throws {
+            try self.times.check()
+            try self.terms.check()
+        }
 
         func execute(_ session: ClientSession) throws {
             var body = JSONValue.members(["name": .string(self.name), "job": .string(self.job)])
@@ -97,6 +101,7 @@ struct SchedulesCommand: ParsableCommand {
             if let arguments = try ArgumentsBuilder.build(whole: self.arguments, members: self.members) {
                 body = body.setting("args", to: arguments)
             }
+            for (name, value) in self.terms.fields { body = body.setting(name, to: value) }
             let answer = try session.send("POST", "/api/v1/schedules", body).json
             if session.wantsJSON { return session.printJSON(answer) }
             session.terminal.out.writeLine(answer["id"]?.text ?? answer["id"]?.json ?? "")

@@ -124,9 +124,17 @@ struct RetryCommand: ClientCommand {
     @Option(help: "How often to try at most.")
     var attempts: Int?
 
+    @Option(
+        name: .customLong("queue-time"),
+        help: ArgumentHelp("It fails if it has not begun this long after it is due: 30s, 6h.", valueName: "duration"))
+    var queueTime: String?
+
     @OptionGroup var waiting: WaitOptions
 
-    func validate() throws { _ = try self.waiting.argument(self.run, named: "run") }
+    func validate() throws {
+        try RunTerms.checkDuration(self.queueTime, of: "--queue-time")
+        _ = try self.waiting.argument(self.run, named: "run")
+    }
 
     func execute(_ session: ClientSession) throws {
         let id = try session.resolve(self.waiting.argument(self.run, named: "run"))
@@ -138,6 +146,7 @@ struct RetryCommand: ClientCommand {
         let body = JSONValue.members([
             "data_overrides": overrides, "queue": self.queue.map(JSONValue.string),
             "priority": self.priority.map(JSONValue.int), "attempts": self.attempts.map(JSONValue.int),
+            "queue_ms": self.queueTime.flatMap(Format.parseDuration).map(JSONValue.int),
         ])
         let answer = try session.send("POST", "/api/v1/runs/\(id)/retry", body).json
         guard let new = answer["new_run_id"]?.text ?? answer["run"]?["id"]?.text ?? answer["id"]?.text else {
