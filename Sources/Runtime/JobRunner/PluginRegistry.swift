@@ -115,7 +115,7 @@ final class PluginRegistry {
             place.active = plugin.sha256
             place.handlers.formUnion(plugin.manifest.handlers.map(\.name))
             place.renounced = nil
-            if place.held?.sha256 == plugin.sha256 { place.held = nil }
+            place.held = nil
             if place.canary == plugin.sha256 { place.canary = nil }
             if place.failure?.sha256 == plugin.sha256 { place.succeeded() }
             return plugin.source == .row || (place.row?.active == plugin.sha256 && place.row?.canary == nil)
