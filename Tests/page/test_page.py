@@ -306,12 +306,14 @@ def test_versions_stand_side_by_side(page):
 
 def test_a_rollback_asks_and_is_guarded(page, server):
     open_plugin(page)
-    plugin_button(page, "Rollback")
+    plugin_button(page, "End canary")
     page.until("document.querySelector('#confirm').open")
     assert "End the canary of csv?" in page.js("document.querySelector('#confirm').innerText")
     page.press("Enter")
     page.until("!document.querySelector('#confirm').open")
     assert sent(server, "/plugins/csv/rollback") == []
+    change(server, lambda host: host.plugin_details["csv"].update(canary=None, revision=8))
+    page.until("[...document.querySelectorAll('#plugin-body button')].some((b) => b.textContent === 'Rollback')")
     plugin_button(page, "Rollback")
     page.until("document.querySelector('#confirm').open")
     page.js("document.querySelector('#confirm-reason').value = 'wrong totals'")
@@ -319,7 +321,7 @@ def test_a_rollback_asks_and_is_guarded(page, server):
     page.until("!document.querySelector('#confirm').open")
     assert sent(server, "/plugins/csv/rollback") == [{"reason": "wrong totals"}]
     [headers] = [h for m, p, _, h in server.host.requests if m == "POST" and p.endswith("/rollback")]
-    assert headers["If-Match"] == '"7-x"'
+    assert headers["If-Match"] == '"8-x"'
     page.until(f"document.querySelector('.version[data-version=\"{OLD}\"]').innerText.includes('retired')")
     page.press("Escape")
 

@@ -1,7 +1,7 @@
 // The panels beside the runs: schedules, plugins, queues, safety.
 
 import { $ } from "./page.js";
-import { openPlugin } from "./plugin.js";
+import { breaks, openPlugin } from "./plugin.js";
 import { runDialog } from "./run-dialog.js";
 import { el, number, reconcile, relativeTime, setText, show, span, stateMark } from "./view.js";
 
@@ -92,10 +92,9 @@ export function pluginRow() {
 /** What a person should know at a glance: a version that is held or tried, hosts that differ, a plugin that is off. */
 function pluginRemarks(p) {
   const short = (version) => (version ?? "").slice(0, 12);
-  const problems = p.held?.problems?.length ?? 0;
   return [
     p.disabled ? "disabled: its runs wait" : null,
-    p.held ? `${short(p.held.version)} is held back: ${problems} ${problems === 1 ? "thing" : "things"} would break` : null,
+    p.held ? `${short(p.held.version)} is held back: ${breaks(p.held)}` : null,
     p.canary ? `${short(p.canary.version)} is tried on ${p.canary.percent ? `${p.canary.percent} %` : "its first runs"}` : null,
     p.drift ? `${p.drift} ${p.drift === 1 ? "host has" : "hosts have"} another version` : null,
   ].filter(Boolean).join(" · ");

@@ -90,11 +90,19 @@ function states(p) {
 function heldBlock(p) {
   const problems = p.held.problems ?? [];
   return el("section", { class: "held", "aria-label": "Held back" },
-    el("p", { class: "why-summary" }, `Version ${short(p.held.version)} is held back: ${problems.length} ${problems.length === 1 ? "thing" : "things"} would break.`),
+    el("p", { class: "why-summary" }, `Version ${short(p.held.version)} is held back: ${breaks(p.held)}.`),
     el("ul", {}, ...problems.map((x) => el("li", {}, el("b", {}, x.handler ?? ""), x.where ? ` · ${x.where}` : "", `: ${x.words ?? ""}`))),
     el("div", { class: "buttons" }, action(p, "Activate all the same", "activate-held", () => change(p, "activate",
       { version: p.held.version, force: true }, `Activate ${short(p.held.version)} all the same?`,
-      "The runs and schedules above will fail on it until they are changed.", "Activate all the same"), true)));
+      problems.length ? "The runs and schedules above will fail on it until they are changed." : "It serves on all hosts then.",
+      "Activate all the same"), true)));
+}
+
+/** "2 things would break", or another reason. */
+export function breaks(held) {
+  const count = held.problems?.length ?? 0;
+  if (count === 0) return (held.words || "somebody has to activate it").replace(/\.$/, "");
+  return `${count} ${count === 1 ? "thing" : "things"} would break`;
 }
 
 function canaryBlock(p) {
@@ -185,7 +193,7 @@ function action(p, text, focus, act, risky = false, label = null) {
 function buttons(p) {
   const verb = (name, heading, text, button) => () => change(p, name, {}, heading, text, button);
   return el("span", { class: "buttons" },
-    p.previous || p.canary ? action(p, "Rollback", "rollback", verb("rollback", p.canary ? `End the canary of ${p.name}?` : `Roll ${p.name} back to ${short(p.previous)}?`,
+    p.previous || p.canary ? action(p, p.canary ? "End canary" : "Rollback", "rollback", verb("rollback", p.canary ? `End the canary of ${p.name}?` : `Roll ${p.name} back to ${short(p.previous)}?`,
       p.canary ? "All its runs go to the version that serves." : "New runs start on it, on all hosts; runs in flight finish on the version they began with.",
       p.canary ? "End the canary" : "Roll back")) : null,
     p.state === "crash_loop" ? action(p, "Lift", "lift", verb("unquarantine", `Start ${p.name} again?`, "Its processes died too often; it is loaded once more.", "Start it again")) : null,
