@@ -37,6 +37,20 @@ private struct BadPlugin: Plugin {
     static func load() throws { throw JobFailure("no_dictionary", "the dictionary is missing") }
 }
 
+private struct SlipPlugin: Plugin {
+    static let name = "slip"
+    static let version = "1"
+    static var handlers: [any Handler] {
+        Nothing()
+        Slip()
+    }
+    private struct Slip: Handler {
+        static let name = "test.slip"
+        static let argsSchema = Schema.derived.describe("nmae", "Who")
+        func run(_ args: Name, _ context: Context) async throws -> NoResult { NoResult() }
+    }
+}
+
 /// The way of a plugin from the entry to its hooks. Serialised: there is one plugin per process.
 @Suite(.serialized) struct EntryTests {
     private let size = UInt32(MemoryLayout<pawl_host>.size)
@@ -102,6 +116,16 @@ private struct BadPlugin: Plugin {
         }
         #expect(status == PAWL_E_FAILED)
         #expect(words == ["the dictionary is missing"])
+    }
+
+    @Test func aNoteAboutNothingRefusesThePluginInWords() {
+        let size = self.size
+        let words = PluginFile.loading.withLock { _ in
+            FakeHost.complaints.withLock { $0 = [] }
+            let plugin = Loading.enter(FakeHost.table, major: PAWL_ABI_MAJOR, size: size, main: SlipPlugin.main)
+            return plugin == nil ? FakeHost.complaints.withLock { $0 } : ["loaded"]
+        }
+        #expect(words == [#"slip: there is a note about "nmae" of Name, which has name, times"#])
     }
 
     @Test func hostsOfAnotherMajorOrTooSmallAreRefused() {
