@@ -310,7 +310,7 @@ typedef struct pawl_ext_args {
     int32_t (*get_bool)(pawl_attempt *attempt, const char *key, int32_t *out);
     /* The member's JSON text as it stands, of any type; borrowed until run() returns. [any] */
     int32_t (*get_json)(pawl_attempt *attempt, const char *key, pawl_str *out);
-    /* Number of elements of an array member, and one of them as JSON text. [any] */
+    /* Number of elements of an array member, and one of them, which must be a string, as get_str gives it. [any] */
     int32_t (*array_count)(pawl_attempt *attempt, const char *key, size_t *out);
     int32_t (*array_str)(pawl_attempt *attempt, const char *key, size_t index, pawl_str *out);
     /* Fails with PAWL_E_INVALID_INPUT if the object has a member that is not among the `count` names. [any] */
