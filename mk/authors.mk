@@ -9,7 +9,8 @@ TEMPLATES := $(shell find share/templates -type f)
 sdk: $(SDK)/.made
 
 $(SDK)/.made: include/pawl.h include/pawl.hpp examples/hello-rust/pawl.rs share/pawl.pc.in share/swift/plugin.map $(TEMPLATES) \
-    $(PLUGINKIT)/plugin.rsp mk/authors.mk $(VERSION_FILE)
+    $(PLUGINKIT)/plugin.rsp $(wildcard Sources/PluginABI/PluginKit*/*.swift) share/swift/Package.swift mk/authors.mk \
+    $(VERSION_FILE)
 	@echo sdk $(SDK)
 	@rm -rf $(SDK)
 	@$(MAKE) -s --no-print-directory install-sdk CONFIG=$(CONFIG) OUT=$(OUT) PREFIX=$(abspath $(SDK)) DESTDIR=
