@@ -52,6 +52,7 @@ KINDS = [
     ("reuse.leave_process", {}, 1), ("reuse.grow", {}, 1), ("reuse.crash", {}, 1), ("reuse.reset_fails", {}, 1), ("reuse.work", {}, 1),
     ("cpp.throws", {}, 1), ("cpp.returns", {}, 2), ("fixture.talk", {"what": "threads"}, 1)]
 MODES = ["fork", "fork", "spare", "pool", "spawn"]
+BACKLOG = 400
 LIMITS = {"wall_ms": 2500, "cancel_grace_ms": 150, "term_grace_ms": 150, "memory_bytes": 1 << 30, "cpu_ms": 2000}
 
 
@@ -71,6 +72,7 @@ class Monkey:
         self.counts = {}
         self.lock = threading.Lock()
         self.trouble = []
+        self.backlog = 0  # Runs without an end, as last seen.
 
     def count(self, what, by=1):
         with self.lock:
@@ -98,7 +100,7 @@ class Monkey:
         dice = random.Random(f"{self.options.seed}/{number}")
         weights = [kind[2] for kind in KINDS]
         while not self.done():
-            if dice.random() < 0.55 or not self.live:
+            if (dice.random() < 0.55 and self.backlog < BACKLOG) or not self.live:
                 job, args, _ = dice.choices(KINDS, weights)[0]
                 answer = self.asked("POST", "/api/v1/runs", {
                     "job": job, "args": args, "attempts": 1 if job == "ways.fail" else dice.choice([1, 2, 3]), "priority": dice.randrange(-2, 3),
@@ -125,6 +127,15 @@ class Monkey:
                     with self.lock:
                         self.accepted[answer.json["new_run_id"]] = f"retry of {run}"
             time.sleep(dice.random() * 0.08 * self.options.workers / 16)
+
+    def gauge(self):
+        """Enough is always waiting, and no more than can be worked off: the machine's speed decides how much is done."""
+        while not self.done():
+            try:
+                self.backlog = len(self.ledger.live())
+            except (AssertionError, OSError):
+                pass  # The database is away.
+            time.sleep(1)
 
     def settler(self):
         """Moves jobs between modes."""
@@ -278,7 +289,7 @@ class Monkey:
             self.accepted[self.host.run(job, args, attempts=1)] = job
         self.drain(60)
         if self.options.warm:
-            self.phase(self.options.warm, [self.settler, self.killer])
+            self.phase(self.options.warm, [self.gauge, self.settler, self.killer])
             self.rest()
         return resident_bytes(self.host.process.pid), open_count(self.host)
 
@@ -315,9 +326,9 @@ class Monkey:
         memory, opened = self.warm_up()
         print(f"warm: {memory / 1e6:.1f} MB, {sum(opened.values())} descriptors, {len(self.accepted)} runs", flush=True)
         if options.kills:
-            self.phase(7200, [self.kill_storm])
+            self.phase(7200, [self.gauge, self.kill_storm])
         else:
-            self.phase(options.seconds, [self.settler, self.killer, self.reloader, self.disaster, self.zygote_watch, self.host_watch])
+            self.phase(options.seconds, [self.gauge, self.settler, self.killer, self.reloader, self.disaster, self.zygote_watch, self.host_watch])
         self.judge(memory, opened)
 
     def guarded(self, actor, *arguments):
