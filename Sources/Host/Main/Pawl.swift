@@ -14,8 +14,10 @@ struct Pawl: ParsableCommand {
               pawl run-local hello.so hello.world
             """,
         version: ClientVersion.current,
-        subcommands: [Serve.self, RunLocal.self, ReplayCommand.self, IngestPlugin.self] + ClientCommands.all + [
-            UnknownCommand.self
-        ],
+        subcommands: [Serve.self, RunLocal.self, CheckCommand.self, ReplayCommand.self, IngestPlugin.self]
+            + AuthorCommands.all
+            + ClientCommands.all + [
+                UnknownCommand.self
+            ],
         defaultSubcommand: UnknownCommand.self)
 }
