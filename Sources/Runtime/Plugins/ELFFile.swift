@@ -60,7 +60,10 @@ package struct ELFFile: Sendable {
     /// What could not be read.
     package internal(set) var problems: [String] = []
 
-    let reader: ELFReader
+    /// Content of the section `.pawl.manifest`, as far as it can be read; nil: there is none.
+    private(set) var noteBytes: [UInt8]?
+    /// Only while it is read: afterwards the descriptor is the caller's again.
+    private var reader: ELFReader?
 
     private static let segmentSize = 56
     private static let sectionSize = 64
@@ -71,14 +74,19 @@ package struct ELFFile: Sendable {
     package init?(fd: Int32) {
         var status = stat()
         guard fstat(fd, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_size > 0 else { return nil }
-        self.reader = ELFReader(fd: fd, size: UInt64(status.st_size))
-        guard ELFImage.fault(in: fd, size: self.reader.size) == nil,
-            let header = self.reader.bytes(at: 0, count: 64)
-        else { return nil }
+        let reader = ELFReader(fd: fd, size: UInt64(status.st_size))
+        guard ELFImage.fault(in: fd, size: reader.size) == nil, let header = reader.bytes(at: 0, count: 64) else {
+            return nil
+        }
+        self.reader = reader
         self.readSegments(header)
         self.readSections(header)
         self.readDynamic()
         self.readNotes()
+        if let section = self.section(".pawl.manifest") {
+            self.noteBytes = section.size <= 1 << 20 ? self.bytes(of: section)?.bytes ?? [] : []
+        }
+        self.reader = nil
     }
 
     /// What keeps a file from being a whole shared library for this machine, in words; nil: nothing.
@@ -103,7 +111,7 @@ package struct ELFFile: Sendable {
 
     private mutating func readSegments(_ header: ELFBytes) {
         guard let offset = header.number(32, 8), let count = header.number(56, 2),
-            let table = self.reader.bytes(at: offset, count: count * UInt64(Self.segmentSize))
+            let table = self.reader?.bytes(at: offset, count: count * UInt64(Self.segmentSize))
         else { return }
         for index in 0..<Int(count) {
             let base = index * Self.segmentSize
@@ -121,7 +129,7 @@ package struct ELFFile: Sendable {
     private mutating func readSections(_ header: ELFBytes) {
         guard let offset = header.number(40, 8), let count = header.number(60, 2), let names = header.number(62, 2),
             offset != 0, count > 0, header.number(58, 2) == UInt64(Self.sectionSize),
-            let table = self.reader.bytes(at: offset, count: count * UInt64(Self.sectionSize))
+            let table = self.reader?.bytes(at: offset, count: count * UInt64(Self.sectionSize))
         else { return }
         var found: [(name: UInt64, section: Section)] = []
         for index in 0..<Int(count) {
@@ -144,9 +152,9 @@ package struct ELFFile: Sendable {
 
     package func section(_ name: String) -> Section? { self.sections.first { $0.name == name } }
 
-    func bytes(of section: Section) -> ELFBytes? {
+    private func bytes(of section: Section) -> ELFBytes? {
         // SHT_NOBITS: nothing of it is in the file.
-        section.type == 8 ? nil : self.reader.bytes(at: section.offset, count: section.size)
+        section.type == 8 ? nil : self.reader?.bytes(at: section.offset, count: section.size)
     }
 
     /// The bytes that will stand at an address, where the file has them.
@@ -154,8 +162,8 @@ package struct ELFFile: Sendable {
         for segment in self.segments where segment.type == 1 && address >= segment.address {
             let into = address - segment.address
             let (end, overflow) = into.addingReportingOverflow(count)
-            if !overflow, end <= segment.fileSize, segment.offset <= self.reader.size {
-                return self.reader.bytes(at: segment.offset + into, count: count)
+            if !overflow, end <= segment.fileSize, segment.offset <= UInt64.max - into {
+                return self.reader?.bytes(at: segment.offset + into, count: count)
             }
         }
         return nil
@@ -165,7 +173,7 @@ package struct ELFFile: Sendable {
 
     private mutating func readDynamic() {
         guard let segment = self.segments.first(where: { $0.type == 2 }),
-            let table = self.reader.bytes(at: segment.offset, count: min(segment.fileSize, 1 << 20))
+            let table = self.reader?.bytes(at: segment.offset, count: min(segment.fileSize, 1 << 20))
         else {
             self.problems.append("it has no dynamic section")
             return
@@ -271,7 +279,7 @@ package struct ELFFile: Sendable {
 
     private mutating func readNotes() {
         for segment in self.segments where segment.type == 4 {
-            guard let notes = self.reader.bytes(at: segment.offset, count: min(segment.fileSize, 1 << 16)) else {
+            guard let notes = self.reader?.bytes(at: segment.offset, count: min(segment.fileSize, 1 << 16)) else {
                 continue
             }
             var position = 0

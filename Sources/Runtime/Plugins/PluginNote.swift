@@ -47,10 +47,7 @@ package struct PluginNote: Sendable, Hashable {
 extension ELFFile {
     /// What it says of itself in `.pawl.manifest`; nil: nothing.
     package func manifestNote() throws(PluginNoteFault) -> PluginNote? {
-        guard let section = self.section(PluginNote.section) else { return nil }
-        guard section.size <= 1 << 20, let bytes = self.bytes(of: section)?.bytes else {
-            throw PluginNoteFault(words: "the section cannot be read")
-        }
+        guard let bytes = self.noteBytes else { return nil }
         let text = bytes[..<((bytes.lastIndex { $0 != 0 } ?? -1) + 1)]
         guard let text = String(validating: text, as: UTF8.self) else {
             throw PluginNoteFault(words: "it is not UTF-8")
