@@ -176,7 +176,7 @@ let package = Package(
             name: "SupervisionTests",
             dependencies: [
                 "CLinux", "CWire", "JobCore", "Plugins", "Supervision", "UVLoop",
-                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Crypto", package: "swift-crypto"), .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
         .testTarget(

@@ -2,111 +2,291 @@ import JobCore
 import Testing
 
 @Suite struct ReloadStateMachineTests {
-    private func active(_ hash: String) -> ReloadStateMachine {
-        var machine = ReloadStateMachine()
-        #expect(machine.fileChanged() == .ingest)
-        #expect(machine.ingested(hash) == .load(hash))
-        #expect(machine.loaded(hash) == .activate(hash, replaces: nil))
-        #expect(machine.settled() == .nothing)
+    typealias Machine = ReloadStateMachine
+    typealias Request = ReloadStateMachine.Request
+
+    /// A machine whose file `hash` serves.
+    private func active(_ hash: String, _ machine: Machine = Machine(), number: Int = 1) -> Machine {
+        var machine = machine
+        let old = machine.active
+        #expect(machine.wanted(Request(number, .file)) == [.ingest])
+        #expect(machine.ingested(hash) == [.load(hash)])
+        #expect(machine.loaded(hash) == [.ask(hash)])
+        var expected: [Machine.Order] = [.serve(hash, replaces: old, request: number)]
+        if let warm = machine.warm, warm != hash { expected.append(.retire(warm)) }
+        if let old { expected.append(.keepWarm(old)) }
+        #expect(machine.allowed(hash) == expected)
         return machine
     }
 
-    @Test func aNewVersionTakesOverAndTheOldOneDrains() {
-        var machine = self.active("a")
-        _ = machine.fileChanged()
-        _ = machine.ingested("b")
-        #expect(machine.active == "a", "it serves until the new one is ready")
-        #expect(machine.loaded("b") == .activate("b", replaces: "a"))
-        #expect(machine.active == "b" && machine.draining == ["a"])
+    @Test func aNewVersionTakesOverAndTheOldOneStaysWarmForAWhile() {
+        var machine = self.active("b", self.active("a"))
+        #expect(machine.active == "b" && machine.warm == "a" && machine.previous == ["a"])
+        #expect(machine.cooled() == [.retire("a")])
+        #expect(machine.warm == nil && machine.previous == ["a"] && machine.draining == ["a"])
         machine.retired("a")
-        #expect(machine.draining.isEmpty)
+        #expect(machine.draining.isEmpty && machine.needed == ["a", "b"])
+    }
+
+    @Test func twoVersionsAreKeptToGoBackTo() {
+        var machine = Machine()
+        for (number, hash) in ["a", "b", "c", "d"].enumerated() { machine = self.active(hash, machine, number: number) }
+        #expect(machine.previous == ["c", "b"] && machine.warm == "c")
+        #expect(machine.wanted(Request(9, .image("b"))) == [.load("b")])
+        #expect(machine.loaded("b") == [.ask("b")])
+        _ = machine.allowed("b")
+        #expect(machine.previous == ["d", "c"], "what serves again is nothing to go back to")
     }
 
     @Test func aBrokenVersionChangesNothing() {
         var machine = self.active("a")
-        _ = machine.fileChanged()
-        #expect(machine.ingestFailed("no ELF") == .reject("no ELF"))
+        _ = machine.wanted(Request(2, .file))
+        #expect(machine.ingestFailed("no ELF") == [.answer(2, .rejected("no ELF"))])
         #expect(machine.active == "a" && machine.rejection == "no ELF")
-        _ = machine.fileChanged()
+        _ = machine.wanted(Request(3, .file))
         _ = machine.ingested("b")
-        #expect(machine.refused("b", "it crashed") == .reject("it crashed"))
+        #expect(machine.refused("b", "it crashed") == [.answer(3, .rejected("it crashed"))])
         #expect(machine.active == "a" && machine.rejection == "it crashed")
-        _ = machine.fileChanged()
-        #expect(machine.ingested("a") == .unchanged)
+        _ = machine.wanted(Request(4, .file))
+        #expect(machine.ingested("a") == [.answer(4, .unchanged)])
         #expect(machine.rejection == nil, "the good bytes are back")
     }
 
-    @Test func theLatestChangeWins() {
+    @Test func theLatestWishWinsAndWhatCameInBetweenIsSkipped() {
         var machine = self.active("a")
-        _ = machine.fileChanged()
-        #expect(machine.fileChanged() == .nothing)
-        #expect(machine.ingested("b") == .ingest, "b is stale already")
-        #expect(machine.ingested("c") == .load("c"))
-        #expect(machine.fileChanged() == .nothing)
-        #expect(machine.loaded("c") == .activate("c", replaces: "a"))
-        #expect(machine.settled() == .ingest)
+        _ = machine.wanted(Request(2, .file))
+        #expect(machine.wanted(Request(3, .file)).isEmpty)
+        #expect(machine.wanted(Request(4, .image("x"))) == [.answer(3, .superseded)])
+        #expect(machine.ingested("b") == [.answer(2, .superseded), .load("x")])
+        #expect(machine.wanted(Request(5, .image("y"))).isEmpty)
+        #expect(machine.loaded("x") == [.retire("x"), .answer(4, .superseded), .load("y")])
+        #expect(machine.active == "a")
+    }
+
+    /// A file that changes faster than it is loaded is served now and then all the same.
+    @Test func aRestlessFileIsNotStarved() {
+        var machine = self.active("a")
+        _ = machine.wanted(Request(2, .file))
+        for number in 3..<3 + Machine.skipsAtMost {
+            _ = machine.wanted(Request(number, .file))
+            #expect(machine.ingested("b\(number)") == [.answer(number - 1, .superseded), .ingest])
+        }
+        _ = machine.wanted(Request(10, .file))
+        #expect(machine.ingested("c") == [.load("c")])
+        _ = machine.loaded("c")
+        #expect(
+            machine.allowed("c") == [
+                .serve("c", replaces: "a", request: 2 + Machine.skipsAtMost), .keepWarm("a"), .ingest,
+            ])
+    }
+
+    @Test func whatWouldBreakSomethingIsHeldUntilItIsForced() {
+        var machine = self.active("a")
+        _ = machine.wanted(Request(2, .file))
+        _ = machine.ingested("b")
+        _ = machine.loaded("b")
+        #expect(machine.denied("b") == [.retire("b"), .answer(2, .held)])
+        #expect(machine.active == "a" && machine.held == "b" && machine.needed.contains("b"))
+        #expect(machine.wanted(Request(3, .image("b"), asks: false)) == [.load("b")])
+        #expect(machine.loaded("b") == [.serve("b", replaces: "a", request: 3), .keepWarm("a")])
+        #expect(machine.held == nil)
+    }
+
+    @Test func aTrialEndsOneWayOrTheOther() {
+        var machine = self.active("a")
+        #expect(machine.wanted(Request(2, .image("b"), goal: .trial, asks: false)) == [.load("b")])
+        #expect(machine.loaded("b") == [.beginTrial("b", request: 2)])
+        #expect(machine.active == "a" && machine.canary == "b")
+        var failed = machine
+        #expect(failed.trialEnded("b") == [.retire("b")])
+        #expect(failed.active == "a" && failed.canary == nil && failed.previous.isEmpty)
+        #expect(machine.promoted("b") == [.serve("b", replaces: "a", request: nil), .keepWarm("a")])
+        #expect(machine.active == "b" && machine.canary == nil && machine.previous == ["a"])
+        #expect(machine.promoted("b").isEmpty && machine.trialEnded("b").isEmpty, "it is over")
+    }
+
+    @Test func aTrialIsOvertaken() {
+        var machine = self.active("a")
+        _ = machine.wanted(Request(2, .image("b"), goal: .trial, asks: false))
+        _ = machine.loaded("b")
+        _ = machine.wanted(Request(3, .image("c"), asks: false))
+        #expect(machine.loaded("c") == [.serve("c", replaces: "a", request: 3), .retire("b"), .keepWarm("a")])
+        #expect(machine.canary == nil)
+    }
+
+    @Test func withoutAnythingToCompareWithATrialServes() {
+        var machine = Machine()
+        _ = machine.wanted(Request(1, .image("a"), goal: .trial, asks: false))
+        #expect(machine.loaded("a") == [.serve("a", replaces: nil, request: 1)])
+    }
+
+    @Test func whatIsWorseIsTakenBack() {
+        var machine = self.active("b", self.active("a"))
+        var cold = machine
+        #expect(machine.takenBack("b") == [.serve("a", replaces: "b", request: nil), .retire("b")])
+        #expect(machine.active == "a" && machine.previous.isEmpty && machine.warm == nil)
+        _ = cold.cooled()
+        #expect(cold.takenBack("b") == nil, "it has to be loaded again")
+        _ = cold.wanted(Request(7, .image("a"), asks: false, isRollback: true))
+        #expect(cold.loaded("a") == [.serve("a", replaces: "b", request: 7), .retire("b")])
+        #expect(cold.previous.isEmpty)
     }
 
     @Test func aRemovedFileRetiresItsPlugin() {
-        var machine = self.active("a")
-        #expect(machine.fileRemoved() == .retire("a"))
-        #expect(machine.active == nil && machine.draining == ["a"])
-        var warming = ReloadStateMachine()
-        _ = warming.fileChanged()
+        var machine = self.active("b", self.active("a"))
+        #expect(machine.removed() == [.retire("b"), .retire("a")])
+        #expect(machine.active == nil && machine.draining == ["a", "b"] && machine.isRemoved)
+        var warming = Machine()
+        _ = warming.wanted(Request(1, .file))
         _ = warming.ingested("a")
-        #expect(warming.fileRemoved() == .nothing)
-        #expect(warming.loaded("a") == .retire("a"))
+        #expect(warming.removed().isEmpty)
+        #expect(warming.loaded("a") == [.retire("a"), .answer(1, .superseded)])
         #expect(warming.active == nil)
     }
 
-    enum Event: CaseIterable { case changed, removed, good, same, bad, loaded, refused, settled }
+    @Test func aDisabledPluginComesBackAsItWas() {
+        var machine = self.active("a")
+        #expect(machine.disabled() == [.retire("a")])
+        #expect(machine.active == nil && machine.resting == "a" && machine.isDisabled)
+        _ = machine.wanted(Request(2, .image("b"), asks: false))
+        #expect(machine.loaded("b") == [.retire("b"), .answer(2, .disabled)])
+        #expect(machine.enabled() == "b", "the latest wish")
+        _ = machine.wanted(Request(3, .image("b"), asks: false))
+        #expect(machine.loaded("b") == [.serve("b", replaces: nil, request: 3)])
+    }
 
-    /// Whatever happens, what serves was loaded, work never overlaps, and the last change is looked at.
+    @Test func whatIsOnlyKeptNeverServes() {
+        var machine = self.active("a")
+        _ = machine.wanted(Request(2, .image("b"), goal: .keep, asks: false))
+        #expect(machine.wanted(Request(3, .image("c"), asks: false)).isEmpty)
+        #expect(machine.loaded("b") == [.retire("b"), .answer(2, .staged), .load("c")])
+    }
+
+    @Test func whatIsInUseIsNotForgotten() {
+        var machine = self.active("c", self.active("b", self.active("a")))
+        machine.retired("a")
+        #expect(!machine.forget("c") && !machine.forget("b"), "it serves, it is warm")
+        #expect(machine.forget("a") && machine.previous == ["b"])
+    }
+
+    enum Event: CaseIterable {
+        case changed, removed, image, trial, good, same, bad, loaded, refused, allowed, denied, passed, failed, worse,
+            cooled
+        case disabled, enabled
+    }
+
+    /// Whatever happens: what serves was loaded and allowed, nothing that serves is let go, each wish is answered once, work never
+    /// overlaps, and the last wish is looked at.
     @Test func everyShortSequenceKeepsThePromises() {
-        everySequence(Event.allCases, length: 6) { events in
-            var machine = ReloadStateMachine()
-            var loaded: Set<String> = []
-            var next = 0
-            var isLookedAt = true
-            func answer(_ order: ReloadStateMachine.Order) {
-                if order == .ingest { isLookedAt = true }
-                if case .activate(let hash, _) = order, !loaded.contains(hash) { Issue.record("\(hash): \(events)") }
-            }
-            func step(_ event: Event) {
-                switch event {
-                case .changed:
-                    isLookedAt = false
-                    answer(machine.fileChanged())
-                case .removed:
-                    isLookedAt = true
-                    answer(machine.fileRemoved())
-                case .good:
-                    next += 1
-                    answer(machine.ingested("v\(next)"))
-                case .same: answer(machine.ingested(machine.active ?? "v0"))
-                case .bad: answer(machine.ingestFailed("bad"))
-                case .loaded:
-                    guard case .warming(let hash) = machine.candidate else { return }
-                    loaded.insert(hash)
-                    answer(machine.loaded(hash))
-                case .refused:
-                    guard case .warming(let hash) = machine.candidate else { return }
-                    answer(machine.refused(hash, "refused"))
-                case .settled: answer(machine.settled())
-                }
-                if let active = machine.active, !loaded.contains(active) { Issue.record("\(active): \(events)") }
-            }
-            for event in events { step(event) }
+        everySequence(Event.allCases, length: 4) { events in
+            var world = World()
+            for event in events { world.step(event) }
             // Left alone, everything comes to an end.
-            for _ in 0..<6 {
-                switch machine.candidate {
-                case .verifying: step(.good)
-                case .warming: step(.loaded)
-                case .none: step(.settled)
+            for _ in 0..<12 where !world.machine.isIdle {
+                switch world.machine.candidate {
+                case .verifying: world.step(.good)
+                case .warming: world.step(.loaded)
+                case .asking: world.step(.allowed)
+                case .none: world.fault("there are wishes, and nothing is done")
                 }
             }
-            if machine.candidate != .none || !isLookedAt { Issue.record("a change was forgotten: \(events)") }
-            if machine.isRemoved && machine.active != nil { Issue.record("it serves without a file: \(events)") }
+            if !world.machine.isIdle { world.fault("it never ends") }
+            if !world.open.isEmpty { world.fault("wishes \(world.open) were never answered") }
+            if let fault = world.found { Issue.record("\(fault): \(events)") }
+        }
+    }
+
+    private struct World {
+        var machine = Machine()
+        var found: String?
+        var loaded: Set<String> = []
+        /// Wishes that have no answer yet.
+        var open: Set<Int> = []
+        var number = 0
+        var bytes = 0
+
+        mutating func fault(_ words: String) { if self.found == nil { self.found = words } }
+
+        mutating func want(_ what: Request.What, _ goal: Machine.Goal = .serve, asks: Bool = true) {
+            self.number += 1
+            self.open.insert(self.number)
+            self.obey(self.machine.wanted(Request(self.number, what, goal: goal, asks: asks)))
+        }
+
+        mutating func answered(_ number: Int) {
+            if self.open.remove(number) == nil { self.fault("wish \(number) was answered twice") }
+        }
+
+        mutating func obey(_ orders: [Machine.Order]) {
+            for order in orders {
+                switch order {
+                case .ingest:
+                    guard case .verifying = self.machine.candidate else {
+                        return self.fault("work without a candidate")
+                    }
+                case .load(let hash), .ask(let hash):
+                    if self.machine.candidate.hash != hash { self.fault("work without a candidate") }
+                case .serve(let hash, _, let request):
+                    if !self.loaded.contains(hash) { self.fault("\(hash) serves and was never loaded") }
+                    if let request { self.answered(request) }
+                case .beginTrial(let hash, let request):
+                    if !self.loaded.contains(hash) { self.fault("\(hash) is tried and was never loaded") }
+                    self.answered(request)
+                case .retire(let hash):
+                    if hash == self.machine.active || hash == self.machine.canary { self.fault("\(hash) is let go") }
+                    if hash == self.machine.candidate.hash { self.fault("a candidate is let go") }
+                case .keepWarm(let hash):
+                    if self.machine.warm != hash { self.fault("\(hash) is not to be kept") }
+                case .answer(let number, _): self.answered(number)
+                }
+            }
+            if let active = self.machine.active, !self.loaded.contains(active) { self.fault("\(active) serves") }
+            if self.machine.isDisabled && self.machine.active != nil { self.fault("it serves while it is disabled") }
+            if self.machine.canary != nil && self.machine.active == nil { self.fault("a trial beside nothing") }
+            if self.machine.canary == self.machine.active && self.machine.active != nil {
+                self.fault("one version twice")
+            }
+            if self.machine.previous.count > Machine.kept { self.fault("too many versions are kept") }
+            if let active = self.machine.active, self.machine.previous.contains(active) {
+                self.fault("it is before itself")
+            }
+        }
+
+        mutating func step(_ event: Event) {
+            switch event {
+            case .changed: self.want(.file)
+            case .removed: self.obey(self.machine.removed())
+            case .image:
+                self.bytes += 1
+                self.want(.image("v\(self.bytes)"), asks: false)
+            case .trial:
+                self.bytes += 1
+                self.want(.image("v\(self.bytes)"), .trial, asks: false)
+            case .good:
+                self.bytes += 1
+                self.obey(self.machine.ingested("v\(self.bytes)"))
+            case .same: self.obey(self.machine.ingested(self.machine.active ?? "v0"))
+            case .bad: self.obey(self.machine.ingestFailed("bad"))
+            case .loaded:
+                guard case .warming(let hash, _) = self.machine.candidate else { return }
+                self.loaded.insert(hash)
+                self.obey(self.machine.loaded(hash))
+            case .refused:
+                guard case .warming(let hash, _) = self.machine.candidate else { return }
+                self.obey(self.machine.refused(hash, "refused"))
+            case .allowed:
+                guard case .asking(let hash, _) = self.machine.candidate else { return }
+                self.obey(self.machine.allowed(hash))
+            case .denied:
+                guard case .asking(let hash, _) = self.machine.candidate else { return }
+                self.obey(self.machine.denied(hash))
+            case .passed: self.obey(self.machine.canary.map { self.machine.promoted($0) } ?? [])
+            case .failed: self.obey(self.machine.canary.map { self.machine.trialEnded($0) } ?? [])
+            case .worse: self.obey(self.machine.active.flatMap { self.machine.takenBack($0) } ?? [])
+            case .cooled: self.obey(self.machine.cooled())
+            case .disabled: self.obey(self.machine.disabled())
+            case .enabled: if let hash = self.machine.enabled() { self.want(.image(hash), asks: false) }
+            }
         }
     }
 }

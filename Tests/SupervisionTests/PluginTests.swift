@@ -1,4 +1,6 @@
 import CLinux
+import Crypto
+import FoundationEssentials
 import Glibc
 import JobCore
 import Plugins
@@ -11,6 +13,9 @@ import UVLoop
 final class CatalogEar: PluginCatalogDelegate {
     private(set) var activated: [ActivePlugin] = []
     private(set) var statuses: [String: PluginStatus] = [:]
+    private(set) var events: [PluginEvent] = []
+    /// What is said to whoever asks whether a version may serve.
+    var verdict: @LoopActor (ActivePlugin, ActivePlugin?) -> ActivationVerdict = { _, _ in .allowed }
     private var waiters: [(condition: () -> Bool, continuation: CheckedContinuation<Void, Never>)] = []
 
     func wait(_ condition: @escaping () -> Bool) async {
@@ -28,6 +33,17 @@ final class CatalogEar: PluginCatalogDelegate {
         self.changed()
     }
 
+    func mayActivate(_ candidate: ActivePlugin, replacing: ActivePlugin?) async -> ActivationVerdict {
+        self.verdict(candidate, replacing)
+    }
+
+    func pluginEvent(_ event: PluginEvent) {
+        self.events.append(event)
+        self.changed()
+    }
+
+    func kinds(_ sha256: String?) -> [PluginEvent.Kind] { self.events.filter { $0.sha256 == sha256 }.map(\.kind) }
+
     private func changed() {
         let ready = self.waiters.filter { $0.condition() }
         self.waiters.removeAll { $0.condition() }
@@ -40,6 +56,7 @@ extension SupervisionSuite {
         /// A host with a catalog over an empty plugin directory.
         @LoopActor
         private static func with(
+            warmFor: Duration, signatures: SignaturePolicy,
             _ body: @escaping @LoopActor @Sendable (TestHost, PluginCatalog, CatalogEar, String) async throws -> Void
         ) async throws {
             try await TestHost.with(profiles[0]) { host in
@@ -50,17 +67,19 @@ extension SupervisionSuite {
                     directory: directory, store: "\(host.directory)/store/plugins",
                     ffiBridge: "\(TestBinaries.directory)/pawl-ffi.so",
                     helper: .init(executable: TestBinaries.host, arguments: ["internal-ingest"]),
-                    supervisor: host.supervisor, logger: quiet, delegate: ear)
+                    supervisor: host.supervisor, logger: quiet, delegate: ear,
+                    signatures: signatures, warmFor: warmFor)
                 defer { catalog.stop() }
                 try await body(host, catalog, ear, directory)
             }
         }
 
         nonisolated private func withCatalog(
+            warmFor: Duration = .zero, signatures: SignaturePolicy = SignaturePolicy(),
             _ body: @escaping @LoopActor @Sendable (TestHost, PluginCatalog, CatalogEar, String) async throws -> Void
         ) async throws {
             LoopActor.bindForTesting()
-            try await Self.with(body)
+            try await Self.with(warmFor: warmFor, signatures: signatures, body)
         }
 
         /// The bytes of the plugin of bad manners, with a tail that makes another version of it.
@@ -273,6 +292,253 @@ extension SupervisionSuite {
                 #expect(ended.allSatisfy { $0.version == versions[$0.runID] })
                 #expect(Set(ear.activated.map(\.sha256)).count == 51)
                 await TestHost.eventually("only two zygotes are left") { TestHost.children().count == 2 }
+            }
+        }
+
+        // MARK: Orders
+
+        @LoopActor
+        private static func image(_ version: Int, _ host: TestHost, _ catalog: PluginCatalog) async throws
+            -> PluginImage
+        {
+            let path = "\(host.directory)/upload"
+            unlink(path)
+            Self.write(Self.bytes(version), to: path)
+            return try await catalog.take(path, fileName: "mischief.so")
+        }
+
+        /// Gives a handler one run, as a delivery loop would.
+        @LoopActor
+        private static func run(
+            _ number: Int64, _ handler: String, _ host: TestHost,
+            _ catalog: PluginCatalog
+        ) async throws -> (report: AttemptReport, isOnTrial: Bool) {
+            let chosen = try #require(catalog.choose(handler: handler, dice: 0))
+            try host.supervisor.dispatch(
+                AttemptSpec(
+                    runID: RunID(number), runName: RunID(number).description, attempt: 1, version: chosen.sha256,
+                    handlerIndex: chosen.handlerIndex, jobName: handler, args: Array("{}".utf8),
+                    limits: Limits().resolved))
+            catalog.began(sha256: chosen.sha256)
+            let report = await host.recorder.report(RunID(number))
+            let verdict: AttemptVerdict = report.outcome == .crashed ? .crashed : .ok
+            let isOnTrial = catalog.ended(sha256: chosen.sha256, handler: handler, verdict: verdict)
+            #expect(report.version == chosen.sha256)
+            return (report, isOnTrial)
+        }
+
+        @Test func anUploadServesAndARollbackIsQuick() async throws {
+            try await self.withCatalog(warmFor: .seconds(60)) { host, catalog, ear, directory in
+                try await catalog.start()
+                let (one, two) = (try await Self.image(1, host, catalog), try await Self.image(2, host, catalog))
+                #expect(try await catalog.propose(one, plugin: "mischief") == .active)
+                #expect(try await catalog.propose(one, plugin: "mischief") == .unchanged)
+                #expect(try await catalog.propose(two, plugin: "mischief", wish: .keep) == .staged)
+                #expect(catalog.version(forHandler: "mischief.noop")?.sha256 == one.sha256)
+                #expect(try await catalog.activate(plugin: "mischief", sha256: two.sha256) == .active)
+                #expect(ear.kinds(two.sha256) == [.staged, .warming, .retired, .staged, .warming, .active])
+                #expect(catalog.fallback(forHandler: "mischief.noop")?.sha256 == one.sha256, "it is still warm")
+                let began = LoopInstant.now
+                try await catalog.rollback(plugin: "mischief")
+                #expect(LoopInstant.now - began < .seconds(1))
+                #expect(catalog.version(forHandler: "mischief.noop")?.sha256 == one.sha256)
+                #expect(ear.activated.map(\.sha256) == [one.sha256, two.sha256, one.sha256])
+                let report = try #require(catalog.plugins.first)
+                #expect(report.name == "mischief" && report.file == nil && report.active == one.sha256)
+                #expect(report.versions.first { $0.sha256 == two.sha256 }?.state == .rolledBack)
+                await #expect(throws: ReloadFault.self) { try await catalog.rollback(plugin: "mischief") }
+                await #expect(throws: ReloadFault.self) { try await catalog.rollback(plugin: "nobody") }
+            }
+        }
+
+        @Test func aFileBecomesTheFileOfAPluginThatCameAnotherWay() async throws {
+            try await self.withCatalog { host, catalog, ear, directory in
+                try await catalog.start()
+                try await catalog.follow(plugin: "mischief", version: try await Self.image(1, host, catalog))
+                Self.put(Self.bytes(2), directory, "other-name.so")
+                await ear.wait { ear.activated.count == 2 }
+                #expect(catalog.plugins.map(\.file) == ["other-name.so"])
+                #expect(catalog.plugins.first?.previous.count == 1)
+            }
+        }
+
+        @Test func aVersionThatWouldBreakSomethingIsHeld() async throws {
+            try await self.withCatalog { host, catalog, ear, directory in
+                Self.put(Self.bytes(1), directory, "a.so")
+                try await catalog.start()
+                let problem = ContractProblem(
+                    kind: .handlerRemoved, handler: "mischief.noop", where: "3 waiting runs", words: "it is gone")
+                ear.verdict = { candidate, replacing in
+                    #expect(replacing != nil && candidate.source == .file("a.so", isFirstLook: false))
+                    return .held([problem])
+                }
+                Self.put(Self.bytes(2), directory, "a.so")
+                await ear.wait { ear.events.contains { $0.kind == .held } }
+                let held = try #require(catalog.plugins.first?.held)
+                #expect(held.problems == [problem] && ear.activated.count == 1)
+                #expect(ear.statuses["a.so"]?.state == .active)
+                let outcome = try await catalog.activate(plugin: "mischief", sha256: held.sha256)
+                #expect(outcome != .active, "nobody forced it")
+                #expect(
+                    try await catalog.activate(plugin: "mischief", sha256: held.sha256, force: true) == .active)
+                #expect(catalog.plugins.first?.held == nil)
+            }
+        }
+
+        /// A version that crashes now and then is tried and taken back; its runs are none of its business.
+        @Test func aBadTrialIsTakenBack() async throws {
+            try await self.withCatalog { host, catalog, ear, directory in
+                Self.put(Self.bytes(1), directory, "a.so")
+                try await catalog.start()
+                let name = try #require(catalog.plugins.first?.name)
+                let one = try #require(catalog.plugins.first?.active)
+                let two = try await Self.image(2, host, catalog)
+                let policy = CanaryPolicy(percent: 50, minimumRuns: 3)
+                #expect(try await catalog.setCanary(plugin: name, sha256: two.sha256, policy) == .canary)
+                #expect(catalog.choose(handler: "mischief.noop", dice: 4999)?.sha256 == two.sha256)
+                #expect(catalog.choose(handler: "mischief.noop", dice: 5000)?.sha256 == one)
+                #expect(catalog.choose(handler: "mischief.noop", dice: 0, avoiding: two.sha256)?.sha256 == one)
+                for number in 1...2 {
+                    #expect(try await Self.run(Int64(1000 + number), "mischief.noop", host, catalog).isOnTrial == false)
+                }
+                let crash = try await Self.run(1003, "mischief.abort", host, catalog)
+                #expect(crash.report.outcome == .crashed && crash.isOnTrial)
+                #expect(catalog.plugins.first?.canary == nil)
+                #expect(catalog.choose(handler: "mischief.noop", dice: 0)?.sha256 == one)
+                #expect(
+                    ear.events.last { $0.kind == .rolledBack }?.words == "1 of its 3 runs crashed, and 1 % are allowed")
+                #expect(catalog.plugins.first?.versions.first?.state == .rolledBack)
+            }
+        }
+
+        @Test func aGoodTrialServes() async throws {
+            try await self.withCatalog { host, catalog, ear, directory in
+                Self.put(Self.bytes(1), directory, "a.so")
+                try await catalog.start()
+                let name = try #require(catalog.plugins.first?.name)
+                let two = try await Self.image(2, host, catalog)
+                #expect(
+                    try await catalog.setCanary(plugin: name, sha256: two.sha256, CanaryPolicy(runs: 2)) == .canary)
+                for number in 1...2 { _ = try await Self.run(Int64(1000 + number), "mischief.noop", host, catalog) }
+                await ear.wait { ear.activated.count == 2 }
+                #expect(catalog.version(forHandler: "mischief.noop")?.sha256 == two.sha256)
+                await catalog.endCanary(plugin: name)
+                #expect(catalog.version(forHandler: "mischief.noop")?.sha256 == two.sha256, "it is over")
+            }
+        }
+
+        /// Five crashes of twenty runs, where the version before had none.
+        @Test func aNewVersionThatKeepsCrashingIsTakenBack() async throws {
+            try await self.withCatalog(warmFor: .seconds(60)) { host, catalog, ear, directory in
+                Self.put(Self.bytes(1), directory, "a.so")
+                try await catalog.start()
+                let one = try #require(catalog.plugins.first?.active)
+                Self.put(Self.bytes(2), directory, "a.so")
+                await ear.wait { ear.activated.count == 2 }
+                var exempt = 0
+                for number in 1...5 {
+                    let crash = try await Self.run(
+                        Int64(1000 + number), "mischief.abort", host, catalog)
+                    if crash.isOnTrial { exempt += 1 }
+                }
+                #expect(exempt == 1, "only the last decides, and is the version's business")
+                await ear.wait { ear.activated.count == 3 }
+                #expect(catalog.version(forHandler: "mischief.noop")?.sha256 == one)
+                #expect(ear.events.contains { $0.kind == .rolledBack && $0.words == "5 of its first 5 runs crashed" })
+                // The file still has the bytes that were taken back: they are not taken again by themselves.
+                await catalog.rescan()
+                #expect(catalog.version(forHandler: "mischief.noop")?.sha256 == one)
+            }
+        }
+
+        @Test func aDisabledPluginServesNothing() async throws {
+            try await self.withCatalog { host, catalog, ear, directory in
+                Self.put(Self.bytes(1), directory, "a.so")
+                try await catalog.start()
+                let name = try #require(catalog.plugins.first?.name)
+                try await catalog.disable(plugin: name, reason: "too loud")
+                #expect(catalog.choose(handler: "mischief.noop", dice: 0) == nil)
+                #expect(catalog.plugins.first?.isDisabled == true)
+                try await catalog.enable(plugin: name)
+                #expect(catalog.choose(handler: "mischief.noop", dice: 0) != nil)
+                await catalog.withdraw(plugin: name)
+                #expect(catalog.choose(handler: "mischief.noop", dice: 0) == nil)
+            }
+        }
+
+        // MARK: Bytes
+
+        /// Somebody writes to the store: those bytes are never loaded, and the right ones come back.
+        @Test func aChangedFileInTheStoreIsNotLoaded() async throws {
+            try await self.withCatalog { host, catalog, ear, directory in
+                Self.put(Self.bytes(1), directory, "a.so")
+                try await catalog.start()
+                let name = try #require(catalog.plugins.first?.name)
+                let active = try #require(catalog.plugins.first?.active)
+                let one = try #require(catalog.image(of: active))
+                Self.put(Self.bytes(2), directory, "a.so")
+                await ear.wait { ear.activated.count == 2 }
+                chmod(one.path, 0o644)
+                Self.write(Self.bytes(3), to: one.path)
+                await #expect(throws: ReloadFault.self) { try await catalog.rollback(plugin: name) }
+                #expect(access(one.path, F_OK) != 0, "the wrong bytes are in nobody's way")
+                Self.put(Self.bytes(1), directory, "a.so")
+                await ear.wait { ear.activated.count == 3 }
+                #expect(catalog.version(forHandler: "mischief.noop")?.sha256 == one.sha256)
+            }
+        }
+
+        @Test func linksAreFollowed() async throws {
+            try await self.withCatalog { host, catalog, ear, directory in
+                try await catalog.start()
+                for version in 1...3 { Self.write(Self.bytes(version), to: "\(host.directory)/v\(version).so") }
+                symlink("\(host.directory)/v1.so", "\(directory)/a.so")
+                await ear.wait { ear.activated.count == 1 }
+                // The link is replaced by another.
+                symlink("\(host.directory)/v2.so", "\(directory)/.next")
+                rename("\(directory)/.next", "\(directory)/a.so")
+                await ear.wait { ear.activated.count == 2 }
+                // All names go through one link, which is replaced.
+                mkdir("\(directory)/..one", 0o755)
+                mkdir("\(directory)/..two", 0o755)
+                Self.write(Self.bytes(2), to: "\(directory)/..one/a.so")
+                Self.write(Self.bytes(3), to: "\(directory)/..two/a.so")
+                symlink("..one", "\(directory)/..data")
+                symlink("..data/a.so", "\(directory)/.next")
+                rename("\(directory)/.next", "\(directory)/a.so")
+                symlink("..two", "\(directory)/..data_next")
+                rename("\(directory)/..data_next", "\(directory)/..data")
+                await ear.wait { ear.activated.count == 3 }
+                #expect(catalog.statuses.map(\.file) == ["a.so"])
+            }
+        }
+
+        @Test func onlyWhatIsSignedServesWhereThatIsAsked() async throws {
+            let key = Curve25519.Signing.PrivateKey()
+            let policy = SignaturePolicy(trustedKeys: [Array(key.publicKey.rawRepresentation)], isRequired: true)
+            try await self.withCatalog(signatures: policy) { host, catalog, ear, directory in
+                Self.put(Self.bytes(1), directory, "a.so")
+                try await catalog.start()
+                #expect(catalog.statuses.first?.state == .rejected)
+                #expect(catalog.statuses.first?.error?.contains("not signed") == true)
+                let signature = Array(try key.signature(for: Self.bytes(1)))
+                // It comes after its file.
+                Self.put(signature, directory, "a.so.sig")
+                await ear.wait { ear.activated.count == 1 }
+                #expect(
+                    catalog.plugins.first?.versions.first?.signedBy
+                        == key.publicKey.rawRepresentation.base64EncodedString())
+                // Other bytes, the old signature.
+                Self.put(Self.bytes(2), directory, "a.so")
+                await ear.wait { ear.statuses["a.so"]?.error?.contains("does not fit") == true }
+                #expect(ear.activated.count == 1)
+                Self.write(Self.bytes(3), to: "\(host.directory)/upload")
+                await #expect(throws: ReloadFault.self) {
+                    try await catalog.take("\(host.directory)/upload", fileName: "a.so")
+                }
+                let good = Array(try key.signature(for: Self.bytes(3)))
+                let image = try await catalog.take("\(host.directory)/upload", fileName: "a.so", signature: good)
+                #expect(image.signature == good)
             }
         }
 

@@ -33,6 +33,7 @@ typedef struct attempt {
     pawl_attempt *_Atomic handle; /* of the present run */
     atomic_int phase;
     bool pooled;         /* serves one run after the other */
+    bool trial;          /* shows that a child of this plugin comes up; no run follows */
     const loaded_plugin *plugin;
     uint64_t run_id;
     pawl_f_run head;

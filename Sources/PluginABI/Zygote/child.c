@@ -216,6 +216,7 @@ _Noreturn void child_main(const spawn_request *request, const child_image *image
 
     a->run_id = request->limits.run_id;
     a->pooled = (request->limits.flags & PAWL_SPAWN_POOLED) != 0;
+    a->trial = (request->limits.flags & PAWL_SPAWN_TRIAL) != 0;
     a->stack_bytes = request->limits.stack_bytes;
     a->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     a->wake_fd = fault_error("child.eventfd") != 0 ? -1 : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -223,6 +224,10 @@ _Noreturn void child_main(const spawn_request *request, const child_image *image
     host_table_set_sink(log_without_attempt);
     a->plugin = image->plugin != NULL ? image->plugin : load_here(image);
     if (a->pooled) reuse_prepare();
+    if (a->trial) { /* the worker says UP */
+        if (!worker_take(a)) worker_cannot_start("thread", "no thread for the handler");
+        supervise(a);
+    }
     frames_send(PAWL_F_UP, 0, NULL, 0);
     fault_at("child.up");
 

@@ -136,6 +136,12 @@ static void enter(attempt *a) {
         worker_cannot_start("directory", "the attempt's directory cannot be entered");
 }
 
+/* All that comes before a handler, without one. */
+static void try_out(attempt *a) {
+    start_plugin(a);
+    frames_send(PAWL_F_UP, 0, NULL, 0);
+}
+
 static void run(attempt *a) {
     const loaded_handler *handler = &a->plugin->handlers[a->head.handler_index];
     enter(a);
@@ -183,7 +189,8 @@ static void *work(void *context) {
         while (given == 0) pthread_cond_wait(&given_more, &given_lock);
         given--;
         pthread_mutex_unlock(&given_lock);
-        run(a);
+        if (a->trial) try_out(a);
+        else run(a);
     }
     return NULL;
 }

@@ -9,6 +9,11 @@ package struct JSONFault: Error, Equatable, Sendable, CustomStringConvertible {
     package let offset: Int
     package let problem: String
 
+    package init(offset: Int, problem: String) {
+        self.offset = offset
+        self.problem = problem
+    }
+
     package var description: String { "\(problem) at byte \(offset)" }
 }
 

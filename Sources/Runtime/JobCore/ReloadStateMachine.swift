@@ -1,124 +1,311 @@
-/// The versions of one plugin file, from the first sight of new bytes until the old ones are gone.
+/// The versions of one plugin, from the first sight of new bytes until the old ones are gone.
 ///
-/// Reloads of one file never overlap, and the latest wins: a change that comes while an older one is being looked at is
-/// looked at next. What serves keeps serving until something better is ready.
+/// Work on candidates never overlaps, and the latest wish wins: what comes while an older candidate is being looked at is looked at
+/// next, and what came in between is skipped. What serves keeps serving until something better is ready.
 package struct ReloadStateMachine: Sendable {
+    /// What a candidate is wanted for.
+    package enum Goal: Hashable, Sendable {
+        /// It is loaded once and kept in the store.
+        case keep
+        /// It serves all runs.
+        case serve
+        /// It serves some of them, on trial.
+        case trial
+    }
+
+    package struct Request: Hashable, Sendable {
+        package enum What: Hashable, Sendable {
+            /// Whatever the plugin's file holds now.
+            case file
+            /// These bytes, which are in the store.
+            case image(String)
+        }
+
+        /// Unique: whose answer it is.
+        package var number: Int
+        package var what: What
+        package var goal: Goal
+        /// Somebody is to be asked whether it may serve.
+        package var asks: Bool
+        /// It takes the place of one that has failed: that one is no version to go back to.
+        package var isRollback: Bool
+
+        package init(
+            _ number: Int, _ what: What, goal: Goal = .serve, asks: Bool = true, isRollback: Bool = false
+        ) {
+            self.number = number
+            self.what = what
+            self.goal = goal
+            self.asks = asks
+            self.isRollback = isRollback
+        }
+    }
+
     package enum Candidate: Equatable, Sendable {
         case none
         /// The file is being copied, hashed and checked.
-        case verifying
+        case verifying(Request)
         /// These bytes are being loaded.
-        case warming(String)
+        case warming(String, Request)
+        /// They are ready, and somebody is being asked.
+        case asking(String, Request)
+
+        package var request: Request? {
+            switch self {
+            case .none: nil
+            case .verifying(let request), .warming(_, let request), .asking(_, let request): request
+            }
+        }
+
+        package var hash: String? {
+            switch self {
+            case .none, .verifying: nil
+            case .warming(let hash, _), .asking(let hash, _): hash
+            }
+        }
+    }
+
+    package enum Answer: Hashable, Sendable {
+        case serves, onTrial, staged, unchanged, superseded, disabled
+        case held
+        case rejected(String)
     }
 
     package enum Order: Equatable, Sendable {
-        case nothing
         /// Take the file into the store and check it.
         case ingest
-        /// Start a zygote for these bytes.
+        /// Start a zygote for these bytes, and a first child.
         case load(String)
-        /// Let new attempts go to these bytes from now on; then retire the others.
-        case activate(String, replaces: String?)
-        /// Let the version drain.
+        /// Ask whether they may serve.
+        case ask(String)
+        /// New attempts go to these bytes from now on; then tell the request's owner.
+        case serve(String, replaces: String?, request: Int?)
+        /// Some of the new attempts go to these bytes.
+        case beginTrial(String, request: Int)
+        /// They serve nothing any more: let them drain.
         case retire(String)
-        /// The same bytes as those that serve.
-        case unchanged
-        /// The new bytes cannot be served; the old ones, if any, still are.
-        case reject(String)
+        /// They serve nothing any more, but stay loaded for a while: somebody may want them back.
+        case keepWarm(String)
+        case answer(Int, Answer)
     }
 
     package private(set) var candidate = Candidate.none
+    /// What comes after the candidate. At most one of them changes what serves: it is the latest.
+    private var queue: [Request] = []
     /// Serves now.
     package private(set) var active: String?
+    /// Is on trial beside it.
+    package private(set) var canary: String?
+    /// Served before the active one, the latest first.
+    package private(set) var previous: [String] = []
+    /// The latest of them, as long as it is loaded.
+    package private(set) var warm: String?
+    /// It stands in for the active one: it stays.
+    package var isStandingIn = false
+    /// Ready, and not allowed to serve.
+    package private(set) var held: String?
     /// Versions that finish their attempts.
     package private(set) var draining: Set<String> = []
     /// Why the newest bytes cannot be served; nil when they can.
     package private(set) var rejection: String?
     /// The zygote of the active version died too often.
     package private(set) var isCrashLooping = false
-    /// Something changed while a candidate was being looked at.
-    private var isStale = false
-    /// The file is gone.
+    /// The file is gone, or all are to do without.
     package private(set) var isRemoved = false
+    package private(set) var isDisabled = false
+    /// What serves again when the plugin is enabled.
+    package private(set) var resting: String?
+    /// How often in a row bytes were skipped because newer ones had come.
+    private var skips = 0
+
+    /// So many versions are kept to go back to.
+    package static let kept = 2
+    /// A file that changes faster than it can be loaded is served now and then all the same.
+    package static let skipsAtMost = 3
+    /// Wishes that wait, at most.
+    private static let queueLimit = 16
 
     package init() {}
 
-    // MARK: Facts
+    /// Nothing is under way or waiting.
+    package var isIdle: Bool { self.candidate == .none && self.queue.isEmpty }
 
-    /// The file is there, or has changed.
-    package mutating func fileChanged() -> Order {
-        self.isRemoved = false
-        guard self.candidate == .none else {
-            self.isStale = true
-            return .nothing
+    /// Bytes that must stay in the store.
+    package var needed: Set<String> {
+        var needed = self.draining.union(self.previous)
+        for hash in [self.active, self.canary, self.held, self.resting, self.warm, self.candidate.hash] {
+            if let hash { needed.insert(hash) }
         }
-        self.candidate = .verifying
-        return .ingest
+        for case .image(let hash) in self.queue.map(\.what) { needed.insert(hash) }
+        return needed
     }
 
-    /// The file is gone: its plugin retires.
-    package mutating func fileRemoved() -> Order {
-        self.isRemoved = true
-        self.isStale = false
-        self.rejection = nil
-        self.isCrashLooping = false
-        guard let active = self.active else { return .nothing }
-        self.active = nil
-        self.draining.insert(active)
-        return .retire(active)
+    // MARK: Wishes
+
+    /// The file is there, or has changed; or somebody wants certain bytes.
+    package mutating func wanted(_ request: Request) -> [Order] {
+        if request.goal != .keep { self.isRemoved = false }
+        guard self.candidate != .none else { return self.enqueue(request) }
+        return self.begin(request)
     }
+
+    private mutating func enqueue(_ request: Request) -> [Order] {
+        var orders: [Order] = []
+        if request.goal != .keep {
+            orders = self.queue.filter { $0.goal != .keep }.map { .answer($0.number, .superseded) }
+            self.queue.removeAll { $0.goal != .keep }
+        } else if self.queue.count >= Self.queueLimit {
+            return [.answer(request.number, .superseded)]
+        }
+        self.queue.append(request)
+        return orders
+    }
+
+    private mutating func begin(_ request: Request) -> [Order] {
+        switch request.what {
+        case .file:
+            self.candidate = .verifying(request)
+            return [.ingest]
+        case .image(let hash): return self.load(hash, request)
+        }
+    }
+
+    private mutating func load(_ hash: String, _ request: Request) -> [Order] {
+        if hash == self.active || (hash == self.canary && request.what == .file) {
+            self.rejection = nil
+            return self.end(request, .unchanged)
+        }
+        self.candidate = .warming(hash, request)
+        return [.load(hash)]
+    }
+
+    /// The file is gone, or all are to do without the plugin: it retires.
+    package mutating func removed() -> [Order] {
+        var orders: [Order] = self.queue.map { .answer($0.number, .superseded) }
+        self.queue = []
+        self.isRemoved = true
+        self.rejection = nil
+        self.held = nil
+        self.isCrashLooping = false
+        self.resting = nil
+        orders += self.stopServing()
+        self.previous = []
+        return orders
+    }
+
+    private mutating func stopServing() -> [Order] {
+        var orders: [Order] = []
+        for hash in [self.active, self.canary, self.warm] {
+            guard let hash else { continue }
+            self.draining.insert(hash)
+            orders.append(.retire(hash))
+        }
+        self.active = nil
+        self.canary = nil
+        self.warm = nil
+        self.isStandingIn = false
+        return orders
+    }
+
+    /// It serves nothing until it is enabled.
+    package mutating func disabled() -> [Order] {
+        guard !self.isDisabled else { return [] }
+        self.isDisabled = true
+        self.isCrashLooping = false
+        self.resting = self.active ?? self.resting
+        return self.stopServing()
+    }
+
+    /// - Returns: what to want now; nil: nothing.
+    package mutating func enabled() -> String? {
+        self.isDisabled = false
+        return self.resting
+    }
+
+    // MARK: What became of the orders
 
     /// The bytes are in the store under this hash.
-    package mutating func ingested(_ hash: String) -> Order {
-        guard self.candidate == .verifying else { return .nothing }
-        if let again = self.beginAgain() { return again }
-        if self.isRemoved {
-            self.candidate = .none
-            return .nothing
+    package mutating func ingested(_ hash: String) -> [Order] {
+        guard case .verifying(let request) = self.candidate else { return [] }
+        if self.isRemoved { return self.end(request, .superseded) }
+        if self.isStale, self.skips < Self.skipsAtMost {
+            self.skips += 1
+            return self.end(request, .superseded)
         }
-        if hash == self.active {
-            self.candidate = .none
-            self.rejection = nil
-            return .unchanged
-        }
-        self.candidate = .warming(hash)
-        return .load(hash)
+        self.candidate = .none
+        return self.load(hash, request)
     }
 
     /// The bytes cannot be taken into the store: no shared library, or unreadable.
-    package mutating func ingestFailed(_ why: String) -> Order {
-        guard self.candidate == .verifying else { return .nothing }
-        return self.rejected(why)
+    package mutating func ingestFailed(_ why: String) -> [Order] {
+        guard case .verifying(let request) = self.candidate else { return [] }
+        return self.reject(request, why)
     }
 
-    package mutating func loaded(_ hash: String) -> Order {
-        guard self.candidate == .warming(hash) else { return .nothing }
-        if self.isRemoved {
-            self.candidate = .none
-            self.draining.insert(hash)
-            return .retire(hash)
+    /// They are ready.
+    package mutating func loaded(_ hash: String) -> [Order] {
+        guard case .warming(hash, let request) = self.candidate else { return [] }
+        if self.mustDrop(request) { return self.drop(hash, request) }
+        if request.goal == .keep { return self.let(hash, request, .staged) }
+        if request.asks {
+            self.candidate = .asking(hash, request)
+            return [.ask(hash)]
         }
-        self.candidate = .none
+        return self.place(hash, request)
+    }
+
+    /// They cannot be served.
+    package mutating func refused(_ hash: String, _ why: String) -> [Order] {
+        guard case .warming(hash, let request) = self.candidate else { return [] }
+        return self.reject(request, why)
+    }
+
+    package mutating func allowed(_ hash: String) -> [Order] {
+        guard case .asking(hash, let request) = self.candidate else { return [] }
+        return self.mustDrop(request) ? self.drop(hash, request) : self.place(hash, request)
+    }
+
+    /// They may not serve.
+    package mutating func denied(_ hash: String) -> [Order] {
+        guard case .asking(hash, let request) = self.candidate else { return [] }
+        if self.mustDrop(request) { return self.drop(hash, request) }
+        self.held = hash
         self.rejection = nil
-        self.isCrashLooping = false
+        return self.let(hash, request, .held)
+    }
+
+    /// The trial was passed.
+    package mutating func promoted(_ hash: String) -> [Order] {
+        guard hash == self.canary else { return [] }
+        return self.serve(hash, request: nil, isRollback: false)
+    }
+
+    /// The trial was not passed, or is not wanted any more.
+    package mutating func trialEnded(_ hash: String) -> [Order] {
+        guard hash == self.canary else { return [] }
+        self.canary = nil
+        return self.release(hash)
+    }
+
+    /// What serves is worse than what served before, which is still loaded and takes its place.
+    /// - Returns: nil: it is not loaded; want it.
+    package mutating func takenBack(_ hash: String) -> [Order]? {
+        guard hash == self.active, let last = self.previous.first, last == self.warm else { return nil }
+        return self.serve(last, request: nil, isRollback: true)
+    }
+
+    /// The time is over for which the version before is kept loaded.
+    package mutating func cooled() -> [Order] {
+        guard let warm = self.warm, !self.isStandingIn else { return [] }
+        self.warm = nil
+        return self.release(warm)
+    }
+
+    /// The version before was loaded again, to stand in.
+    package mutating func warmed(_ hash: String) {
+        guard hash == self.previous.first else { return }
+        self.warm = hash
         self.draining.remove(hash)
-        let old = self.active
-        self.active = hash
-        if let old { self.draining.insert(old) }
-        return .activate(hash, replaces: old)
-    }
-
-    package mutating func refused(_ hash: String, _ why: String) -> Order {
-        guard self.candidate == .warming(hash) else { return .nothing }
-        return self.rejected(why)
-    }
-
-    /// What `activate` asked for is done. The answer may be to look at a change that came meanwhile.
-    package mutating func settled() -> Order {
-        guard self.candidate == .none, self.isStale else { return .nothing }
-        self.isStale = false
-        self.candidate = .verifying
-        return .ingest
     }
 
     /// Nothing of a draining version is left.
@@ -129,21 +316,102 @@ package struct ReloadStateMachine: Sendable {
         if hash == self.active { self.isCrashLooping = isLooping }
     }
 
-    // MARK: Inside
-
-    private mutating func rejected(_ why: String) -> Order {
-        if let again = self.beginAgain() { return again }
-        self.candidate = .none
-        if self.isRemoved { return .nothing }
-        self.rejection = why
-        return .reject(why)
+    /// Nobody can go back to it any more.
+    /// - Returns: false: it is in use.
+    package mutating func forget(_ hash: String) -> Bool {
+        guard hash != self.active, hash != self.canary, hash != self.warm, hash != self.resting,
+            hash != self.candidate.hash, !self.draining.contains(hash)
+        else { return false }
+        self.previous.removeAll { $0 == hash }
+        if self.held == hash { self.held = nil }
+        return true
     }
 
-    /// A newer change makes the answer about an older one pointless.
-    private mutating func beginAgain() -> Order? {
-        guard self.isStale else { return nil }
-        self.isStale = false
-        self.candidate = .verifying
-        return .ingest
+    // MARK: Inside
+
+    /// Something newer is to serve.
+    private var isStale: Bool { self.queue.contains { $0.goal != .keep } }
+
+    /// Nobody wants the candidate any more. A newer state of the same file is no reason: it would starve one that changes often.
+    private func mustDrop(_ request: Request) -> Bool {
+        if self.isRemoved { return request.goal != .keep }
+        return request.goal != .keep && self.queue.contains { $0.goal != .keep && $0.what != .file }
+    }
+
+    private mutating func drop(_ hash: String, _ request: Request) -> [Order] {
+        self.let(hash, request, .superseded)
+    }
+
+    /// The candidate is loaded, and not needed so.
+    private mutating func `let`(_ hash: String, _ request: Request, _ answer: Answer) -> [Order] {
+        self.candidate = .none
+        return self.release(hash) + self.end(request, answer)
+    }
+
+    /// Lets bytes drain, unless they are needed loaded.
+    private mutating func release(_ hash: String) -> [Order] {
+        guard hash != self.active, hash != self.canary, hash != self.warm else { return [] }
+        self.draining.insert(hash)
+        return [.retire(hash)]
+    }
+
+    private mutating func place(_ hash: String, _ request: Request) -> [Order] {
+        self.candidate = .none
+        self.rejection = nil
+        self.held = nil
+        self.skips = 0
+        if self.isDisabled {
+            self.resting = hash
+            return self.let(hash, request, .disabled)
+        }
+        guard request.goal == .trial, self.active != nil else {
+            return self.serve(hash, request: request.number, isRollback: request.isRollback) + self.beginNext()
+        }
+        let old = self.canary
+        self.canary = hash
+        self.draining.remove(hash)
+        var orders: [Order] = [.beginTrial(hash, request: request.number)]
+        if let old, old != hash { orders += self.release(old) }
+        return orders + self.beginNext()
+    }
+
+    private mutating func serve(_ hash: String, request: Int?, isRollback: Bool) -> [Order] {
+        let old = self.active
+        let trial = self.canary
+        let warm = self.warm
+        self.active = hash
+        self.canary = nil
+        self.resting = nil
+        self.isCrashLooping = false
+        self.isStandingIn = false
+        self.draining.remove(hash)
+        self.previous.removeAll { $0 == hash || $0 == old }
+        if let old, !isRollback { self.previous.insert(old, at: 0) }
+        self.previous = Array(self.previous.prefix(Self.kept))
+        self.warm = isRollback ? nil : old
+        var orders: [Order] = [.serve(hash, replaces: old, request: request)]
+        for gone in [warm, trial] {
+            if let gone, gone != hash, gone != old { orders += self.release(gone) }
+        }
+        guard let old else { return orders }
+        if isRollback { return orders + self.release(old) }
+        return orders + [.keepWarm(old)]
+    }
+
+    private mutating func reject(_ request: Request, _ why: String) -> [Order] {
+        // A newer change makes the answer about an older one pointless.
+        guard !self.isStale, !self.isRemoved else { return self.end(request, .rejected(why)) }
+        self.rejection = why
+        return self.end(request, .rejected(why))
+    }
+
+    private mutating func end(_ request: Request, _ answer: Answer) -> [Order] {
+        self.candidate = .none
+        return [.answer(request.number, answer)] + self.beginNext()
+    }
+
+    private mutating func beginNext() -> [Order] {
+        guard self.candidate == .none, !self.queue.isEmpty else { return [] }
+        return self.begin(self.queue.removeFirst())
     }
 }

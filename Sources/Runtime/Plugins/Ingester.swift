@@ -1,3 +1,4 @@
+internal import FoundationEssentials
 internal import Glibc
 internal import JobCore
 internal import Supervision
@@ -9,6 +10,7 @@ struct Ingester {
     let store: String
     let bridge: String?
     let helper: PluginCatalog.Helper
+    let signatures: SignaturePolicy
 
     /// A writer that takes longer than this in one go is looked at again when it closes the file.
     private static let attempts = 25
@@ -27,15 +29,22 @@ struct Ingester {
         }
     }
 
-    func ingest(_ path: String, _ entry: PluginEntry) async throws(IngestFault) -> PluginImage {
-        var arguments = self.helper.arguments + [path, self.store]
-        if entry.kind == .ffi {
-            guard let bridge = self.bridge else {
-                throw IngestFault("there is no bridge for manifests of C functions (pawl-ffi.so)")
-            }
-            arguments.append(bridge)
+    /// - Parameters:
+    ///   - hint: what to call it in messages.
+    ///   - bridge: nil: this host's own.
+    ///   - signature: nil: it may lie beside the file.
+    func ingest(
+        _ path: String, _ kind: PluginStatus.Kind, hint: String, bridge: String? = nil, signature: [UInt8]? = nil
+    ) async throws(IngestFault) -> PluginImage {
+        let library = bridge ?? self.bridge
+        if kind == .ffi && library == nil {
+            throw IngestFault("there is no bridge for manifests of C functions (pawl-ffi.so)")
         }
-        let taken = try await self.run(arguments)
+        var order = IngestOrder(.take(source: path, store: self.store, bridge: kind == .ffi ? library : nil))
+        order.trustedKeys = self.signatures.trustedKeys
+        order.isSignatureRequired = self.signatures.isRequired
+        order.signature = signature
+        let taken = try await self.run(order)
         var text: String?
         if let configuration = taken.configuration {
             guard let bytes = Self.read(configuration) else { throw .last("cannot read \(configuration)") }
@@ -44,37 +53,54 @@ struct Ingester {
             }
             text = valid
         }
-        return PluginImage(
-            sha256: taken.sha256, path: taken.path, bytes: taken.bytes, configuration: text, nameHint: entry.file)
+        var image = PluginImage(
+            sha256: taken.sha256, path: taken.path, bytes: taken.bytes, configuration: text, nameHint: hint,
+            seal: FileSeal(of: taken.path))
+        image.signedBy = taken.signedBy
+        image.signature = taken.signature.flatMap { Data(base64Encoded: $0) }.map { Array($0) }
+        return image
     }
 
-    private func run(_ arguments: [String]) async throws(IngestFault) -> Taken {
-        let spec = ChildProcess.Spec(executable: self.helper.executable, arguments: arguments)
+    /// What the bytes of a file hash to.
+    func hash(of path: String) async throws(IngestFault) -> String {
+        let (output, value) = try await self.ask(IngestOrder(.hash(path)))
+        guard let hash = value["sha256"]?.text else {
+            throw IngestFault(value["error"]?.text ?? "the ingest helper ended with \(output.status)")
+        }
+        return hash
+    }
+
+    private func run(_ order: IngestOrder) async throws(IngestFault) -> Taken {
         for _ in 0..<Self.attempts {
-            let output: ChildProcess.Output
-            do { output = try await ChildProcess.run(spec, timeout: .seconds(60)) } catch {
-                throw IngestFault("the ingest helper failed: \(error)")
-            }
+            let (output, value) = try await self.ask(order)
             if output.status == .code(PluginIngest.changedCode) {
                 do { try await LoopClock.sleep(for: .milliseconds(200)) } catch { break }
                 continue
             }
-            return try Self.parse(output)
+            if let error = value["error"]?.text {
+                throw IngestFault(error, output.status == .code(PluginIngest.unsignedCode) ? .unsigned : .bad)
+            }
+            guard output.status.isSuccess, let taken = Taken(json: value) else {
+                throw IngestFault("the ingest helper ended with \(output.status)")
+            }
+            return taken
         }
         throw IngestFault("the file is written to without end")
     }
 
-    private static func parse(_ output: ChildProcess.Output) throws(IngestFault) -> Taken {
-        let words = String(decoding: output.stderr.prefix(500), as: UTF8.self)
-        let value: JSONValue
-        do { value = try JSONValue(parsing: String(decoding: output.stdout, as: UTF8.self)) } catch {
+    private func ask(_ order: IngestOrder) async throws(IngestFault) -> (ChildProcess.Output, JSONValue) {
+        let spec = ChildProcess.Spec(
+            executable: self.helper.executable, arguments: self.helper.arguments + order.arguments)
+        let output: ChildProcess.Output
+        do { output = try await ChildProcess.run(spec, timeout: .seconds(60)) } catch {
+            throw IngestFault("the ingest helper failed: \(error)")
+        }
+        do {
+            return (output, try JSONValue(parsing: String(decoding: output.stdout, as: UTF8.self)))
+        } catch {
+            let words = String(decoding: output.stderr.prefix(500), as: UTF8.self)
             throw IngestFault("the ingest helper ended with \(output.status) \(words)")
         }
-        if let error = value["error"]?.text { throw IngestFault(error) }
-        guard output.status.isSuccess, let taken = Taken(json: value) else {
-            throw IngestFault("the ingest helper ended with \(output.status) \(words)")
-        }
-        return taken
     }
 
     /// The store's copy of a manifest, at most 1 MiB.

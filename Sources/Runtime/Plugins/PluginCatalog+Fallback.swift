@@ -1,63 +1,58 @@
-import Logging
+internal import JobCore
+internal import Logging
 package import Supervision
-import UVLoop
+internal import UVLoop
 
-/// The version before the one that serves: it can be loaded again to stand in for it. Its bytes are still in the store.
+/// The version before the one that serves: it can stand in for it, loaded again if need be. Its bytes are still in the store.
 extension PluginCatalog {
     /// The version before the one that serves a handler, if it is loaded.
     package func fallback(
         forHandler name: String
     ) -> (sha256: String, handlerIndex: Int, manifest: HandlerManifest)? {
-        guard let entry = self.previousEntry(name), entry.isPreviousLoaded, let version = entry.previous,
-            self.supervisor.isLoaded(version.image.sha256),
-            let index = version.manifest.handlers.firstIndex(where: { $0.name == name })
+        guard let entry = self.served(name)?.entry, let warm = entry.machine.warm, self.supervisor.isLoaded(warm),
+            let (index, manifest) = self.handler(name, entry, warm)
         else { return nil }
-        return (version.image.sha256, index, version.manifest.handlers[index])
+        return (warm, index, manifest)
     }
 
-    /// Loads it, if there is one with this handler.
+    /// Loads it, if there is one with this handler, and keeps it until `dropFallback`.
     /// - Returns: whether it can be given runs now.
     package func loadFallback(forHandler name: String) async -> Bool {
-        guard let entry = self.previousEntry(name), let version = entry.previous,
-            version.manifest.handlers.contains(where: { $0.name == name })
+        guard let entry = self.served(name)?.entry, let last = entry.machine.previous.first,
+            let version = entry.versions[last], self.handler(name, entry, last) != nil
         else { return false }
-        if entry.isPreviousLoaded { return true }
-        do {
-            _ = try await self.supervisor.load(version.image)
+        entry.machine.isStandingIn = true
+        if entry.machine.warm == last, self.supervisor.isLoaded(last) { return true }
+        do throws(ReloadFault) {
+            version.image = try await self.intact(version.image)
+            do throws(PluginRefusal) { _ = try await self.supervisor.load(version.image) } catch {
+                throw ReloadFault(.refused, error.message)
+            }
         } catch {
             self.logger.error(
                 "the version before the one that crashes cannot be loaded: \(error)",
                 metadata: ["file": "\(entry.file)"])
             return false
         }
-        guard entry.previous?.image.sha256 == version.image.sha256 else {
+        guard entry.machine.previous.first == last, entry.machine.isStandingIn else {
             // Another version took over meanwhile.
-            self.retire(version.image.sha256)
+            self.retire(last, entry)
             return false
         }
-        entry.isPreviousLoaded = true
+        entry.machine.warmed(last)
         self.logger.notice(
             "the version before stands in for the one that crashes",
-            metadata: ["file": "\(entry.file)", "sha256": "\(version.image.sha256.prefix(12))"])
+            metadata: ["file": "\(entry.file)", "sha256": "\(last.prefix(12))"])
         return true
     }
 
-    /// It is not needed any more for this handler: it goes, unless another handler of the same file needs it. What runs in it
+    /// It is not needed any more for this handler: it goes, unless another handler of the same plugin needs it. What runs in it
     /// goes on.
     package func dropFallback(forHandler name: String, unless isNeeded: (_ handler: String) -> Bool) {
-        guard let entry = self.previousEntry(name),
-            !self.serving.contains(where: { $0.value.file == entry.file && isNeeded($0.key) })
+        guard let entry = self.served(name)?.entry, entry.machine.isStandingIn, !entry.machine.isCrashLooping,
+            !(entry.active?.manifest?.handlers.contains { isNeeded($0.name) } ?? false)
         else { return }
-        self.dropPrevious(entry)
-    }
-
-    func dropPrevious(_ entry: PluginEntry) {
-        guard entry.isPreviousLoaded, let version = entry.previous else { return }
-        entry.isPreviousLoaded = false
-        self.retire(version.image.sha256)
-    }
-
-    private func previousEntry(_ handler: String) -> PluginEntry? {
-        self.serving[handler].flatMap { self.entries[$0.file] }
+        entry.machine.isStandingIn = false
+        self.perform(entry.machine.cooled(), entry)
     }
 }

@@ -13,96 +13,191 @@ extension PluginCatalog {
     package func take(
         _ path: String, fileName: String, bridge: String? = nil, signature: [UInt8]? = nil
     ) async throws(ReloadFault) -> PluginImage {
-        throw ReloadFault(.unavailable, "not yet")
+        guard let kind = PluginEntry.kind(of: fileName) else {
+            throw ReloadFault(.badFile, "a plugin's name ends in .so or .ffi.json")
+        }
+        do throws(IngestFault) {
+            let image = try await self.ingester.ingest(
+                path, kind, hint: fileName, bridge: bridge, signature: signature)
+            self.taken[image.sha256] = image
+            self.takenOrder.append(image.sha256)
+            if self.takenOrder.count > Self.takenAtMost { self.taken[self.takenOrder.removeFirst()] = nil }
+            return image
+        } catch {
+            throw ReloadFault(error.kind == .unsigned ? .unsigned : .badFile, error.words)
+        }
     }
 
-    /// A version that is in this host's content store; nil: it is not.
-    package func image(of sha256: String) -> PluginImage? { nil }
+    /// A version that is in this host's content store; nil: it is not, or nobody here knows whose signature it has where that
+    /// counts.
+    package func image(of sha256: String) -> PluginImage? {
+        for entry in self.entries.values {
+            if let image = entry.versions[sha256]?.image, FileSeal(of: image.path) != nil { return image }
+        }
+        if let image = self.taken[sha256], FileSeal(of: image.path) != nil { return image }
+        guard !self.ingester.signatures.isRequired, let file = self.content.library(sha256) else { return nil }
+        return PluginImage(sha256: sha256, path: file.path, bytes: file.bytes, nameHint: String(sha256.prefix(12)))
+    }
 
     /// Does with a version in the store what is wished, the same way as with a file that appears: loads it, tries a first
     /// process, asks whether it may serve.
-    /// - Parameter plugin: what it must call itself; nil: whatever it does.
+    /// - Parameter plugin: what it must call itself; nil: as its file is called.
     package func propose(
         _ image: PluginImage, plugin: String? = nil, source: ProposalSource = .upload,
         wish: ProposalWish = .activate(force: false)
     ) async throws(ReloadFault) -> ProposalOutcome {
-        throw ReloadFault(.unavailable, "not yet")
+        guard !self.isStopped else { throw ReloadFault(.unavailable, "the host is going down") }
+        let entry = self.entry(named: plugin, of: image)
+        if let plugin, entry.name == nil { entry.name = plugin }
+        let result: Result<ProposalOutcome, ReloadFault> = await withCheckedContinuation { waiter in
+            self.want(
+                entry, .image(image.sha256), .init(source: source, wish: wish, image: image, waiter: waiter))
+        }
+        if case .failure = result { self.forgetIfUnused(entry) }
+        return try result.get()
     }
 
     /// All hosts are to serve this version, or (with a policy) to try it beside the one that serves.
     package func follow(
         plugin: String, version: PluginImage, canary policy: CanaryPolicy? = nil
     ) async throws(ReloadFault) {
-        throw ReloadFault(.unavailable, "not yet")
+        let wish: ProposalWish = policy.map { .canary($0, force: true) } ?? .activate(force: true)
+        if case .held(_, let words) = try await self.propose(version, plugin: plugin, source: .row, wish: wish) {
+            throw ReloadFault(.disabled, words)
+        }
     }
 
     /// Serves a version that is here.
     package func activate(
         plugin: String, sha256: String, force: Bool = false
     ) async throws(ReloadFault) -> ProposalOutcome {
-        throw ReloadFault(.unavailable, "not yet")
+        let image = try self.known(plugin, sha256)
+        return try await self.propose(image, plugin: plugin, source: .order, wish: .activate(force: force))
     }
 
     /// Serves the version before the active one again, whatever it breaks.
     package func rollback(plugin: String) async throws(ReloadFault) {
-        throw ReloadFault(.unavailable, "not yet")
+        let entry = try self.entry(plugin)
+        guard let last = entry.machine.previous.first, let image = entry.versions[last]?.image else {
+            throw ReloadFault(.notFound, "no version of \(plugin) before the one that serves is known here")
+        }
+        if let active = entry.machine.active {
+            entry.versions[active]?.rest = .rolledBack
+            entry.versions[active]?.problem = "taken back by somebody"
+        }
+        _ = try await self.propose(image, plugin: plugin, source: .rollback, wish: .activate(force: true))
     }
 
     /// Tries a version that is here.
     package func setCanary(
         plugin: String, sha256: String, _ policy: CanaryPolicy, force: Bool = false
     ) async throws(ReloadFault) -> ProposalOutcome {
-        throw ReloadFault(.unavailable, "not yet")
+        let image = try self.known(plugin, sha256)
+        return try await self.propose(image, plugin: plugin, source: .order, wish: .canary(policy, force: force))
     }
 
     /// Ends a trial without a judgement; does nothing where there is none.
-    package func endCanary(plugin: String, reason: String? = nil) async {}
+    package func endCanary(plugin: String, reason: String? = nil) async {
+        guard let entry = self.named(plugin), let trial = entry.machine.canary else { return }
+        self.endTrial(trial, .canaryEnded, words: reason, entry)
+    }
 
     /// Serves none of its handlers until `enable`. What runs goes on.
     package func disable(plugin: String, reason: String? = nil) async throws(ReloadFault) {
-        throw ReloadFault(.unavailable, "not yet")
+        let entry = try self.entry(plugin)
+        guard !entry.machine.isDisabled else { return }
+        let orders = entry.machine.disabled()
+        self.stopServing(entry, orders)
+        self.tell(entry, .disabled, words: reason)
     }
 
-    package func enable(plugin: String) async throws(ReloadFault) { throw ReloadFault(.unavailable, "not yet") }
+    package func enable(plugin: String) async throws(ReloadFault) {
+        let entry = try self.entry(plugin)
+        guard entry.machine.isDisabled else { return }
+        let resting = entry.machine.enabled()
+        self.tell(entry, .enabled)
+        self.publish(entry)
+        guard let resting, let image = entry.versions[resting]?.image else { return }
+        _ = try await self.propose(image, plugin: plugin, source: .row, wish: .activate(force: true))
+    }
 
     /// Serves nothing of it any more, as if its file had been removed.
-    package func withdraw(plugin: String, reason: String? = nil) async {}
+    package func withdraw(plugin: String, reason: String? = nil) async {
+        guard let entry = self.named(plugin) else { return }
+        let served = entry.machine.active
+        let orders = entry.machine.removed()
+        if served != nil { self.tell(entry, .withdrawn, served, words: reason) }
+        self.stopServing(entry, orders)
+        self.forgetIfGone(entry)
+    }
 
     /// Starts the zygote of the version that serves again, though it died too often.
     package func unquarantine(plugin: String) async throws(ReloadFault) {
-        throw ReloadFault(.unavailable, "not yet")
+        let entry = try self.entry(plugin)
+        guard let version = entry.active else { throw ReloadFault(.notFound, "no version of \(plugin) serves here") }
+        guard entry.machine.isCrashLooping || !self.supervisor.isLoaded(version.sha256) else { return }
+        self.supervisor.retire(version.sha256)
+        await self.reload(entry, version)
     }
 
     /// Forgets a version and removes its bytes from this host's store, unless it is in use.
     package func remove(plugin: String, sha256: String) async throws(ReloadFault) {
-        throw ReloadFault(.unavailable, "not yet")
-    }
-
-    // MARK: Dispatch
-
-    /// The version that a run goes to now.
-    /// - Parameters:
-    ///   - dice: 0 ..< 10,000, fixed for the run.
-    ///   - avoided: a version on trial that it must not go to (again).
-    package func choose(handler: String, dice: UInt32, avoiding avoided: String? = nil) -> ChosenVersion? {
-        self.version(forHandler: handler).map {
-            ChosenVersion(sha256: $0.sha256, handlerIndex: $0.handlerIndex, manifest: $0.manifest, isCanary: false)
+        let entry = try self.entry(plugin)
+        guard let version = entry.versions[sha256] else {
+            throw ReloadFault(.notFound, "no version \(sha256.prefix(12)) of \(plugin) is known here")
         }
+        guard version.started <= version.ended, entry.machine.forget(sha256) else {
+            throw ReloadFault(.inUse, "version \(sha256.prefix(12)) serves, is on trial, or still runs attempts")
+        }
+        self.tell(entry, .removed, sha256)
+        entry.forget(sha256)
+        self.content.drop(version.image, unless: self.neededPaths)
+        self.publish(entry)
     }
 
-    /// A run was given to a version.
-    package func began(sha256: String) {}
+    // MARK: Who is meant
 
-    /// It was given back without having begun: it says nothing of the version.
-    package func abandoned(sha256: String) {}
+    /// How many images of files that came another way are remembered until somebody proposes them.
+    private static let takenAtMost = 64
 
-    /// An attempt has ended that `began` was called for.
-    /// - Returns: whether the crash is the version's business alone: it uses no attempt of the run, which goes to another version.
-    @discardableResult
-    package func ended(sha256: String, handler: String, verdict: AttemptVerdict) -> Bool { false }
+    private func named(_ plugin: String) -> PluginEntry? {
+        self.entries.values.first { $0.name == plugin } ?? self.entries.values.first { $0.title == plugin }
+    }
 
-    // MARK: Views
+    private func entry(_ plugin: String) throws(ReloadFault) -> PluginEntry {
+        guard let entry = self.named(plugin) else {
+            throw ReloadFault(.notFound, "there is no plugin \(plugin) on this host")
+        }
+        return entry
+    }
 
-    /// By name.
-    package var plugins: [PluginReport] { [] }
+    /// Makes one for a plugin that is not here yet.
+    private func entry(named plugin: String?, of image: PluginImage) -> PluginEntry {
+        let kind = image.configuration == nil ? PluginStatus.Kind.native : .ffi
+        let suffix = kind == .native ? ".so" : ".ffi.json"
+        let title =
+            plugin
+            ?? (image.nameHint.hasSuffix(suffix) ? String(image.nameHint.dropLast(suffix.utf8.count)) : image.nameHint)
+        if let entry = self.named(title) { return entry }
+        let file = title + suffix
+        let entry = self.entries[file] ?? PluginEntry(file: file, kind: kind)
+        self.entries[file] = entry
+        return entry
+    }
+
+    private func known(_ plugin: String, _ sha256: String) throws(ReloadFault) -> PluginImage {
+        guard let image = self.image(of: sha256) else {
+            throw ReloadFault(.notFound, "no version \(sha256.prefix(12)) of \(plugin) is in this host's store")
+        }
+        return image
+    }
+
+    /// A plugin that was never more than a wish.
+    private func forgetIfUnused(_ entry: PluginEntry) {
+        guard !entry.hasFile, entry.machine.isIdle, entry.machine.active == nil, entry.machine.held == nil,
+            !entry.machine.isDisabled, !entry.versions.values.contains(where: \.hasServed),
+            self.entries[entry.file] === entry
+        else { return }
+        self.entries[entry.file] = nil
+    }
 }

@@ -7,9 +7,9 @@ package import UVLoop
 /// Whoever has to know which handlers there are.
 @LoopActor
 package protocol PluginCatalogDelegate: AnyObject {
-    /// A version serves from now on. The catalog awaits this before it retires the older version.
+    /// A version serves from now on. Whoever wanted that is told when this returns.
     func pluginActivated(_ plugin: ActivePlugin) async
-    /// A file's status has changed.
+    /// A plugin's status has changed.
     func pluginChanged(_ status: PluginStatus)
     /// Whether a version that is ready may serve: not if it would break what waits. Not asked for `source` `.row` and `.rollback`,
     /// and where it is forced.
@@ -26,10 +26,10 @@ extension PluginCatalogDelegate {
     package func pluginEvent(_ event: PluginEvent) {}
 }
 
-/// The plugins of one directory: watches it, takes files into the content store, loads them, swaps versions.
+/// The plugins of one host: watches their directory, takes files into the content store, loads them, swaps versions.
 ///
-/// A renamed-in or closed file is looked at at once. Each file has a machine of its own (`ReloadStateMachine`); here its
-/// orders are carried out.
+/// Each plugin has a machine of its own (`ReloadStateMachine`); here its orders are carried out. `+Directory` notices files,
+/// `+Orders` is what people and other hosts want, `+Dispatch` says which version a run goes to and judges by how runs end.
 @LoopActor
 package final class PluginCatalog {
     /// How to start the ingest helper: this program with these arguments before its own.
@@ -44,47 +44,68 @@ package final class PluginCatalog {
     }
 
     package weak var delegate: (any PluginCatalogDelegate)?
-    private let directory: String?
-    private let ingester: Ingester
+    let directory: String?
+    let ingester: Ingester
+    let content: ContentStore
     let supervisor: Supervisor
     let logger: Logger
-    private(set) var entries: [String: PluginEntry] = [:]
+    /// By the name of their file, or the one that it would have.
+    var entries: [String: PluginEntry] = [:]
     /// Which version serves a handler; replaced as a whole, so that nobody sees half a swap.
     private(set) var serving: [String: Served] = [:]
-    private var watcher: DirectoryWatcher?
-    private let rewatchTimer = LoopTimer()
+    var watcher: DirectoryWatcher?
+    let rewatchTimer = LoopTimer()
+    private let sweepTimer = LoopTimer()
+    /// How long the version before stays loaded.
+    private let warmFor: Duration
+    /// What was taken into the store and is not proposed yet, by hash, and in which order.
+    var taken: [String: PluginImage] = [:]
+    var takenOrder: [String] = []
+    /// The counter of wishes.
+    private var lastNumber = 0
+    /// Until the directory was looked at once.
+    var isFirstLook = true
     /// Orders that are being carried out.
     private var busy = 0
     private var settledWaiters: [CheckedContinuation<Void, Never>] = []
-    private var isStopped = false
+    private(set) var isStopped = false
+    private let epoch = LoopInstant.now
 
     struct Served {
         let sha256: String
         let index: Int
         let manifest: HandlerManifest
-        let file: String
+        let entry: PluginEntry
     }
 
     /// directory: nil for none. store: where the content is kept, made if missing. ffiBridge: path of `pawl-ffi.so`, nil
-    /// if there is none.
+    /// if there is none. storeLimit: bytes; beyond it the oldest versions that nobody needs are deleted. warmFor: how long the
+    /// version before the one that serves stays loaded.
     package init(
         directory: String?, store: String, ffiBridge: String?, helper: Helper, supervisor: Supervisor, logger: Logger,
-        delegate: (any PluginCatalogDelegate)? = nil
+        delegate: (any PluginCatalogDelegate)? = nil, signatures: SignaturePolicy = SignaturePolicy(),
+        storeLimit: UInt64 = 4 << 30, warmFor: Duration = .seconds(60)
     ) {
         self.directory = directory
-        self.ingester = Ingester(store: store, bridge: ffiBridge, helper: helper)
+        self.ingester = Ingester(store: store, bridge: ffiBridge, helper: helper, signatures: signatures)
+        self.content = ContentStore(directory: store, limit: storeLimit)
         self.supervisor = supervisor
         self.logger = logger
         self.delegate = delegate
+        self.warmFor = warmFor
     }
 
     /// Watches the directory and loads what is there; returns when each file is active or rejected.
     package func start() async throws {
         try self.ingester.makeStore()
         self.supervisor.onVersionChange = { [weak self] sha256 in self?.versionChanged(sha256) }
-        guard self.directory != nil else { return }
-        try self.watch()
-        await self.rescan()
+        self.supervisor.onZygoteDeath = { [weak self] sha256 in self?.zygoteDied(sha256) }
+        if self.directory != nil {
+            try self.watch()
+            await self.rescan()
+        }
+        self.isFirstLook = false
+        self.sweepTimer.start(after: .seconds(60), repeating: .seconds(60)) { [weak self] in self?.sweep() }
     }
 
     /// Looks at the whole directory again; returns when everything found has settled.
@@ -107,117 +128,77 @@ package final class PluginCatalog {
         self.serving[name].map { ($0.sha256, $0.index, $0.manifest) }
     }
 
+    func served(_ handler: String) -> Served? { self.serving[handler] }
+
     /// Watches no more. The supervisor's zygotes are its own business.
     package func stop() {
         self.isStopped = true
         self.watcher?.close()
         self.rewatchTimer.stop()
+        self.sweepTimer.stop()
+        for entry in self.entries.values {
+            entry.warmTimer.stop()
+            entry.judgeTimer.stop()
+            entry.settleTimer.stop()
+        }
         self.supervisor.onVersionChange = nil
+        self.supervisor.onZygoteDeath = nil
     }
 
-    // MARK: The directory
+    /// For machines.
+    var now: Duration { .now - self.epoch }
 
-    private func watch() throws(LoopError) {
-        guard let directory else { return }
-        self.watcher = try DirectoryWatcher(path: directory) { [weak self] event in self?.noticed(event) }
-    }
+    // MARK: Wishes
 
-    private func noticed(_ event: DirectoryEvent) {
-        switch event {
-        case .movedIn(let file), .closedAfterWrite(let file): self.appeared(file)
-        case .movedOut(let file), .deleted(let file): self.vanished(file)
-        case .overflow: self.look()
-        case .gone:
-            self.logger.error("the plugin directory \(self.directory ?? "") is gone; what serves goes on serving")
-            self.rewatch()
-        }
-    }
-
-    /// Until the directory is there again.
-    private func rewatch() {
-        self.rewatchTimer.start(after: .seconds(1)) { [weak self] in
-            guard let self, !self.isStopped else { return }
-            do {
-                try self.watch()
-                self.look()
-            } catch { self.rewatch() }
-        }
-    }
-
-    /// Compares the directory with what is known of it.
-    private func look() {
-        guard let directory else { return }
-        guard let names = Self.entries(directory) else {
-            self.logger.error("the plugin directory \(directory) cannot be read: \(String(cString: strerror(errno)))")
-            return
-        }
-        for file in self.entries.keys.sorted() where !names.contains(file) { self.vanished(file) }
-        for file in names.sorted() {
-            guard let fingerprint = self.fingerprint(file) else { continue }
-            if let entry = self.entries[file], entry.fingerprint == fingerprint, entry.machine.rejection == nil {
-                continue
+    /// Makes a wish of a plugin's machine.
+    func want(
+        _ entry: PluginEntry, _ what: ReloadStateMachine.Request.What, _ intent: PluginEntry.Intent
+    ) {
+        self.lastNumber += 1
+        let number = self.lastNumber
+        entry.intents[number] = intent
+        let (goal, isForced): (ReloadStateMachine.Goal, Bool) =
+            switch intent.wish {
+            case .keep: (.keep, true)
+            case .activate(let force): (.serve, force)
+            case .canary(_, let force): (.trial, force)
             }
-            self.appeared(file)
+        let asks = !isForced && intent.source != .row && intent.source != .rollback
+        if let image = intent.image {
+            self.tell(entry, .staged, entry.version(image).sha256)
         }
+        self.perform(
+            entry.machine.wanted(
+                .init(number, what, goal: goal, asks: asks, isRollback: intent.source == .rollback)), entry)
     }
 
-    private func appeared(_ file: String) {
-        guard let kind = PluginEntry.kind(of: file), !self.isStopped else { return }
-        let entry = self.entries[file] ?? PluginEntry(file: file, kind: kind)
-        self.entries[file] = entry
-        entry.fingerprint = self.fingerprint(file)
-        self.perform(entry.machine.fileChanged(), entry)
-    }
-
-    private func vanished(_ file: String) {
-        // A rename over the file reports the old one's end after the new one's beginning, or not at all.
-        guard let entry = self.entries[file], self.fingerprint(file) == nil else { return }
-        self.perform(entry.machine.fileRemoved(), entry)
-        self.serve(entry, nil)
-        self.publish(entry)
-        self.forgetIfGone(entry)
-        // What had to stand back behind it may serve now.
-        for other in self.entries.values where other.isConflict { self.appeared(other.file) }
-    }
-
-    private func fingerprint(_ file: String) -> PluginEntry.Fingerprint? {
-        guard let directory else { return nil }
-        var status = stat()
-        guard stat("\(directory)/\(file)", &status) == 0 else { return nil }
-        return PluginEntry.Fingerprint(
-            device: UInt64(status.st_dev), inode: UInt64(status.st_ino), size: Int64(status.st_size),
-            modifiedSeconds: status.st_mtim.tv_sec, modifiedNanos: status.st_mtim.tv_nsec)
-    }
-
-    private static func entries(_ path: String) -> Set<String>? {
-        guard let directory = opendir(path) else { return nil }
-        defer { closedir(directory) }
-        var names: Set<String> = []
-        while let entry = readdir(directory) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if PluginEntry.kind(of: name) != nil { names.insert(name) }
+    private func intent(_ entry: PluginEntry) -> PluginEntry.Intent {
+        guard let request = entry.machine.candidate.request, let intent = entry.intents[request.number] else {
+            preconditionFailure("work on a candidate that nobody wanted")
         }
-        return names
+        return intent
     }
 
     // MARK: Orders
 
-    private func perform(_ order: ReloadStateMachine.Order, _ entry: PluginEntry) {
-        switch order {
-        case .nothing: break
-        case .ingest: self.work { await self.ingest(entry) }
-        case .load(let hash): self.work { await self.load(hash, entry) }
-        case .activate(let hash, let replaces): self.work { await self.activate(hash, replaces, entry) }
-        case .retire(let hash): self.retire(hash)
-        case .unchanged: self.logger.debug("\(entry.file) has the bytes that serve already")
-        case .reject(let why): self.logger.warning("\(entry.file) is rejected: \(why)")
+    func perform(_ orders: [ReloadStateMachine.Order], _ entry: PluginEntry) {
+        guard !orders.isEmpty else { return }
+        for order in orders {
+            switch order {
+            case .ingest: self.work { await self.ingest(entry) }
+            case .load(let hash): self.work { await self.load(hash, entry) }
+            case .ask(let hash): self.work { await self.ask(hash, entry) }
+            case .serve(let hash, let replaces, let request): self.serve(hash, replaces, request, entry)
+            case .beginTrial(let hash, let request): self.beginTrial(hash, request, entry)
+            case .retire(let hash): self.retire(hash, entry)
+            case .keepWarm(let hash): self.keepWarm(hash, entry)
+            case .answer(let number, let answer): self.answer(number, answer, entry)
+            }
         }
-        if order != .nothing { self.publish(entry) }
+        self.publish(entry)
     }
 
-    private func work(_ body: @escaping @LoopActor () async -> Void) {
+    func work(_ body: @escaping @LoopActor () async -> Void) {
         self.busy += 1
         loopTask {
             await body()
@@ -229,145 +210,283 @@ package final class PluginCatalog {
         }
     }
 
-    private func publish(_ entry: PluginEntry) { self.delegate?.pluginChanged(entry.status) }
+    func publish(_ entry: PluginEntry) { self.delegate?.pluginChanged(entry.status) }
+
+    /// Puts a step on record.
+    func tell(
+        _ entry: PluginEntry, _ kind: PluginEvent.Kind, _ sha256: String? = nil, words: String? = nil,
+        problems: [ContractProblem] = [], policy: CanaryPolicy? = nil
+    ) {
+        let event = PluginEvent(
+            plugin: entry.title, file: entry.hasFile ? entry.file : nil, sha256: sha256, kind: kind, at: .now,
+            words: words, problems: problems, policy: policy)
+        if let sha256 { entry.versions[sha256]?.add(event) }
+        self.delegate?.pluginEvent(event)
+    }
 
     private func ingest(_ entry: PluginEntry) async {
-        guard let directory else { return }
+        guard let directory else { preconditionFailure("a file without a directory") }
         entry.isConflict = false
-        do {
-            let image = try await self.ingester.ingest("\(directory)/\(entry.file)", entry)
-            let order = entry.machine.ingested(image.sha256)
-            if case .load = order { entry.candidate = image }
-            self.perform(order, entry)
+        do throws(IngestFault) {
+            let image = try await self.ingester.ingest(
+                "\(directory)/\(entry.file)", entry.kind, hint: entry.file)
+            entry.fileHash = image.sha256
+            let isNew = entry.versions[image.sha256] == nil || entry.versions[image.sha256]?.rest != .staged
+            if image.sha256 != entry.machine.active {
+                entry.version(image).problem = nil
+                if isNew { self.tell(entry, .staged, image.sha256) }
+                self.tell(entry, .verified, image.sha256)
+            }
+            self.perform(entry.machine.ingested(image.sha256), entry)
         } catch {
             // A file that is gone by now is no broken one.
-            if self.fingerprint(entry.file) == nil {
-                self.perform(entry.machine.fileRemoved(), entry)
-                self.serve(entry, nil)
-            }
-            self.perform(entry.machine.ingestFailed(error.words), entry)
+            if self.fingerprint(entry.file) == nil { self.fileGone(entry) }
+            entry.fault = ReloadFault(error.kind == .unsigned ? .unsigned : .badFile, error.words)
+            let orders = entry.machine.ingestFailed(error.words)
+            if entry.machine.rejection == error.words { self.tell(entry, .rejected, words: error.words) }
+            self.perform(orders, entry)
         }
         self.forgetIfGone(entry)
     }
 
     private func load(_ hash: String, _ entry: PluginEntry) async {
-        guard let image = entry.candidate else { preconditionFailure("nothing to load") }
-        do {
-            let manifest = try await self.supervisor.load(image)
+        guard let version = entry.versions[hash] else { preconditionFailure("nothing to load") }
+        let intent = self.intent(entry)
+        version.problem = nil
+        self.tell(entry, .warming, hash)
+        do throws(ReloadFault) {
+            version.image = try await self.intact(version.image)
+            let manifest = try await self.warm(version.image)
             if let taken = self.conflict(manifest, entry) {
                 entry.isConflict = true
-                entry.candidate = nil
-                self.perform(entry.machine.refused(hash, taken), entry)
-                self.retire(hash)
-                return
+                throw taken
             }
-            entry.candidate = nil
-            let order = entry.machine.loaded(hash)
-            if case .activate = order {
-                self.dropPrevious(entry)
-                entry.previous = entry.active
-                entry.active = PluginEntry.Version(image: image, manifest: manifest, loadedAt: .now)
-                self.serve(entry, entry.active)
-            }
-            self.perform(order, entry)
+            version.manifest = manifest
+            version.loadedAt = .now
+            if entry.name == nil { entry.name = manifest.name }
+            self.perform(entry.machine.loaded(hash), entry)
         } catch {
-            entry.candidate = nil
-            self.perform(entry.machine.refused(hash, error.message), entry)
+            if error.code == .conflict, self.handOver(entry, version, intent) { return }
+            entry.fault = error
+            version.problem = error.words
+            version.rest = .rejected
+            self.tell(entry, .rejected, hash, words: error.words)
+            self.perform(entry.machine.refused(hash, error.words), entry)
+            self.retire(hash, entry)
+            if !version.hasServed { self.content.drop(version.image, unless: self.neededPaths) }
         }
         self.forgetIfGone(entry)
     }
 
-    /// New attempts go to it already; whoever keeps books hears of it before the old one goes.
-    private func activate(_ hash: String, _ replaces: String?, _ entry: PluginEntry) async {
-        if let version = entry.active, version.image.sha256 == hash {
-            self.logger.info(
-                "\(version.manifest.name) \(version.manifest.version) serves \(version.manifest.handlers.count) handlers",
-                metadata: ["file": "\(entry.file)", "sha256": "\(hash.prefix(12))"])
-            await self.delegate?.pluginActivated(
-                ActivePlugin(
-                    file: entry.file, kind: entry.kind, image: version.image, manifest: version.manifest,
-                    loadedAt: version.loadedAt, replaces: replaces, source: .file(entry.file, isFirstLook: false)))
+    /// Nothing is dispatched to a version that has not already run a child.
+    private func warm(_ image: PluginImage) async throws(ReloadFault) -> PluginManifest {
+        do throws(PluginRefusal) {
+            let manifest = try await self.supervisor.load(image)
+            try await self.supervisor.tryOut(image.sha256)
+            return manifest
+        } catch {
+            throw ReloadFault(error.reason == .unavailable ? .unavailable : .refused, error.message)
         }
-        if let replaces { self.retire(replaces) }
-        self.perform(entry.machine.settled(), entry)
     }
 
-    /// Lets a version go, unless another file has the same bytes.
-    func retire(_ hash: String) {
+    private func ask(_ hash: String, _ entry: PluginEntry) async {
+        let intent = self.intent(entry)
+        guard let candidate = self.plugin(entry, hash, source: intent.source) else {
+            preconditionFailure("a version that is ready has a manifest")
+        }
+        let serving = entry.machine.active.flatMap { self.plugin(entry, $0, source: .row) }
+        let verdict = await self.delegate?.mayActivate(candidate, replacing: serving) ?? .allowed
+        switch verdict {
+        case .allowed: self.perform(entry.machine.allowed(hash), entry)
+        case .held(let problems):
+            let handlers = Set(problems.map(\.handler)).sorted().joined(separator: ", ")
+            self.hold(hash, problems, "it would break what waits (\(handlers))", entry)
+        case .declined(let words): self.hold(hash, [], words, entry)
+        }
+        self.forgetIfGone(entry)
+    }
+
+    private func hold(_ hash: String, _ problems: [ContractProblem], _ words: String, _ entry: PluginEntry) {
+        entry.held = (problems, words)
+        let orders = entry.machine.denied(hash)
+        if entry.machine.held == hash {
+            entry.versions[hash]?.rest = .held
+            entry.versions[hash]?.problem = words
+            self.tell(entry, .held, hash, words: words, problems: problems)
+        }
+        self.perform(orders, entry)
+    }
+
+    /// New attempts go to it at once; then whoever keeps books hears of it.
+    private func serve(_ hash: String, _ replaces: String?, _ request: Int?, _ entry: PluginEntry) {
+        guard let version = entry.versions[hash] else { preconditionFailure("a version without a record") }
+        let source = request.flatMap { entry.intents[$0]?.source } ?? .order
+        let isRollback = source == .rollback || (request == nil && entry.trial?.sha256 != hash)
+        entry.trial = entry.trial?.sha256 == entry.machine.canary ? entry.trial : nil
+        version.hasServed = true
+        version.rest = .retired
+        version.problem = nil
+        entry.warmTimer.stop()
+        self.swap(entry)
+        if let replaces, let old = entry.versions[replaces], old.rest != .rolledBack { old.rest = .retired }
+        entry.guard =
+            isRollback || replaces == nil
+            ? nil : .init(at: self.now, oldCrashPercent: replaces.flatMap { entry.versions[$0]?.crashPercent })
+        self.armJudge(entry)
+        self.tell(entry, .active, hash)
+        if let replaces { self.tell(entry, .draining, replaces) }
+        if let manifest = version.manifest {
+            self.logger.info(
+                "\(manifest.name) \(manifest.version) serves \(manifest.handlers.count) handlers",
+                metadata: ["file": "\(entry.file)", "sha256": "\(hash.prefix(12))"])
+        }
+        guard var plugin = self.plugin(entry, hash, source: isRollback ? .rollback : source) else { return }
+        plugin.replaces = replaces
+        self.work {
+            await self.delegate?.pluginActivated(plugin)
+            if let request { self.resume(request, .success(.active), entry) }
+        }
+    }
+
+    func plugin(_ entry: PluginEntry, _ hash: String, source: ProposalSource) -> ActivePlugin? {
+        guard let version = entry.versions[hash], let manifest = version.manifest else { return nil }
+        return ActivePlugin(
+            file: entry.file, kind: entry.kind, image: version.image, manifest: manifest,
+            loadedAt: version.loadedAt ?? .now, source: source)
+    }
+
+    private func answer(_ number: Int, _ answer: ReloadStateMachine.Answer, _ entry: PluginEntry) {
+        let result: Result<ProposalOutcome, ReloadFault> =
+            switch answer {
+            case .serves: .success(.active)
+            case .onTrial: .success(.canary)
+            case .staged: .success(.staged)
+            case .unchanged: .success(.unchanged)
+            case .held: .success(.held(entry.held.problems, words: entry.held.words))
+            case .superseded: .failure(ReloadFault(.superseded, "something newer has taken its place"))
+            case .disabled: .success(.held([], words: "the plugin is disabled; it serves when it is enabled"))
+            case .rejected(let words): .failure(entry.fault ?? ReloadFault(.refused, words))
+            }
+        if case .rejected(let words) = answer {
+            self.logger.warning(
+                "a version of \(entry.title) is rejected: \(words)", metadata: ["file": "\(entry.file)"])
+        }
+        self.resume(number, result, entry)
+    }
+
+    func resume(_ number: Int, _ result: Result<ProposalOutcome, ReloadFault>, _ entry: PluginEntry) {
+        guard let intent = entry.intents.removeValue(forKey: number) else { return }
+        intent.waiter?.resume(returning: result)
+    }
+
+    // MARK: Versions that go
+
+    /// Lets a version go, unless another plugin has the same bytes.
+    func retire(_ hash: String, _ entry: PluginEntry) {
+        if let version = entry.versions[hash], version.rest == .staged, version.hasServed { version.rest = .retired }
         let isNeeded = self.entries.values.contains {
-            $0.machine.active == hash || $0.machine.candidate == .warming(hash)
-                || ($0.isPreviousLoaded && $0.previous?.image.sha256 == hash)
+            let machine = $0.machine
+            return machine.active == hash || machine.canary == hash || machine.warm == hash
+                || machine.candidate.hash == hash
         }
         if !isNeeded { self.supervisor.retire(hash) }
         self.versionChanged(hash)
     }
 
+    private func keepWarm(_ hash: String, _ entry: PluginEntry) {
+        self.supervisor.rest(hash)
+        if self.warmFor <= .zero { return self.perform(entry.machine.cooled(), entry) }
+        entry.warmTimer.start(after: self.warmFor) { [weak self, weak entry] in
+            guard let self, let entry else { return }
+            self.perform(entry.machine.cooled(), entry)
+        }
+    }
+
     /// Handlers belong to the file that had them first.
-    private func conflict(_ manifest: PluginManifest, _ entry: PluginEntry) -> String? {
+    private func conflict(_ manifest: PluginManifest, _ entry: PluginEntry) -> ReloadFault? {
+        if let name = entry.name, name != manifest.name, entry.machine.active != nil {
+            return ReloadFault(.conflict, "it calls itself \(manifest.name), and \(entry.file) is the plugin \(name)")
+        }
         for handler in manifest.handlers {
-            if let served = self.serving[handler.name], served.file != entry.file {
-                return "handler \(handler.name) is served by \(served.file) already"
+            if let served = self.serving[handler.name], served.entry !== entry {
+                return ReloadFault(.conflict, "handler \(handler.name) is served by \(served.entry.file) already")
             }
         }
         return nil
     }
 
+    /// A file that is new turns out to be of a plugin that came here another way: the plugin gets its file.
+    private func handOver(_ entry: PluginEntry, _ version: PluginVersion, _ intent: PluginEntry.Intent) -> Bool {
+        guard entry.hasFile, entry.machine.active == nil,
+            let name = self.supervisor.manifest(of: version.sha256)?.name,
+            let other = self.entries.values.first(where: { $0.name == name && $0 !== entry && !$0.hasFile })
+        else { return false }
+        self.entries[other.file] = nil
+        other.file = entry.file
+        other.hasFile = true
+        other.fingerprint = entry.fingerprint
+        other.fileHash = entry.fileHash
+        self.entries[entry.file] = other
+        for intent in entry.intents.values {
+            intent.waiter?.resume(returning: .failure(ReloadFault(.superseded, "\(name) has it now")))
+        }
+        entry.intents = [:]
+        entry.settleTimer.stop()
+        self.want(
+            other, .image(version.sha256),
+            .init(source: intent.source, wish: intent.wish, image: version.image, waiter: nil))
+        return true
+    }
+
     /// Swaps what serves in one assignment.
-    private func serve(_ entry: PluginEntry, _ version: PluginEntry.Version?) {
-        var serving = self.serving.filter { $0.value.file != entry.file }
-        if let version {
-            for (index, handler) in version.manifest.handlers.enumerated() {
+    func swap(_ entry: PluginEntry) {
+        var serving = self.serving.filter { $0.value.entry !== entry }
+        if let version = entry.active, let manifest = version.manifest {
+            for (index, handler) in manifest.handlers.enumerated() {
                 serving[handler.name] = Served(
-                    sha256: version.image.sha256, index: index, manifest: handler, file: entry.file)
+                    sha256: version.sha256, index: index, manifest: handler, entry: entry)
             }
-        } else {
-            self.dropPrevious(entry)
-            entry.previous = nil
-            entry.active = nil
         }
         self.serving = serving
     }
 
-    // MARK: The versions' fate
-
-    private func versionChanged(_ sha256: String) {
-        let isLooping = self.supervisor.isCrashLooping(sha256)
-        let isGone = !self.supervisor.isLoaded(sha256)
-        for entry in Array(self.entries.values) {
-            let before = entry.status
-            if entry.active?.image.sha256 == sha256 { entry.remarks = self.supervisor.remarks(on: sha256) }
-            entry.machine.crashLoop(sha256, isLooping)
-            if isGone { entry.machine.retired(sha256) }
-            if isGone && entry.machine.active == sha256 { self.revive(entry) }
-            if entry.status != before { self.publish(entry) }
-            self.forgetIfGone(entry)
-        }
+    /// Nothing of it serves any more.
+    func stopServing(_ entry: PluginEntry, _ orders: [ReloadStateMachine.Order]) {
+        entry.trial = nil
+        entry.guard = nil
+        entry.warmTimer.stop()
+        entry.judgeTimer.stop()
+        self.swap(entry)
+        self.perform(orders, entry)
+        self.publish(entry)
     }
 
-    /// The zygote of a version that serves could not be started again: its runs wait until it can.
-    private func revive(_ entry: PluginEntry) {
-        guard !entry.isReviving, !self.isStopped, let image = entry.active?.image else { return }
-        entry.isReviving = true
-        self.logger.error("\(entry.file) has lost its zygote; it is loaded again in \(Self.reviveDelay)")
-        loopTask {
-            do { try await LoopClock.sleep(for: Self.reviveDelay) } catch {}
-            entry.isReviving = false
-            guard !self.isStopped, entry.machine.active == image.sha256 else { return }
-            // A failure comes back through `versionChanged`.
-            do { _ = try await self.supervisor.load(image) } catch {
-                self.logger.error("\(entry.file) cannot be loaded again: \(error)")
-            }
-        }
-    }
-
-    private static let reviveDelay = Duration.seconds(5)
-
-    private func forgetIfGone(_ entry: PluginEntry) {
-        guard entry.machine.isRemoved, entry.machine.candidate == .none, entry.machine.draining.isEmpty,
+    func forgetIfGone(_ entry: PluginEntry) {
+        guard entry.machine.isRemoved, !entry.hasFile, entry.machine.isIdle, entry.machine.draining.isEmpty,
             self.entries[entry.file] === entry
         else { return }
         self.entries[entry.file] = nil
         self.publish(entry)
+    }
+
+    // MARK: The store
+
+    /// Paths that some plugin may still need.
+    var neededPaths: Set<String> {
+        var paths: Set<String> = []
+        for entry in self.entries.values {
+            let needed = entry.machine.needed
+            for (hash, version) in entry.versions where needed.contains(hash) || version.started > version.ended {
+                paths.insert(version.image.path)
+            }
+            for intent in entry.intents.values { if let image = intent.image { paths.insert(image.path) } }
+        }
+        return paths
+    }
+
+    private func sweep() {
+        let removed = self.content.sweep(keeping: self.neededPaths)
+        if removed > 0 { self.logger.info("\(removed) old files have left the plugin store, which was full") }
     }
 }
 

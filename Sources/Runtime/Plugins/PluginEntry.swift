@@ -2,16 +2,9 @@ internal import JobCore
 internal import Supervision
 internal import UVLoop
 
-/// One file of the plugin directory and the versions that came from it.
+/// One plugin on this host: its file, if it has one, and its versions.
 @LoopActor
 final class PluginEntry {
-    /// A version that has been loaded.
-    struct Version {
-        let image: PluginImage
-        let manifest: PluginManifest
-        let loadedAt: WallTime
-    }
-
     /// Tells one state of the file from another, as far as stat does.
     struct Fingerprint: Equatable {
         let device: UInt64
@@ -21,24 +14,59 @@ final class PluginEntry {
         let modifiedNanos: Int
     }
 
-    let file: String
+    /// What a wish of the machine stands for.
+    struct Intent {
+        let source: ProposalSource
+        let wish: ProposalWish
+        let image: PluginImage?
+        let waiter: CheckedContinuation<Result<ProposalOutcome, ReloadFault>, Never>?
+    }
+
+    /// A trial under way.
+    struct Trial {
+        let sha256: String
+        var machine: CanaryStateMachine
+        let beganAt: WallTime
+    }
+
+    /// Name of its file in the plugin directory; of a plugin that came another way, the name that it would have there.
+    var file: String
     let kind: PluginStatus.Kind
+    /// The plugin's own; nil until a version was loaded.
+    var name: String?
+    /// The file is there.
+    var hasFile = false
     var machine = ReloadStateMachine()
     /// Of what was looked at last.
     var fingerprint: Fingerprint?
-    /// What is in the store and being loaded.
-    var candidate: PluginImage?
-    /// What serves.
-    var active: Version?
-    /// What served before it, and whether it has been loaded again to stand in for it.
-    var previous: Version?
-    var isPreviousLoaded = false
+    /// Hash of what the file held when it was looked at last.
+    var fileHash: String?
+    var intents: [Int: Intent] = [:]
+    /// By hash.
+    var versions: [String: PluginVersion] = [:]
+    /// Hashes, the newest last.
+    var order: [String] = []
+    var trial: Trial?
+    var `guard`: ReloadGuardStateMachine?
+    /// Why the version in question is held.
+    var held: (problems: [ContractProblem], words: String) = ([], "")
     /// Its zygote is gone for good, and will be tried again.
     var isReviving = false
-    /// What the supervisor found out about the version that serves, after it was loaded.
-    var remarks: [String] = []
+    /// Why the latest candidate was rejected.
+    var fault: ReloadFault?
+    /// What serves is not what is in the store any more.
+    var isTampered = false
     /// Another file serves a handler of the same name.
     var isConflict = false
+    /// Keeps the version before loaded.
+    let warmTimer = LoopTimer()
+    /// Ends trial and guard.
+    let judgeTimer = LoopTimer()
+    /// Waits for the end of a write in place.
+    let settleTimer = LoopTimer()
+
+    /// Versions that are remembered, at most.
+    static let versionsAtMost = 12
 
     init(file: String, kind: PluginStatus.Kind) {
         self.file = file
@@ -46,43 +74,81 @@ final class PluginEntry {
     }
 
     /// Nil for files that are none of ours. Names with a dot in front are on their way, not there.
-    static func kind(of file: String) -> PluginStatus.Kind? {
-        if file.hasPrefix(".") { return nil }
-        if file.hasSuffix(".so") { return .native }
-        return file.hasSuffix(".ffi.json") ? .ffi : nil
+    nonisolated static func kind(of file: String) -> PluginStatus.Kind? {
+        if file.hasPrefix(".") || file.contains("/") { return nil }
+        if file.hasSuffix(".so") && file.utf8.count > 3 { return .native }
+        return file.hasSuffix(".ffi.json") && file.utf8.count > 9 ? .ffi : nil
     }
 
     /// The file's name without what tells its kind.
     var stem: String { String(self.file.dropLast(self.kind == .native ? 3 : 9)) }
 
-    var status: PluginStatus {
-        PluginStatus(
-            file: self.file, kind: self.kind, name: self.active?.manifest.name ?? self.stem,
-            version: self.active?.manifest.version,
-            sha256: self.active?.image.sha256 ?? self.candidate?.sha256, state: self.state,
-            error: self.machine.rejection, handlers: self.active?.manifest.handlers ?? [],
-            loadedAt: self.active?.loadedAt, notes: self.notes)
+    var title: String { self.name ?? self.stem }
+
+    var active: PluginVersion? { self.machine.active.flatMap { self.versions[$0] } }
+    var candidate: PluginVersion? { self.machine.candidate.hash.flatMap { self.versions[$0] } }
+
+    /// The record of a version, made when it is first heard of.
+    func version(_ image: PluginImage) -> PluginVersion {
+        let version = self.versions[image.sha256] ?? PluginVersion(image)
+        version.image = image
+        self.versions[image.sha256] = version
+        self.order.removeAll { $0 == image.sha256 }
+        self.order.append(image.sha256)
+        let needed = self.machine.needed
+        while self.order.count > Self.versionsAtMost,
+            let old = self.order.firstIndex(where: { !needed.contains($0) && $0 != image.sha256 })
+        {
+            self.versions[self.order.remove(at: old)] = nil
+        }
+        return version
     }
 
-    private var notes: [String] {
-        guard let manifest = self.active?.manifest else { return [] }
+    func forget(_ sha256: String) {
+        self.versions[sha256] = nil
+        self.order.removeAll { $0 == sha256 }
+    }
+}
+
+/// One version of a plugin, as long as it is remembered.
+@LoopActor
+final class PluginVersion {
+    var image: PluginImage
+    /// Nil until it was loaded.
+    var manifest: PluginManifest?
+    var loadedAt: WallTime?
+    var problem: String?
+    /// Where it stands when it neither serves nor is about to.
+    var rest = VersionState.staged
+    var steps: [PluginEvent] = []
+    /// What the supervisor found out about it, after it was loaded.
+    var remarks: [String] = []
+    var hasServed = false
+    var started = 0
+    var ended = 0
+    var failed = 0
+    var crashed = 0
+
+    private static let stepsAtMost = 40
+
+    init(_ image: PluginImage) { self.image = image }
+
+    var sha256: String { self.image.sha256 }
+
+    /// Share of its attempts that crashed, in percent; nil: too few to say.
+    var crashPercent: Double? { self.ended < 20 ? nil : Double(self.crashed) * 100 / Double(self.ended) }
+
+    func add(_ step: PluginEvent) {
+        self.steps.append(step)
+        if self.steps.count > Self.stepsAtMost { self.steps.removeFirst() }
+    }
+
+    var notes: [String] {
+        guard let manifest = self.manifest else { return [] }
         var notes = manifest.notes
         if manifest.forkMode == .spawn && manifest.threads <= 1 {
             notes.append("the plugin says that it must not be forked (PAWL_PF_NO_FORK): every attempt loads it afresh")
         }
         return notes + self.remarks
-    }
-
-    /// What serves comes first: a broken newer file shows as the error of an active plugin.
-    private var state: PluginStatus.State {
-        if self.machine.active != nil { return self.machine.isCrashLooping ? .crashLoop : .active }
-        switch self.machine.candidate {
-        case .verifying: return .verifying
-        case .warming: return .warming
-        case .none: break
-        }
-        if self.machine.rejection != nil { return .rejected }
-        if self.machine.isRemoved { return self.machine.draining.isEmpty ? .retired : .draining }
-        return .staged
     }
 }

@@ -27,6 +27,10 @@ package struct PluginStatus: Sendable, Hashable {
         case rejected
         /// Its zygote died again and again.
         case crashLoop = "crash_loop"
+        /// Ready, and not allowed to serve.
+        case held
+        /// Serves nothing, by somebody's order.
+        case disabled
     }
 
     /// Name of the file in the plugin directory.

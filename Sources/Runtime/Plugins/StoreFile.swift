@@ -37,7 +37,7 @@ struct StoreFile {
         var named = stat()
         guard fstat(input, &after) == 0, stat(source, &named) == 0, Self.isSame(before, after),
             Self.isSame(after, named), self.size == UInt64(before.st_size)
-        else { throw IngestFault("the file changed while it was copied", isChange: true) }
+        else { throw IngestFault("the file changed while it was copied", .change) }
         return hash
     }
 
@@ -51,7 +51,7 @@ struct StoreFile {
             guard length >= 0 else { throw .last("cannot read the file") }
             if length == 0 { break }
             self.size += UInt64(length)
-            guard self.size <= limit else { throw IngestFault("the file grows while it is copied", isChange: true) }
+            guard self.size <= limit else { throw IngestFault("the file grows while it is copied", .change) }
             let piece = UnsafeRawBufferPointer(rebasing: buffer[..<length])
             hash.update(bufferPointer: piece)
             try self.append(piece)
@@ -69,6 +69,60 @@ struct StoreFile {
         }
     }
 
+    /// All of it.
+    func bytes() throws(IngestFault) -> [UInt8] {
+        let bytes = [UInt8](unsafeUninitializedCapacity: Int(self.size)) { buffer, filled in
+            while filled < buffer.count {
+                let length = pread(
+                    self.fd, buffer.baseAddress?.advanced(by: filled), buffer.count - filled, off_t(filled))
+                if length < 0 && errno == EINTR { continue }
+                if length <= 0 { break }
+                filled += length
+            }
+        }
+        guard bytes.count == Int(self.size) else { throw .last("cannot read the copy") }
+        return bytes
+    }
+
+    /// Whether a file has the same bytes.
+    private func isEqual(to path: String) -> Bool {
+        let other = open(path, O_RDONLY | O_CLOEXEC)
+        guard other >= 0 else { return false }
+        defer { Glibc.close(other) }
+        var there = stat()
+        guard fstat(other, &there) == 0, UInt64(there.st_size) == self.size else { return false }
+        let piece = 1 << 18
+        let buffers = UnsafeMutableRawBufferPointer.allocate(byteCount: 2 * piece, alignment: 16)
+        defer { buffers.deallocate() }
+        guard let first = buffers.baseAddress else { return false }
+        let second = first + piece
+        var offset = 0
+        while offset < Int(self.size) {
+            let length = pread(self.fd, first, piece, off_t(offset))
+            guard length > 0, pread(other, second, length, off_t(offset)) == length, memcmp(first, second, length) == 0
+            else { return false }
+            offset += length
+        }
+        return true
+    }
+
+    /// What the bytes of a file hash to.
+    static func hash(of path: String) throws(IngestFault) -> String {
+        let fd = open(path, O_RDONLY | O_CLOEXEC)
+        guard fd >= 0 else { throw .last("cannot open the file") }
+        defer { Glibc.close(fd) }
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
+        defer { buffer.deallocate() }
+        var hash = SHA256()
+        while true {
+            let length = read(fd, buffer.baseAddress, buffer.count)
+            if length < 0 && errno == EINTR { continue }
+            guard length >= 0 else { throw .last("cannot read the file") }
+            if length == 0 { return PluginIngest.hex(hash.finalize()) }
+            hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: buffer[..<length]))
+        }
+    }
+
     /// Same file, same length, and nobody wrote to it in between.
     private static func isSame(_ a: stat, _ b: stat) -> Bool {
         a.st_dev == b.st_dev && a.st_ino == b.st_ino && a.st_size == b.st_size
@@ -81,8 +135,7 @@ struct StoreFile {
         guard fsync(self.fd) == 0, fchmod(self.fd, 0o444) == 0 else { throw .last("cannot finish \(path)") }
         if linkat(AT_FDCWD, "/proc/self/fd/\(self.fd)", AT_FDCWD, path, AT_SYMLINK_FOLLOW) != 0 {
             guard errno == EEXIST else { throw .last("cannot name \(path)") }
-            var there = stat()
-            if stat(path, &there) == 0, UInt64(there.st_size) == self.size { return path }
+            if self.isEqual(to: path) { return path }
             // Only a broken disk or a meddler makes it so; the bytes under this name must be the right ones.
             let replacement = "\(path).\(getpid())"
             guard linkat(AT_FDCWD, "/proc/self/fd/\(self.fd)", AT_FDCWD, replacement, AT_SYMLINK_FOLLOW) == 0,

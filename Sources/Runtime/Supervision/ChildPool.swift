@@ -170,6 +170,8 @@ final class ChildPool {
 
     /// It said what it may not say, or closed what it may not close.
     func broke(_ child: RunChild, _ why: String) {
+        // One that only has to come up is over by its end, or by its time.
+        guard child.make != nil else { return }
         self.supervisor.logger.warning("a child without a run broke the rules and is ended: \(why)")
         self.perform(child.life?.unwanted() ?? .nothing, child, kill: true)
     }

@@ -11,14 +11,28 @@ package struct PluginImage: Sendable, Hashable {
     package var configuration: String?
     /// What to call it in messages before its own name is known.
     package var nameHint: String
+    /// Of the file when its bytes were compared with their name; nil: nobody has. A process is not started from a file that has
+    /// changed since.
+    package var seal: FileSeal?
+    /// The trusted key that has signed it, in base64; nil: none.
+    package var signedBy: String?
+    /// The signature itself, 64 bytes.
+    package var signature: [UInt8]?
 
-    package init(sha256: String, path: String, bytes: UInt64, configuration: String? = nil, nameHint: String) {
+    package init(
+        sha256: String, path: String, bytes: UInt64, configuration: String? = nil, nameHint: String,
+        seal: FileSeal? = nil
+    ) {
         self.sha256 = sha256
         self.path = path
         self.bytes = bytes
         self.configuration = configuration
         self.nameHint = nameHint
+        self.seal = seal
     }
+
+    /// Whether the file is as it was when its bytes were compared with their name.
+    package var isIntact: Bool { self.seal == nil || FileSeal(of: self.path) == self.seal }
 }
 
 /// What a plugin says of itself, as its zygote read it.

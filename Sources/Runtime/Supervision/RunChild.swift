@@ -25,6 +25,10 @@ final class RunChild {
     /// Set where it may be without an attempt.
     var make: ChildMake?
     var life: PooledChildStateMachine?
+    /// Whom to tell whether it comes up; only of a child that was made to find that out.
+    var trial: ((Result<Void, PluginRefusal>) -> Void)?
+    /// The last line of a trial, in case it does not come up.
+    private var trialWords = ""
     /// What it had used up when its present run began.
     var usedBefore = ResourceUsage()
     /// Resident after its last run; nil: there was none.
@@ -85,6 +89,16 @@ final class RunChild {
         /// Nil: what all children of the host have; the rest comes with RUN.
         var environment: ((RunChild) -> [UInt8])?
         var isPooled: Bool
+        /// No run will come.
+        var isTrial = false
+
+        /// For a child that only has to come up.
+        init(trialWith limits: ResolvedLimits) {
+            self.limits = limits
+            self.execution = ExecutionSettings().resolved
+            self.isPooled = false
+            self.isTrial = true
+        }
 
         /// For a child without an attempt.
         init(make: ChildMake, limits: ResolvedLimits) {
@@ -127,6 +141,7 @@ final class RunChild {
         let configuration = self.supervisor.configuration
         var flags = self.leaf == nil ? PAWL_SPAWN_HAS_MONITOR : PAWL_SPAWN_HAS_CGROUP
         if order.isPooled { flags |= PAWL_SPAWN_POOLED }
+        if order.isTrial { flags |= PAWL_SPAWN_TRIAL }
         let message = ControlOrder.spawn(
             order, slot: self.slot, flags: flags, niceness: order.execution.niceness ?? configuration.niceness,
             environment: order.environment?(self) ?? self.supervisor.childEnvironment.ofWaiting(self),
@@ -235,18 +250,45 @@ final class RunChild {
     func failed(_ body: pawl_c_spawn_failed) {
         if let attempt { return attempt.keeperFailed(body) }
         guard !self.isForgotten else { return }
-        self.supervisor.pool.failed(self, String(cString: strerror(body.error)))
+        let why = String(cString: strerror(body.error))
+        self.tried(.failure(PluginRefusal(reason: .unavailable, message: "no process can be made of it: \(why)")))
+        self.supervisor.pool.failed(self, why)
     }
 
     func exited(_ body: pawl_c_exited) {
         // Too late for a report; the zombie still has to go.
         guard !self.isForgotten else { return self.tellKeeper(ControlOrder.plain(PAWL_C_REAP, slot: self.slot)) }
+        if self.trial != nil {
+            self.readWhileWaiting()  // Its last words.
+            self.tried(.failure(self.trialRefusal(body)))
+        }
         self.supervisor.pool.died(self).keeperExited(body)
+    }
+
+    /// Whether it comes up is known.
+    func tried(_ result: Result<Void, PluginRefusal>) {
+        let trial = self.trial
+        self.trial = nil
+        trial?(result)
+    }
+
+    private func trialRefusal(_ body: pawl_c_exited) -> PluginRefusal {
+        let words = self.trialWords.isEmpty ? "" : ": \(self.trialWords)"
+        switch body.processExit {
+        case .signal(let signal):
+            return PluginRefusal(
+                reason: .crashed(signal: signal),
+                message: "its first process crashed with \(OutcomeClassifier.signalName(signal))\(words)")
+        case .code(let code):
+            return PluginRefusal(
+                reason: .exited(code: code), message: "its first process ended with exit code \(code)\(words)")
+        }
     }
 
     /// The zygote died. Nobody, or only a monitor, will tell the leader's exit.
     func keeperLost() {
         guard !self.isForgotten else { return }
+        self.tried(.failure(PluginRefusal(reason: .unavailable, message: "its zygote ended under its first process")))
         self.supervisor.pool.died(self).keeperLost()
     }
 
@@ -336,12 +378,14 @@ final class RunChild {
                 switch try ChildMessage(header, payload) {
                 case .up: isUp = true
                 // A plugin that is loaded in the child may have words to say; without a run they are nobody's.
-                case .log, .dropped, .unknown, .pong: break
+                case .log(let line): if self.trial != nil { self.trialWords = line.message }
+                case .dropped, .unknown, .pong: break
                 default: throw WireFault("a frame of kind \(header.kind) without a run")
                 }
             }
         } catch { return self.supervisor.pool.broke(self, error.description) }
-        if isUp { self.supervisor.pool.isUp(self) }
+        guard isUp else { return }
+        if self.trial != nil { self.tried(.success(())) } else { self.supervisor.pool.isUp(self) }
     }
 
     /// What is written between runs belongs to none of them.

@@ -118,6 +118,16 @@ package final class Supervisor {
         }
     }
 
+    /// It is not given new attempts for now: its children that wait are ended, its zygote stays. A new attempt wakes it.
+    package func rest(_ sha256: String) {
+        for zygote in [self.zygotes[sha256], self.spawnZygotes[sha256]].compactMap(\.self) {
+            self.pool.dismissAll(of: zygote)
+        }
+    }
+
+    /// What a loaded version says of itself.
+    package func manifest(of sha256: String) -> PluginManifest? { self.zygotes[sha256]?.manifest }
+
     /// Whether the version's zygote died so often that attempts wait for it.
     package func isCrashLooping(_ sha256: String) -> Bool { self.zygotes[sha256]?.isCrashLooping ?? false }
 
@@ -133,6 +143,8 @@ package final class Supervisor {
 
     /// Is told when a version's zygote has died under its attempts, when a retired one is gone, and of new remarks.
     package var onVersionChange: (@LoopActor (_ sha256: String) -> Void)?
+    /// Is told when a version's zygote has died that was to live.
+    package var onZygoteDeath: (@LoopActor (_ sha256: String) -> Void)?
 
     // MARK: Attempts
 
@@ -235,7 +247,10 @@ package final class Supervisor {
     // MARK: For zygotes
 
     /// It died under its attempts, and will be restarted.
-    func zygoteDied(_ zygote: Zygote) { self.onVersionChange?(zygote.image.sha256) }
+    func zygoteDied(_ zygote: Zygote) {
+        self.onVersionChange?(zygote.image.sha256)
+        self.onZygoteDeath?(zygote.image.sha256)
+    }
 
     /// It is gone for good.
     func zygoteEnded(_ zygote: Zygote) {

@@ -210,6 +210,7 @@ final class Zygote {
     }
 
     private func startProcess() throws(LoopError) {
+        guard self.image.isIntact else { throw LoopError(ESTALE, "use \(self.image.path), which is not what it was") }
         var ends: [Int32] = [-1, -1]
         let result = linux_seqpacket_pair(&ends)
         guard result == 0 else { throw LoopError(result, "make a control socket") }

@@ -7,6 +7,8 @@ package enum DirectoryEvent: Hashable, Sendable {
     case movedIn(String)
     /// A file that was open for writing was closed. An in-place writer may open it again.
     case closedAfterWrite(String)
+    /// A symbolic or a further hard link was made: complete at once.
+    case linked(String)
     case movedOut(String)
     case deleted(String)
     /// The kernel's queue ran over: events are lost, look at the whole directory.
@@ -19,6 +21,7 @@ package enum DirectoryEvent: Hashable, Sendable {
 /// asks for close-after-write, and without that a half-written file looks finished.
 @LoopActor
 package final class DirectoryWatcher {
+    private let path: String
     private let fd: Int32
     private let watcher: FDWatcher
     private var isClosed = false
@@ -34,8 +37,10 @@ package final class DirectoryWatcher {
         self.onDirectory = onDirectory
         fd = inotify_init1(Int32(IN_CLOEXEC) | Int32(IN_NONBLOCK))
         guard fd >= 0 else { throw .last("watch \(path)") }
-        var mask = IN_MOVED_TO | IN_CLOSE_WRITE | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR
-        if onDirectory != nil { mask |= IN_CREATE }
+        self.path = path
+        let mask =
+            IN_MOVED_TO | IN_CLOSE_WRITE | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_DELETE_SELF | IN_MOVE_SELF
+            | IN_ONLYDIR
         guard inotify_add_watch(fd, path, UInt32(mask)) >= 0 else {
             let error = LoopError.last("watch \(path)")
             Glibc.close(fd)
@@ -68,7 +73,7 @@ package final class DirectoryWatcher {
             buffer -> ([DirectoryEvent], [String]) in
             let length = Glibc.read(fd, buffer.baseAddress, buffer.count)
             // EAGAIN: woken for nothing. inotify knows no other error for a buffer that holds the longest name.
-            return length > 0 ? Self.parse(UnsafeRawBufferPointer(rebasing: buffer[..<length])) : ([], [])
+            return length > 0 ? self.parse(UnsafeRawBufferPointer(rebasing: buffer[..<length])) : ([], [])
         }
         for name in made where !isClosed { onDirectory?(name) }
         for event in events where !isClosed {
@@ -77,7 +82,7 @@ package final class DirectoryWatcher {
         }
     }
 
-    private static func parse(_ bytes: UnsafeRawBufferPointer) -> (events: [DirectoryEvent], made: [String]) {
+    private func parse(_ bytes: UnsafeRawBufferPointer) -> (events: [DirectoryEvent], made: [String]) {
         var events: [DirectoryEvent] = []
         var made: [String] = []
         var offset = 0
@@ -96,8 +101,17 @@ package final class DirectoryWatcher {
             if mask & IN_CLOSE_WRITE != 0 { events.append(.closedAfterWrite(name)) }
             if mask & IN_MOVED_FROM != 0 { events.append(.movedOut(name)) }
             if mask & IN_DELETE != 0 { events.append(.deleted(name)) }
-            if mask & IN_CREATE != 0, mask & IN_ISDIR != 0 { made.append(name) }
+            if mask & IN_CREATE != 0 {
+                if mask & IN_ISDIR != 0 { made.append(name) } else if self.isLink(name) { events.append(.linked(name)) }
+            }
         }
         return (events, made)
+    }
+
+    /// A file that was made by opening it is empty, and tells more when it is closed.
+    private func isLink(_ name: String) -> Bool {
+        var status = stat()
+        guard lstat("\(self.path)/\(name)", &status) == 0 else { return false }
+        return status.st_mode & S_IFMT == S_IFLNK || (status.st_mode & S_IFMT == S_IFREG && status.st_nlink > 1)
     }
 }

@@ -115,6 +115,7 @@ typedef struct pawl_c_spawn {
 #define PAWL_SPAWN_HAS_CGROUP 1u  /* a cgroup descriptor is the fifth */
 #define PAWL_SPAWN_HAS_MONITOR 2u /* a monitor's control socket is the last */
 #define PAWL_SPAWN_POOLED 4u      /* the child serves one RUN after the other, until BYE */
+#define PAWL_SPAWN_TRIAL 8u       /* no RUN will come: child_start at once, and UP only when it has returned; then BYE */
 
 typedef struct pawl_c_signal {
     int32_t signal;

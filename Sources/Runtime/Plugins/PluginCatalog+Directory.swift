@@ -1,0 +1,142 @@
+internal import Glibc
+internal import JobCore
+internal import Logging
+internal import UVLoop
+
+/// The plugin directory: what is there, what comes and what goes.
+extension PluginCatalog {
+    /// A file that is written in place may be opened again: it is looked at when it has been left alone for so long.
+    private static let settleTime = Duration.milliseconds(200)
+
+    func watch() throws(LoopError) {
+        guard let directory else { return }
+        self.watcher = try DirectoryWatcher(path: directory) { [weak self] event in self?.noticed(event) }
+    }
+
+    private func noticed(_ event: DirectoryEvent) {
+        switch event {
+        case .movedIn(let file): if !self.isIndirect(file) { self.appeared(file) }
+        case .linked(let file): if !self.isIndirect(file) { self.appeared(file) }
+        case .closedAfterWrite(let file): self.written(file)
+        case .movedOut(let file), .deleted(let file): self.vanished(file)
+        case .overflow: self.look()
+        case .gone:
+            self.logger.error("the plugin directory \(self.directory ?? "") is gone; what serves goes on serving")
+            self.rewatch()
+        }
+    }
+
+    /// A link may stand for other names (a `..data` that all of them go through): then the whole directory is looked at.
+    private func isIndirect(_ file: String) -> Bool {
+        guard let directory, PluginEntry.kind(of: file) == nil else { return false }
+        var status = stat()
+        guard lstat("\(directory)/\(file)", &status) == 0, status.st_mode & S_IFMT == S_IFLNK else { return false }
+        self.look()
+        return true
+    }
+
+    /// A file was open for writing and is closed.
+    private func written(_ file: String) {
+        if file.hasSuffix(".sig") { return self.signed(String(file.dropLast(4))) }
+        guard let entry = self.entries[file], entry.hasFile, let known = entry.fingerprint,
+            let seen = self.fingerprint(file), known.inode == seen.inode, known.device == seen.device
+        else { return self.appeared(file) }
+        // Written over in place, and perhaps not for the last time.
+        entry.settleTimer.start(after: Self.settleTime) { [weak self] in self?.appeared(file) }
+    }
+
+    /// A signature came after its file.
+    private func signed(_ file: String) {
+        guard let entry = self.entries[file], entry.hasFile, entry.machine.rejection != nil else { return }
+        self.appeared(file)
+    }
+
+    /// Until the directory is there again.
+    private func rewatch() {
+        self.rewatchTimer.start(after: .seconds(1)) { [weak self] in
+            guard let self, !self.isStopped else { return }
+            do {
+                try self.watch()
+                self.look()
+            } catch { self.rewatch() }
+        }
+    }
+
+    /// Compares the directory with what is known of it.
+    func look() {
+        guard let directory else { return }
+        guard let names = Self.entries(directory) else {
+            self.logger.error("the plugin directory \(directory) cannot be read: \(String(cString: strerror(errno)))")
+            return
+        }
+        for entry in self.entries.values.sorted(by: { $0.file < $1.file })
+        where entry.hasFile && !names.contains(entry.file) { self.vanished(entry.file) }
+        for file in names.sorted() {
+            guard let fingerprint = self.fingerprint(file) else { continue }
+            if let entry = self.entries[file], entry.hasFile, entry.fingerprint == fingerprint,
+                entry.machine.rejection == nil
+            {
+                continue
+            }
+            self.appeared(file)
+        }
+    }
+
+    func appeared(_ file: String) {
+        if file.hasSuffix(".sig") { return self.signed(String(file.dropLast(4))) }
+        guard let kind = PluginEntry.kind(of: file), !self.isStopped else { return }
+        let entry = self.entries[file] ?? PluginEntry(file: file, kind: kind)
+        self.entries[file] = entry
+        entry.settleTimer.stop()
+        entry.hasFile = true
+        entry.fingerprint = self.fingerprint(file)
+        self.want(
+            entry, .file,
+            .init(
+                source: .file(file, isFirstLook: self.isFirstLook), wish: .activate(force: false), image: nil,
+                waiter: nil))
+    }
+
+    private func vanished(_ file: String) {
+        // A rename over the file reports the old one's end after the new one's beginning, or not at all.
+        guard let entry = self.entries[file], entry.hasFile, self.fingerprint(file) == nil else { return }
+        self.fileGone(entry)
+        self.forgetIfGone(entry)
+        // What had to stand back behind it may serve now.
+        for other in self.entries.values where other.isConflict { self.appeared(other.file) }
+    }
+
+    func fileGone(_ entry: PluginEntry) {
+        guard entry.hasFile else { return }
+        entry.hasFile = false
+        entry.fingerprint = nil
+        entry.fileHash = nil
+        entry.settleTimer.stop()
+        let served = entry.machine.active
+        let orders = entry.machine.removed()
+        if served != nil { self.tell(entry, .withdrawn, served, words: "\(entry.file) was removed") }
+        self.stopServing(entry, orders)
+    }
+
+    func fingerprint(_ file: String) -> PluginEntry.Fingerprint? {
+        guard let directory else { return nil }
+        var status = stat()
+        guard stat("\(directory)/\(file)", &status) == 0 else { return nil }
+        return PluginEntry.Fingerprint(
+            device: UInt64(status.st_dev), inode: UInt64(status.st_ino), size: Int64(status.st_size),
+            modifiedSeconds: status.st_mtim.tv_sec, modifiedNanos: status.st_mtim.tv_nsec)
+    }
+
+    private static func entries(_ path: String) -> Set<String>? {
+        guard let directory = opendir(path) else { return nil }
+        defer { closedir(directory) }
+        var names: Set<String> = []
+        while let entry = readdir(directory) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if PluginEntry.kind(of: name) != nil { names.insert(name) }
+        }
+        return names
+    }
+}
