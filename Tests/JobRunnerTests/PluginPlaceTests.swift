@@ -104,6 +104,27 @@ import UVLoop
         #expect(step(place) == .serve("b"))
     }
 
+    /// Whatever the step found to do: it is not asked for again.
+    @Test func aStepThatWasTakenIsOver() {
+        let canary = PluginRow.Canary(sha256: "c", policy: "{}")
+        for (wanted, here) in [
+            (row("b"), place(row: nil, active: "a")), (row("b"), place(row: nil)),
+            (row(nil), place(row: nil, active: "a")),
+            (row("a", canary: "c"), place(row: nil, active: "a")),
+            (row("a"), place(row: nil, active: "a", canary: "c")),
+            (row("a", isDisabled: true), place(row: nil, active: "a")),
+            (row("a"), place(row: nil, active: "a", isDisabled: true)),
+        ] {
+            var place = here
+            place.row = wanted
+            let step = step(place)
+            #expect(step != .nothing)
+            place.took(step)
+            #expect(self.step(place) == .nothing, "\(step)")
+        }
+        #expect(step(place(row: row("a", canary: "c"), active: "a")) == .beginCanary(canary))
+    }
+
     // MARK: Decisions
 
     private func decision(_ change: PluginChange, at: Int64 = 10, revision: Int64? = nil) -> PluginDecisions.Pending {

@@ -81,7 +81,7 @@ private final class FakeHost: PluginHands {
         return sha256
     }
 
-    private func activate(_ sha256: String, _ source: ProposalSource) {
+    func activate(_ sha256: String, _ source: ProposalSource) {
         guard let image = content[sha256] else { return }
         registry.activated(
             ActivePlugin(
@@ -326,6 +326,40 @@ private func onHosts(
             try await eventually { hosts[0].place.canary == nil && hosts[0].steps.contains("end canary") }
             let row = try #require(try await hosts[0].store.plugin("p"))
             #expect(row.active == first && row.canary == nil && row.reason == "3 of 20 runs crashed")
+        }
+    }
+
+    /// It passed here, and the others wanted it tried: now all serve it.
+    @Test func aCanaryThatPassesAnywhereServesEverywhere() async throws {
+        try await withHosts(2) { hosts in
+            let first = try hosts[0].propose("one")
+            try await eventually { hosts.allSatisfy { $0.place.active == first && $0.registry.isSettled } }
+            let second = try hosts[0].add("two")
+            hosts[0].clock = hosts[0].clock.advanced(by: .seconds(1))
+            hosts[0].registry.canaryBegan("p", second, policy: "{}")
+            try await eventually { hosts[1].place.canary == second && !hosts[1].place.isMoving }
+            hosts[1].clock = hosts[0].clock.advanced(by: .seconds(1))
+            hosts[1].activate(second, .row)
+            try await eventually { hosts.allSatisfy { $0.place.active == second && $0.place.canary == nil } }
+            let row = try #require(try await hosts[0].store.plugin("p"))
+            #expect(row.active == second && row.previous == first && row.canary == nil)
+        }
+    }
+
+    /// The first runs of a version were bad: the one before it serves again, everywhere, and the row says why.
+    @Test func whatAHostTakesBackIsTakenBackEverywhere() async throws {
+        try await withHosts(2) { hosts in
+            let first = try hosts[0].propose("one")
+            try await eventually { hosts.allSatisfy { $0.place.active == first && $0.registry.isSettled } }
+            let second = try hosts[0].propose("two")
+            try await eventually { hosts.allSatisfy { $0.place.active == second && $0.registry.isSettled } }
+            hosts[1].clock = hosts[0].clock.advanced(by: .seconds(1))
+            hosts[1].registry.rolledBack("p", second, reason: "6 of its first 9 runs crashed")
+            hosts[1].activate(first, .rollback)
+            try await eventually { hosts.allSatisfy { $0.place.active == first } }
+            let row = try #require(try await hosts[0].store.plugin("p"))
+            #expect(row.active == first && row.previous == second && row.reason == "6 of its first 9 runs crashed")
+            #expect(row.originHost == hosts[0].registry.lease?.id, "the file is whose it was")
         }
     }
 

@@ -65,17 +65,35 @@ final class CatalogHands: PluginHands, PluginCatalogDelegate {
         switch event.kind {
         case .canary:
             guard let sha256 = event.sha256 else { break }
+            self.record(event.plugin, by: nil)
             self.registry.canaryBegan(event.plugin, sha256, policy: (event.policy ?? CanaryPolicy()).json)
         case .canaryEnded: self.registry.canaryEnded(event.plugin, reason: event.words)
         case .rolledBack: self.registry.rolledBack(event.plugin, event.sha256, reason: event.words)
         case .held:
-            if let sha256 = event.sha256 { self.registry.held(event.plugin, sha256, event.problems, event.words) }
+            guard let sha256 = event.sha256 else { break }
+            self.record(event.plugin, by: nil)
+            self.registry.held(event.plugin, sha256, event.problems, event.words)
         case .disabled: self.registry.disabled(event.plugin, true, reason: event.words)
         case .enabled: self.registry.disabled(event.plugin, false, reason: event.words)
         case .withdrawn: self.registry.retired(event.plugin, reason: event.words)
         case .staged, .verified, .warming, .active, .draining, .retired, .rejected, .crashLoop, .recovered, .tampered,
             .removed:
             break
+        }
+    }
+
+    /// Makes what this host has of a plugin known to the others.
+    /// - Parameter person: who has brought it; nil: it lay in the directory.
+    func record(_ plugin: String, by person: String?) {
+        guard let report = self.catalog.plugins.first(where: { $0.name == plugin }) else { return }
+        for version in report.versions.reversed() {
+            guard let manifest = version.manifest, version.state != .rejected else { continue }
+            self.registry.ready(
+                PluginVersionRow(
+                    sha256: version.sha256, plugin: manifest.name, label: manifest.version,
+                    abi: "\(manifest.abiMajor).\(manifest.abiMinor)", sizeBytes: Int64(clamping: version.bytes),
+                    manifest: manifest.json, kind: report.kind == .ffi ? .ffi : .native, fileName: report.file,
+                    source: person == nil ? .directory : .upload, uploadedBy: person, signedBy: version.signedBy))
         }
     }
 

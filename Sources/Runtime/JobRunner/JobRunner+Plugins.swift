@@ -16,6 +16,7 @@ extension JobRunner {
         // Whatever nobody decided, nobody wants any more.
         defer { self.registry.wishes[plugin] = nil }
         let answer = try await body()
+        self.hands.record(plugin, by: wish.by)
         await self.registry.written(plugin, atMost: .seconds(5))
         return answer
     }

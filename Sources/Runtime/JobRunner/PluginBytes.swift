@@ -55,7 +55,8 @@ struct PluginBytes {
             return "it has \(image.bytes) bytes, and at most \(JobStore.blobLimit) go there"
         }
         let missing = try await self.store.beginBlob(
-            image.sha256, size: Int64(image.bytes), configuration: image.configuration)
+            image.sha256, size: Int64(image.bytes), configuration: image.configuration,
+            signature: image.signature)
         if missing.isEmpty {
             // All parts, and whoever wrote them may not have got to say so.
             if try await self.store.blob(image.sha256)?.isComplete == true { return nil }

@@ -88,6 +88,22 @@ struct PluginPlace {
 
     mutating func succeeded() { self.failure = nil }
 
+    /// A step was taken, whether or not there was anything to do for it.
+    mutating func took(_ step: Step) {
+        self.failure = nil
+        switch step {
+        case .nothing: break
+        case .serve(let sha256): self.active = sha256
+        case .beginCanary(let canary): self.canary = canary.sha256
+        case .endCanary: self.canary = nil
+        case .retire:
+            self.active = nil
+            self.canary = nil
+        case .disable: self.isDisabled = true
+        case .enable: self.isDisabled = false
+        }
+    }
+
     /// Something was announced: what was missing may be there now.
     mutating func hinted(now: LoopInstant) { self.failure?.retryAt = now }
 

@@ -24,9 +24,9 @@ extension PluginRegistry {
 
     /// Why a file does not decide what all hosts are to serve; nil: it may.
     private func objection(to candidate: ActivePlugin, isFirstLook: Bool) async -> String? {
-        guard let row = self.places[candidate.manifest.name]?.row, row.revision > 0, let active = row.active,
-            active != candidate.sha256
-        else { return nil }
+        guard let row = self.places[candidate.manifest.name]?.row, row.revision > 0 else { return nil }
+        if isFirstLook && row.isDisabled { return "the plugin is disabled" }
+        guard let active = row.active, active != candidate.sha256 else { return nil }
         if row.isPinned { return "the plugin is pinned to version \(active.prefix(12))" }
         // A file that was there before this host was: it is the cluster's turn, unless nobody has ever seen such bytes.
         guard isFirstLook else { return nil }

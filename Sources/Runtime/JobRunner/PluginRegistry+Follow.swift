@@ -59,7 +59,7 @@ extension PluginRegistry {
         loopTask {
             do throws(PluginHandsFault) {
                 try await self.take(step, name, hands)
-                self.change(name) { $0.succeeded() }
+                self.change(name) { $0.took(step) }
             } catch {
                 self.failed(step, name, error)
             }
@@ -89,7 +89,17 @@ extension PluginRegistry {
         switch step {
         case .serve(let wanted): sha256 = wanted
         case .beginCanary(let canary): sha256 = canary.sha256
-        case .nothing, .endCanary, .retire, .disable, .enable: return
+        case .nothing, .endCanary, .retire: return
+        case .disable, .enable:
+            // It is not here, or does not load: what is to be served is seen to next.
+            self.logger.notice(
+                "a plugin could not be \(step == .disable ? "disabled" : "enabled") here",
+                metadata: ["plugin": "\(name)", "error": "\(fault.words)"])
+            self.change(name) { place in
+                place.took(step)
+                place.active = nil
+            }
+            return
         }
         let wasBlocked = self.places[name]?.isBlocked ?? false
         self.change(name) { $0.failed(sha256, fault.words, isTransient: fault.isTransient, now: .now) }

@@ -38,6 +38,14 @@ extension PluginRegistry {
             try await self.register(name)
             return true
         }
+        if let version = self.unrecorded.first {
+            try await self.store.recordPluginVersion(version, serves: false)
+            if self.unrecorded.first == version { self.unrecorded.removeFirst() }
+            // A few thousand names; then some are written once more.
+            if self.recorded.count > 10_000 { self.recorded = [] }
+            self.recorded.insert(version.sha256)
+            return true
+        }
         let notes = self.places.values.sorted { $0.name < $1.name }.map(\.note)
         if notes != self.noted ?? [] || self.noted == nil {
             try await self.store.notePlugins(lease.id, notes)
@@ -173,7 +181,8 @@ extension ActivePlugin {
             sha256: self.sha256, plugin: self.manifest.name, label: self.manifest.version,
             abi: "\(self.manifest.abiMajor).\(self.manifest.abiMinor)", sizeBytes: Int64(clamping: self.bytes),
             manifest: self.manifest.json, firstSeenAt: self.loadedAt, lastActiveAt: self.loadedAt,
-            kind: self.kind == .ffi ? .ffi : .native, fileName: self.file, source: self.isFile ? .directory : .upload)
+            kind: self.kind == .ffi ? .ffi : .native, fileName: self.file,
+            source: self.isFile ? .directory : .upload, signedBy: self.image.signedBy)
     }
 
     var jobs: [JobUpsert] {

@@ -28,6 +28,9 @@ final class PluginRegistry {
     var unregistered: Set<String> = []
     /// Versions that others may need and whose bytes may not be in the database; the newest last.
     var unsent: [PluginImage] = []
+    /// Versions that do not serve and that the database does not know of yet; and those that it does.
+    var unrecorded: [PluginVersionRow] = []
+    var recorded: Set<String> = []
     var unwrittenEvents: [NewPluginEvent] = []
     var droppedEvents = 0
     /// What the others know of this host; nil: nothing.
@@ -112,15 +115,20 @@ final class PluginRegistry {
                 "handlers": "\(plugin.manifest.handlers.count)",
             ])
         let isFollowed = self.change(name) { place -> Bool in
+            // A trial that others wanted has passed here: that is this host's finding.
+            let isPromotion = place.canary == plugin.sha256
             place.active = plugin.sha256
             place.handlers.formUnion(plugin.manifest.handlers.map(\.name))
             place.renounced = nil
             place.held = nil
             if place.canary == plugin.sha256 { place.canary = nil }
             if place.failure?.sha256 == plugin.sha256 { place.succeeded() }
-            return plugin.source == .row || (place.row?.active == plugin.sha256 && place.row?.canary == nil)
+            return (plugin.source == .row && !isPromotion)
+                || (place.row?.active == plugin.sha256 && place.row?.canary == nil)
         }
         self.served[name] = plugin
+        // Whoever has brought it is told afterwards.
+        if plugin.source != .upload { self.recorded.insert(plugin.sha256) }
         self.unregistered.insert(name)
         self.keepBytes(plugin.image)
         if !isFollowed { self.decide(name, .activate(plugin.sha256), source: plugin.source) }
@@ -200,6 +208,16 @@ final class PluginRegistry {
             }
         }
         self.changed()
+    }
+
+    /// A version is ready here and does not serve, or not to all: it can be chosen.
+    func ready(_ version: PluginVersionRow) {
+        guard !self.recorded.contains(version.sha256) else { return }
+        self.unrecorded.removeAll { $0.sha256 == version.sha256 }
+        self.unrecorded.append(version)
+        if self.unrecorded.count > Self.unsentLimit { self.unrecorded.removeFirst() }
+        if let image = self.hands?.image(of: version.sha256) { self.keepBytes(image) }
+        self.write()
     }
 
     func happened(_ event: NewPluginEvent) {
