@@ -14,7 +14,7 @@ include mk/swift-plugins.mk
 include mk/authors.mk
 
 .PHONY: help bootstrap build host plugins demo serve test test-unit test-abi test-zygote test-plugins test-system test-faults \
-        monkey monkey-short monkey-kills fuzz test-fuzz test-cli test-page test-seeds test-docs test-authors seeds bench format format-check install clean
+        monkey monkey-short monkey-kills fuzz test-fuzz test-cli test-page test-seeds test-docs test-authors test-schema seeds bench format format-check install clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -37,7 +37,7 @@ serve: build ## a host on 127.0.0.1:7070 with an embedded PostgreSQL
 	@$(OUT)/pawl serve --plugins $(OUT)/plugins
 
 test: build fixtures test-abi test-zygote test-plugins test-unit test-system test-faults monkey-short test-fuzz test-cli test-page \
-        test-seeds test-docs test-authors ## all tests
+        test-seeds test-docs test-authors test-schema ## all tests
 	@echo "all tests passed"
 
 test-abi: bootstrap zygote c-plugins
@@ -86,6 +86,9 @@ monkey-kills: monkey ## 1,000 times kill -9 of child, zygote and host
 
 test-cli: build $(PYTHON)
 	$(PYTHON) -m pytest -q Tests/cli
+
+test-schema: $(PYTHON)
+	$(PYTHON) -m pytest -q Tests/schema
 
 test-page: $(PYTHON)
 	$(PYTHON) -m pytest -q -rs Tests/page

@@ -31,7 +31,21 @@ def stream(*frames, tear=255):
                                     for i, (kind, payload, flags) in enumerate(frames))
 
 
+SCHEMAS = {
+    "object": ({"type": "object", "required": ["a"], "properties": {"a": {"type": ["string", "null"], "pattern": "^(?=.)[a-z\\d]{1,3}$",
+                "format": "date-time"}, "b": {"enum": [1, "x"]}}, "patternProperties": {"^x-": {"multipleOf": 0.01}},
+                "additionalProperties": False, "dependentRequired": {"b": ["a"]}}, {"a": "ab1", "x-1": 2.5e1, "c": 1}),
+    "list": ({"prefixItems": [{"minimum": 1}], "items": {"maxLength": 2}, "uniqueItems": True, "contains": {"const": {"k": [1.0]}},
+              "minContains": 0, "unevaluatedItems": False}, [1, "ab", {"k": [1]}, {"k": [1.0]}]),
+    "tree": ({"$ref": "#/$defs/n", "$defs": {"n": {"$anchor": "n", "oneOf": [{"type": "null"}, {"properties": {"l": {"$ref": "#n"}},
+              "unevaluatedProperties": {"not": {"type": "string"}}}], "if": {"type": "object"}, "then": {"maxProperties": 2}}}},
+             {"l": {"l": None, "r": 1}}),
+}
+
+
 def main():
+    for name, (schema, value) in SCHEMAS.items():
+        write("host-schema", name, json.dumps(schema).encode() + b"\0" + json.dumps(value).encode())
     path = b"/p.so"
     hello = piece(control(1, 0, struct.pack("<IIQIIII", 2, 1, 10, len(path), 2, 0, 0) + path + b"{}"))
     strict = struct.pack("<IIIIII", 1, 1, 61300, 61300, 2, 0)

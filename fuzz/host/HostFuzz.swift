@@ -18,6 +18,8 @@ enum Target: String, CaseIterable {
     case elf
     /// Lines of output.
     case lines
+    /// A handler's JSON Schema and a value, with a zero byte between.
+    case schema
 
     static let chosen: Target = {
         guard let name = getenv("PAWL_FUZZ_TARGET"), let target = Target(rawValue: String(cString: name))
@@ -33,6 +35,7 @@ enum Target: String, CaseIterable {
         case .manifest: Self.manifest(bytes)
         case .elf: Self.elf(bytes)
         case .lines: Self.lines(bytes)
+        case .schema: Self.schema(bytes)
         }
     }
 
@@ -93,6 +96,21 @@ enum Target: String, CaseIterable {
             return
         }
         _ = ELFImage.fault(in: self.file, size: UInt64(bytes.count))
+        _ = ELFFile(fd: self.file)
+    }
+
+    /// Ends in time, and says the same twice.
+    private static func schema(_ bytes: UnsafeRawBufferPointer) {
+        let parts = bytes.split(separator: 0, maxSplits: 1)
+        guard let text = parts.first.map({ String(decoding: $0, as: UTF8.self) }) else { return }
+        do throws(JSONSchemaFault) {
+            let schema = try JSONSchema(parsing: text, assertFormats: true)
+            _ = JSONSchema.changes(from: schema, to: try JSONSchema(parsing: text + " "))
+            guard parts.count == 2, let value = try? JSONValue(parsing: String(decoding: parts[1], as: UTF8.self))
+            else { return }
+            let problems = schema.validate(value, work: 200_000)
+            precondition(problems == schema.validate(value, work: 200_000), "the same check says something else")
+        } catch { return }
     }
 
     private static func lines(_ bytes: UnsafeRawBufferPointer) {
