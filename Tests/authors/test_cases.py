@@ -26,7 +26,7 @@ def test_a_difference_is_told_by_its_place(pawl, greet):
     assert "FAILED" in told
     assert "result/greetings\n      - 3\n      + 2\n" in told
     assert "hello Ada" in told, "the log explains a failure"
-    assert "1 case: 1 failed" in told
+    assert "1 case: 0 passed, 1 failed" in told
 
 
 @pytest.mark.parametrize(
