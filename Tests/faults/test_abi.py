@@ -49,16 +49,16 @@ def test_a7_a_thread_in_the_entry_means_spawn(own_host, tmp_path):
 
 
 def test_a10_plugins_built_with_every_released_header(own_host, tmp_path):
-    """Tests/abi/corpus has the header of each release, as it was."""
+    """Tests/abi/released has the header of each release, as it was."""
     plugins = tmp_path / "plugins"
     plugins.mkdir()
-    releases = sorted(p.name for p in (ROOT / "Tests" / "abi" / "corpus").iterdir())
+    releases = sorted(p.name for p in (ROOT / "Tests" / "abi" / "released").iterdir())
     assert releases
     for release in releases:
         name = release.replace(".", "_")
         source = tmp_path / f"old{name}.c"
-        source.write_text((ROOT / "Tests/abi/old.c").read_text().replace("old.release", f"old.r{name}"))
-        subprocess.run(["cc", "-std=c11", "-shared", "-fPIC", "-fvisibility=hidden", "-I", str(ROOT / "Tests/abi/corpus" / release),
+        source.write_text((ROOT / "Tests/abi/corpus/1.0/plugin.c").read_text().replace("old.release", f"old.r{name}"))
+        subprocess.run(["cc", "-std=c11", "-shared", "-fPIC", "-fvisibility=hidden", "-I", str(ROOT / "Tests/abi/released" / release),
                         "-o", str(plugins / f"old-{release}.so"), str(source)], check=True, timeout=60)
     host = own_host(plugins=plugins)
     for release in releases:

@@ -446,7 +446,7 @@ class Zygote:
                 manifest += body
             elif kind == REFUSED:
                 reason, length = struct.unpack_from("<II", body)
-                raise Refused(REASONS[reason], body[8:8 + length].decode())
+                raise Refused(REASONS[reason], body[8:8 + length].decode(errors="replace"))
             elif kind == READY:
                 names = "wire_version fork_mode threads open_fds rss_bytes load_ns plugin_flags".split()
                 self.ready = dict(zip(names, struct.unpack("<IIIIQQQ", body)))

@@ -1,4 +1,4 @@
-/* old.c - a plugin as one was written for the first release; built with the headers of every release since. */
+/* plugin.c - a plugin as one was written for the first release. */
 #include <pawl.h>
 #include <stdio.h>
 #include <string.h>
