@@ -189,6 +189,7 @@ package final class JobRunner {
         await self.supervisor.shutdown(killAll: true)
         self.isHurried = false
         _ = await self.wait(for: drained, atMost: settleLimit)
+        self.registry.fenced()
         self.logs.stop()
         self.upkeepTimer.stop()
         self.crashes.stop()
