@@ -145,7 +145,7 @@ package struct ReloadStateMachine: Sendable {
     /// The file is there, or has changed; or somebody wants certain bytes.
     package mutating func wanted(_ request: Request) -> [Order] {
         if request.goal != .keep { self.isRemoved = false }
-        guard self.candidate != .none else { return self.enqueue(request) }
+        guard self.candidate == .none else { return self.enqueue(request) }
         return self.begin(request)
     }
 
