@@ -53,6 +53,11 @@ struct LogBuffer {
 
     /// Takes the oldest lines for one COPY. They count as held until `committed` or `failed`.
     mutating func takeBatch() -> [Entry] {
+        guard self.waiting.count > Self.batchLimit else {
+            // Not emptied but given away: the room that a flood of lines took goes with it.
+            defer { self.waiting = [] }
+            return self.waiting
+        }
         let batch = Array(self.waiting.prefix(Self.batchLimit))
         self.waiting.removeFirst(batch.count)
         return batch
