@@ -126,7 +126,7 @@ install: build install-sdk ## binaries, what authors need, and plugins under PRE
 	install -m 755 $(OUT)/pawl-inspect $(DESTDIR)$(PREFIX)/libexec/pawl/pawl-inspect
 	test ! -e $(OUT)/pawl.revision || install -m 644 $(OUT)/pawl.revision $(DESTDIR)$(PREFIX)/libexec/pawl/pawl.revision
 	install -m 755 $(OUT)/pawl-ffi.so $(DESTDIR)$(PREFIX)/libexec/pawl/pawl-ffi.so
-	for p in csv.so text-stats.so zlib.ffi.json; do \
+	for p in csv.so text-stats.so zlib.ffi.json $(FOUND_PLUGINS:%=%.so); do \
 	    install -m 644 $(OUT)/plugins/$$p $(DESTDIR)$(PREFIX)/lib/pawl/plugins/$$p; done
 
 clean: ## remove what was built

@@ -2,7 +2,7 @@
 #
 #   zygote      $(OUT)/pawl-zygote               needs libc only
 #   inspector   $(OUT)/pawl-inspect              needs libdw
-#   c-plugins   $(OUT)/plugins/{csv,mischief}.so  the header and cc alone
+#   c-plugins   $(OUT)/plugins/{csv,mischief}.so  the header and cc alone; and those over libraries of the system
 #   fixtures    $(OUT)/fixtures/                  for tests: plugins that must be refused, a zygote with fault points
 CONFIG ?= release
 OUT ?= .build/$(CONFIG)
@@ -24,13 +24,23 @@ INSPECTOR_OBJECTS := $(patsubst Sources/Runtime/Inspector/%.c,$(OUT)/native/insp
 ZYGOTE_OBJECTS := $(patsubst Sources/PluginABI/Zygote/%.c,$(OUT)/native/zygote/%.o,$(ZYGOTE_SOURCES))
 ZYGOTE_FAULT_OBJECTS := $(patsubst Sources/PluginABI/Zygote/%.c,$(OUT)/native/zygote-faults/%.o,$(ZYGOTE_SOURCES))
 C_PLUGINS := csv mischief
+# Plugins over libraries of the system, with what they share in plugins/common. A plugin whose library is not there is left out,
+# in words; the others are built. PACKAGES_x: names for pkg-config. SOURCES_x: files besides the plugin's own.
+LIBRARY_PLUGINS := http sql shell
+PACKAGES_http := libcurl
+SOURCES_http := plugins/csv/sha256.c
+PACKAGES_sql := libpq
+FOUND_PLUGINS := $(foreach plugin,$(LIBRARY_PLUGINS),$(if $(PACKAGES_$(plugin)),$(shell pkg-config --exists $(PACKAGES_$(plugin)) \
+    && echo $(plugin)),$(plugin)))
+MISSING_PLUGINS := $(filter-out $(FOUND_PLUGINS),$(LIBRARY_PLUGINS))
 FIXTURE_PLUGINS := $(patsubst Tests/Fixtures/plugins/%.c,%,$(wildcard Tests/Fixtures/plugins/*.c)) \
     $(patsubst Tests/Fixtures/plugins/%.cc,%,$(wildcard Tests/Fixtures/plugins/*.cc))
 
 .PHONY: zygote inspector c-plugins fixtures
 zygote: $(OUT)/pawl-zygote
 inspector: $(OUT)/pawl-inspect
-c-plugins: $(C_PLUGINS:%=$(OUT)/plugins/%.so)
+c-plugins: $(C_PLUGINS:%=$(OUT)/plugins/%.so) $(FOUND_PLUGINS:%=$(OUT)/plugins/%.so)
+	@$(foreach plugin,$(MISSING_PLUGINS),echo "left out: $(OUT)/plugins/$(plugin).so, pkg-config does not find $(PACKAGES_$(plugin))";)
 fixtures: $(FIXTURE_PLUGINS:%=$(OUT)/fixtures/%.so) $(OUT)/fixtures/pawl-zygote-faults $(OUT)/fixtures/clock_step.so
 
 # SwiftPM keeps its products in a directory of the target's triple, and .build/release is a link to it. Whoever builds first
@@ -78,6 +88,23 @@ $(OUT)/plugins/$(1).so: $$(patsubst plugins/$(1)/%.c,$(OUT)/native/$(1)/%.o,$$(w
 	@$$(CC) -shared -Wl,-z,defs $$(NATIVE_LDFLAGS) -o $(OUT)/native/$(1)/$(1).so $$^ && mv -f $(OUT)/native/$(1)/$(1).so $$@
 endef
 $(foreach plugin,$(C_PLUGINS),$(eval $(call NATIVE_PLUGIN,$(plugin))))
+
+define LIBRARY_PLUGIN
+LIBRARY_OBJECTS_$(1) := $$(patsubst plugins/%.c,$(OUT)/native/$(1).libs/%.o,$$(wildcard plugins/$(1)/*.c plugins/common/*.c) $$(SOURCES_$(1)))
+
+$(OUT)/native/$(1).libs/%.o: plugins/%.c mk/native.mk | $(OUT)/native/.made
+	@echo cc $$@
+	@mkdir -p $$(@D)
+	@$$(CC) $$(NATIVE_CFLAGS) $$(if $$(PACKAGES_$(1)),$$$$(pkg-config --cflags $$(PACKAGES_$(1)))) -fPIC -fvisibility=hidden -c -o $$@ $$<
+
+$(OUT)/plugins/$(1).so: $$(LIBRARY_OBJECTS_$(1))
+	@echo cc $$@
+	@$$(CC) -shared -Wl,-z,defs $$(NATIVE_LDFLAGS) -o $(OUT)/native/$(1).libs/$(1).so $$^ \
+	    $$(if $$(PACKAGES_$(1)),$$$$(pkg-config --libs $$(PACKAGES_$(1)))) -lm && mv -f $(OUT)/native/$(1).libs/$(1).so $$@
+
+-include $$(LIBRARY_OBJECTS_$(1):.o=.d)
+endef
+$(foreach plugin,$(FOUND_PLUGINS),$(eval $(call LIBRARY_PLUGIN,$(plugin))))
 
 # One file each; built like anybody's plugin.
 $(OUT)/fixtures/%.so: Tests/Fixtures/plugins/%.c mk/native.mk | $(OUT)/native/.made
