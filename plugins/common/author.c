@@ -15,6 +15,7 @@ const pawl_ext_args *args;
 /* Of a path, an address or a server's message, with a sentence around it; more is cut. */
 #define MESSAGE_MAX 8192
 
+__attribute__((format(printf, 2, 0)))
 static pawl_str format_message(char *room, const char *format, va_list arguments) {
     int length = vsnprintf(room, MESSAGE_MAX, format, arguments);
     if (length < 0) length = 0;
