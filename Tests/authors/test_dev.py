@@ -252,3 +252,25 @@ def test_paths_that_are_none(pawl, tmp_path):
     (tmp_path / "text.md").write_text("x")
     pawl("dev", "text.md", code=66)
     pawl("dev", "--args", "{}", code=64)
+
+
+def test_a_save_during_the_build_is_not_lost(dev, pawl, tmp_path):
+    pawl("new", "job", "mail.greet", "--lang", "c", "folder")
+    folder = tmp_path / "folder"
+    # A build that takes long enough to save into, and one that writes a file each time.
+    edit(folder / "Makefile", "\t$(CC) ", "\techo '/* made */' > made.h\n\tsleep 1\n\t$(CC) ")
+    edit(folder / "Makefile", "# Linked", ".PHONY: always\nmail-greet.so: always\n# Linked")
+    one = dev("folder")
+    # The file that each build writes is built again some times, not for ever.
+    one.said("result: ", 3)
+    edit(folder / "mail-greet.c", "hello ", "first ")
+    one.said("changed: mail-greet.c")
+    edit(folder / "mail-greet.c", "first ", "second ")
+    one.said("second Ada")
+    one.said("changed: mail-greet.c", 2)
+    builds = one.text.count("make: built")
+    assert builds <= 9, one.text
+    # The next thing that happens is our doing.
+    edit(folder / "mail-greet.c", "second ", "third ")
+    one.said("third Ada")
+    assert one.text.count("make: built") - builds <= 4, one.text

@@ -107,6 +107,13 @@ extension DevSession {
                     self.screen.quote(error)
                     break
                 }
+                if let held = row?["held"]?.present, held["version"]?.text == delivery.sha256 {
+                    self.screen.bad("\(delivery.file) is held: what waits does not fit it")
+                    for problem in held["problems"]?.elements ?? [] {
+                        self.screen.quote(problem["words"]?.text ?? problem["detail"]?.text ?? problem.json)
+                    }
+                    break
+                }
                 guard waited < Self.patience else {
                     self.screen.bad("\(delivery.file) is not live after \(DevScreen.seconds(waited))")
                     break

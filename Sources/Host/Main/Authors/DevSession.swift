@@ -32,6 +32,8 @@ final class DevSession {
     private var changedAt: LoopInstant?
     /// What came while make ran: perhaps its own doing.
     private var cameDuringBuild: Set<String> = []
+    /// In how many builds in a row a file has come.
+    private var inRow: [String: Int] = [:]
     private var isBuilding = false
     private var build: Task<Void, Never>?
     private var waiter: CheckedContinuation<Void, Never>?
@@ -42,6 +44,7 @@ final class DevSession {
 
     /// How long a tree must be quiet: editors save in several steps.
     private static let quiet = Duration.milliseconds(40)
+    private static let generatedAfter = 3
 
     init(_ settings: Settings, terminal: Terminal) {
         self.settings = settings
@@ -153,6 +156,7 @@ final class DevSession {
             self.cameDuringBuild.insert(path)
             return
         }
+        self.inRow[path] = nil
         self.changed.insert(path)
         if self.changedAt == nil { self.changedAt = .now }
         self.settle.start(after: Self.quiet) { [weak self] in self?.wake() }
@@ -184,7 +188,7 @@ final class DevSession {
         if steps.isEmpty, isFirst {
             self.screen.note("nothing to build yet: put a source file with a plugin into \(self.settings.build.root)")
         }
-        let outcomes = await self.carryOut(steps, changed)
+        let outcomes = await self.carryOut(steps)
         if self.isStopped { return }
         try await self.waitForHost()
         let built = LoopInstant.now
@@ -209,7 +213,7 @@ final class DevSession {
     }
 
     /// Builds, and says what the compilers said.
-    private func carryOut(_ steps: [SourceBuild.Step], _ changed: Set<String>) async -> [SourceBuild.Outcome] {
+    private func carryOut(_ steps: [SourceBuild.Step]) async -> [SourceBuild.Outcome] {
         self.isBuilding = true
         self.cameDuringBuild = []
         let collected = DevOutcomes()
@@ -223,8 +227,10 @@ final class DevSession {
         await task.value
         self.build = nil
         self.isBuilding = false
-        // A file that make writes comes again with each build; one that was saved meanwhile does not.
-        let saved = self.cameDuringBuild.subtracting(changed)
+        // A save meanwhile is built next. A file that make itself writes would come again with each build: three in a row, and
+        // it counts no more until it changes at another time.
+        self.inRow = Dictionary(uniqueKeysWithValues: self.cameDuringBuild.map { ($0, self.inRow[$0, default: 0] + 1) })
+        let saved = self.cameDuringBuild.filter { self.inRow[$0, default: 0] < Self.generatedAfter }
         if !saved.isEmpty {
             self.changed.formUnion(saved)
             self.changedAt = self.changedAt ?? .now

@@ -74,7 +74,10 @@ struct SourceBuild: Sendable {
     /// The commands of docs/plugins.md.
     private func command(_ source: String) -> [String]? {
         let target = "\(self.output)/\(Folder.stem(of: source)).so"
-        let shared = ["-Wall", "-Wextra", "-O2", "-g", "-shared", "-fPIC", "-fvisibility=hidden"]
+        let shared = [
+            "-Wall", "-Wextra", "-O2", "-g", "-fstack-protector-strong", "-shared", "-fPIC", "-fvisibility=hidden",
+            "-Wl,-z,relro,-z,now",
+        ]
         switch Folder.suffix(of: source) {
         case "c": return ["cc", "-std=gnu11"] + shared + ["-I", self.kit.headers, "-o", target, source]
         case "cpp", "cc", "cxx":
