@@ -1,4 +1,5 @@
 import ControlPlane
+import Glibc
 import JobCore
 import JobStore
 import UVLoop
@@ -16,6 +17,13 @@ final class FakeHost: HostControl {
         case niceness(RunID, attempt: Int, Int32)
         case diagnose(RunID, attempt: Int)
         case lifted(handler: String, version: String)
+        case plugin(PluginOrder)
+    }
+
+    /// An upload with the file's content as it was when the host was asked.
+    struct Upload: Equatable {
+        var upload: PluginUpload
+        var content: [UInt8]
     }
 
     var orders: [Order] = []
@@ -27,6 +35,12 @@ final class FakeHost: HostControl {
     var isTooLate = false
     var stored: [String: StoredPlugin] = [:]
     var pluginViews: [PluginView] = []
+    var facts: [PluginFacts] = []
+    var uploads: [Upload] = []
+    var proposal = PluginProposal(version: String(repeating: "e", count: 64), state: "active")
+    /// Why nothing is done with plugins; nil: it is done.
+    var pluginFault: PluginFault?
+    var handlerSchemas: [String: HandlerSchemas] = [:]
     var checks = [ReadinessCheck(name: "database", ok: true, detail: "connected")]
     var isDraining = false
     var families: [MetricFamily] = []
@@ -66,6 +80,29 @@ final class FakeHost: HostControl {
         orders.append(.lifted(handler: handler, version: version))
     }
     func storedPlugin(version: String) -> StoredPlugin? { stored[version] }
+    func pluginFacts() -> [PluginFacts] { facts }
+    func schemas(ofHandler name: String) -> HandlerSchemas? { handlerSchemas[name] }
+    func order(_ order: PluginOrder) async throws(PluginFault) -> Bool {
+        orders.append(.plugin(order))
+        if let pluginFault { throw pluginFault }
+        return true
+    }
+    func propose(_ upload: PluginUpload) async throws(PluginFault) -> PluginProposal {
+        uploads.append(Upload(upload: upload, content: Self.content(of: upload.path)))
+        if let pluginFault { throw pluginFault }
+        return proposal
+    }
+    private static func content(of path: String) -> [UInt8] {
+        guard let stream = fopen(path, "re") else { return [] }
+        defer { fclose(stream) }
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            let count = fread(&buffer, 1, buffer.count, stream)
+            if count == 0 { return bytes }
+            bytes += buffer[..<count]
+        }
+    }
     private func change(_ run: RunID, _ attempt: Int, _ body: (inout LiveAttempt) -> Void) -> Bool {
         guard !isTooLate, let index = attempts.firstIndex(where: { $0.runID == run && $0.attempt == attempt }) else {
             return false

@@ -1,3 +1,4 @@
+import Glibc
 import HTTPTypes
 import Hummingbird
 import JobCore
@@ -21,6 +22,8 @@ final class Harness {
     let host: FakeHost
     let plane: ControlPlane
     let lease: HostLease
+    /// Where uploads are while they come.
+    let uploads: String
 
     init(_ change: (inout ControlPlaneConfiguration) -> Void = { _ in }) async throws {
         let database = try await TestDatabase.make()
@@ -38,8 +41,13 @@ final class Harness {
             HostRegistration(dataDirectoryID: "here", hostname: "here", pid: 1, version: "1", slots: 4)
         ).lease
         host.id = lease.id
+        let base = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+        var template = Array("\(base)/pawl-uploads-XXXXXX".utf8CString)
+        try #require(mkdtemp(&template) != nil)
+        uploads = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         var configuration = ControlPlaneConfiguration(
-            listen: [.ip("127.0.0.1", port: 0)], adminToken: Self.token, version: "1.2.3", gitSHA: "abc")
+            listen: [.ip("127.0.0.1", port: 0)], adminToken: Self.token, uploadDirectory: uploads, version: "1.2.3",
+            gitSHA: "abc")
         change(&configuration)
         plane = ControlPlane(configuration, store: store, host: host, logger: TestDatabase.logger)
     }
@@ -173,5 +181,6 @@ func withOwnPlane(
         let harness = try await Harness(change)
         try await body(harness)
         await harness.store.shutdown()
+        rmdir(harness.uploads)
     }
 }

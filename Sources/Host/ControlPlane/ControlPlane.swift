@@ -27,7 +27,9 @@ package final class ControlPlane {
             configuration: configuration, store: store, host: host, keys: keys, gate: gate, logger: logger)
         let responder = Responder(
             routes: Self.routes(of: backend), gate: gate,
-            limits: .init(body: configuration.bodyLimitBytes, batch: configuration.batchBodyLimitBytes),
+            limits: .init(
+                body: configuration.bodyLimitBytes, batch: configuration.batchBodyLimitBytes,
+                upload: configuration.uploadLimitBytes),
             logger: logger)
         let connections = Connections(responder: responder, configuration: configuration, logger: logger)
         backend.ownMetrics = { [unowned responder, unowned connections] in
@@ -44,6 +46,7 @@ package final class ControlPlane {
     /// - Returns: the addresses with the ports that the system chose.
     package func start() throws(ControlPlaneError) -> [ListenAddress] {
         precondition(!configuration.listen.isEmpty, "nowhere to listen")
+        UploadFile.sweep(configuration.uploadDirectory)
         for address in configuration.listen {
             do throws(LoopError) {
                 try connections.listen(on: address)
@@ -66,6 +69,7 @@ package final class ControlPlane {
             + backend.catalogRoutes + backend.scheduleRoutes + backend.safetyRoutes + backend.systemRoutes
             + backend.overviewRoutes + backend.pageRoutes + backend.liveRoutes + backend.settingRoutes
             + backend.errorGroupRoutes + backend.quarantineRoutes + backend.pluginByteRoutes + backend.explainRoutes
+            + backend.pluginRoutes + backend.pluginOrderRoutes + backend.pluginUploadRoutes
         if backend.configuration.compatSeeds { routes += backend.seedRoutes }
         return routes
     }

@@ -13,6 +13,13 @@ package struct ControlPlaneConfiguration: Sendable {
     package var batchBodyLimitBytes: Int
     /// Largest `args` of one run, in bytes. Source: decisions 5.
     package var argsLimitBytes: Int
+    /// Who may upload plugins.
+    package var uploads: UploadPolicy
+    /// Largest plugin that may be uploaded, in bytes.
+    package var uploadLimitBytes: Int
+    /// A directory for files that are being uploaded; ours alone. Made when it is needed; what is in it at the start is of no
+    /// use to anybody.
+    package var uploadDirectory: String
     /// Whether the seeds' old paths are served.
     package var compatSeeds: Bool
     /// Version of this program, for people.
@@ -31,7 +38,8 @@ package struct ControlPlaneConfiguration: Sendable {
 
     package init(
         listen: [ListenAddress], adminToken: String, bodyLimitBytes: Int = 1_000_000,
-        batchBodyLimitBytes: Int = 32_000_000, argsLimitBytes: Int = 256 << 10, compatSeeds: Bool = true,
+        batchBodyLimitBytes: Int = 32_000_000, argsLimitBytes: Int = 256 << 10, uploads: UploadPolicy = .token,
+        uploadLimitBytes: Int = 256 << 20, uploadDirectory: String, compatSeeds: Bool = true,
         version: String, gitSHA: String = "", maxConnections: Int = 4096, allowedHosts: [String] = [],
         idleTimeout: Duration = .seconds(60), bodyTimeout: Duration = .seconds(120)
     ) {
@@ -40,6 +48,9 @@ package struct ControlPlaneConfiguration: Sendable {
         self.bodyLimitBytes = bodyLimitBytes
         self.batchBodyLimitBytes = batchBodyLimitBytes
         self.argsLimitBytes = argsLimitBytes
+        self.uploads = uploads
+        self.uploadLimitBytes = uploadLimitBytes
+        self.uploadDirectory = uploadDirectory
         self.compatSeeds = compatSeeds
         self.version = version
         self.gitSHA = gitSHA
@@ -48,4 +59,14 @@ package struct ControlPlaneConfiguration: Sendable {
         self.idleTimeout = idleTimeout
         self.bodyTimeout = bodyTimeout
     }
+}
+
+/// Who may bring new code to a host over HTTP. A plugin runs with the host's own rights: this is its most powerful request.
+package enum UploadPolicy: String, Sendable, CaseIterable {
+    /// Nobody: plugins come through the plugin directory only.
+    case off
+    /// Whoever has the administrator's token.
+    case token
+    /// Also a browser that signed in by a link.
+    case page
 }

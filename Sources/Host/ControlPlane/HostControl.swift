@@ -15,9 +15,11 @@ package protocol HostControl: AnyObject {
     /// As `cancel`, by force.
     func terminate(runID: RunID, attempt: Int, grace: Duration?)
     /// Stops the attempt's whole tree and its clocks, until `thaw`.
-    /// - Returns: false if this host does not run it, it is frozen already, or it is ending.
+    /// - Returns: false if this host does not run it, its process has not begun, it is frozen already, it is ending, or the
+    ///   system refuses.
     func freeze(runID: RunID, attempt: Int) -> Bool
     /// Lets a frozen attempt go on.
+    /// - Returns: false if this host does not run it, it is not frozen, or it has ended.
     func thaw(runID: RunID, attempt: Int) -> Bool
     /// Moves the attempt's wall deadline.
     /// - Returns: the new deadline; nil if this host does not run it, or it is too late.
@@ -33,6 +35,15 @@ package protocol HostControl: AnyObject {
     /// The file in this host's content store that a plugin version is; nil if it is not there, or no more.
     /// - Parameter version: SHA-256, hexadecimal.
     func storedPlugin(version: String) -> StoredPlugin?
+    /// All plugins that this host has had versions of since its start, by name.
+    func pluginFacts() -> [PluginFacts]
+    /// Does it on this host, and has all hosts follow. Returns when it is done here.
+    /// - Returns: false if it was so already.
+    func order(_ order: PluginOrder) async throws(PluginFault) -> Bool
+    /// Checks a file, loads it on trial, and activates it if nothing speaks against it. Returns when that has been decided.
+    func propose(_ upload: PluginUpload) async throws(PluginFault) -> PluginProposal
+    /// What the active version of a handler says of its arguments and result; nil if this host does not serve it.
+    func schemas(ofHandler name: String) -> HandlerSchemas?
     /// The attempt that this host runs now; nil if it runs none of this run.
     func live(runID: RunID) -> LiveAttempt?
     /// All attempts that this host runs now.

@@ -34,13 +34,4 @@ extension HostControlAdapter {
         attempt.latest = known.latest
         return attempt
     }
-
-    func storedPlugin(version: String) -> StoredPlugin? {
-        // A hash and nothing else: a name from a request never leaves the store's directory.
-        guard version.utf8.count == 64, version.utf8.allSatisfy({ Self.hexadecimal.contains($0) }) else { return nil }
-        let path = self.storeDirectory + "/\(version).so"
-        return access(path, R_OK) == 0 ? StoredPlugin(path: path) : nil
-    }
-
-    private static let hexadecimal = Set("0123456789abcdef".utf8)
 }

@@ -15,11 +15,9 @@ final class HostControlAdapter: HostControl {
     let runner: JobRunner
     private let store: JobStore
     let supervisor: Supervisor
-    private let catalog: PluginCatalog
+    let catalog: PluginCatalog
     private let lag: LoopLagMeter
     private let slots: Int
-    /// Content store: what ran once stays there under its hash.
-    let storeDirectory: String
     private let startedAt = WallTime.current
     /// Steps of the start, for `/readyz`.
     var isMigrated = false
@@ -28,9 +26,8 @@ final class HostControlAdapter: HostControl {
 
     init(
         runner: JobRunner, store: JobStore, supervisor: Supervisor, catalog: PluginCatalog, lag: LoopLagMeter,
-        slots: Int, storeDirectory: String
+        slots: Int
     ) {
-        self.storeDirectory = storeDirectory
         self.runner = runner
         self.store = store
         self.supervisor = supervisor

@@ -69,7 +69,7 @@ final class ServeHost {
         defer { trimmer.stop() }
         let control = HostControlAdapter(
             runner: runner, store: store, supervisor: supervisor, catalog: catalog, lag: self.lag,
-            slots: self.configuration.slots, storeDirectory: self.storeDirectory)
+            slots: self.configuration.slots)
         let plane = ControlPlane(
             try self.controlPlane(), store: store, host: control, logger: self.logger)
         var addresses: [ListenAddress] = []
@@ -161,9 +161,11 @@ final class ServeHost {
             case .cgroup: .cgroup
             case .none: .none
             }
-        return SupervisorConfiguration(
+        var supervision = SupervisorConfiguration(
             zygotePath: self.installation.zygote, dataDirectory: self.directory.path, instance: self.identity,
             profile: profile, slots: self.configuration.slots, inspectorPath: self.installation.inspector)
+        if let users = self.configuration.sandboxUsers { supervision.sandboxUsers = users }
+        return supervision
     }
 
     private func catalog(_ supervisor: Supervisor) throws(Unusable) -> PluginCatalog {
@@ -178,7 +180,10 @@ final class ServeHost {
         return PluginCatalog(
             directory: plugins, store: self.storeDirectory, ffiBridge: self.installation.ffiBridge,
             helper: PluginCatalog.Helper(executable: self.installation.executable, arguments: ["internal-ingest"]),
-            supervisor: supervisor, logger: self.logger)
+            supervisor: supervisor, logger: self.logger,
+            signatures: SignaturePolicy(
+                trustedKeys: self.configuration.trustedKeys, isRequired: self.configuration.requireSigned),
+            storeLimit: UInt64(self.configuration.pluginStore))
     }
 
     private var storeDirectory: String { self.directory.path + "/store" }
@@ -201,7 +206,9 @@ final class ServeHost {
             addresses.append(address)
         }
         return ControlPlaneConfiguration(
-            listen: addresses, adminToken: self.token, compatSeeds: self.configuration.compatSeeds,
+            listen: addresses, adminToken: self.token, uploads: self.configuration.uploads,
+            uploadLimitBytes: Int(self.configuration.uploadLimit),
+            uploadDirectory: self.directory.path + "/uploads", compatSeeds: self.configuration.compatSeeds,
             version: ClientVersion.current, gitSHA: self.installation.revision ?? "")
     }
 

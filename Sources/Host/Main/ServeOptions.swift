@@ -1,4 +1,5 @@
 import ArgumentParser
+import ControlPlane
 import Glibc
 import Logging
 
@@ -48,6 +49,43 @@ struct ServeOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
+            "Users that attempts in profile strict get when the host is root, one each (PAWL_SANDBOX_USERS).",
+            discussion: "A range of numbers that nobody else has on this machine. Default: 61184-65519.",
+            valueName: "first-last"))
+    var sandboxUsers: String?
+
+    @Option(
+        name: .customLong("trusted-key"),
+        help: ArgumentHelp(
+            "A public key whose signatures on plugins count (PAWL_TRUSTED_KEYS, separated by commas).",
+            discussion: "The base64 of 32 bytes, or a file with that or a PEM public key (Ed25519). May be repeated.",
+            valueName: "key|file"))
+    var trustedKeys: [String] = []
+
+    @Flag(help: "Serve only plugins that a trusted key has signed (PAWL_REQUIRE_SIGNED=1).")
+    var requireSigned = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Who may upload plugins: off, token or page (PAWL_UPLOADS). Default: token.",
+            discussion:
+                "off: nobody. token: whoever has the administrator's token. page: also a browser that is signed "
+                + "in.", valueName: "who"))
+    var uploads: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Largest plugin that may be uploaded: 64M, 1G (PAWL_UPLOAD_LIMIT). Default: 256M.", valueName: "size"))
+    var uploadLimit: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "How large the content store of plugins may get before versions that nobody needs are removed: 512M, 8G "
+                + "(PAWL_PLUGIN_STORE). Default: 4G.", valueName: "size"))
+    var pluginStore: String?
+
+    @Option(
+        help: ArgumentHelp(
             "How long SIGTERM waits for running attempts, in seconds (PAWL_DRAIN_TIMEOUT). Default: 60.",
             valueName: "seconds"))
     var drainTimeout: Int?
@@ -76,6 +114,16 @@ struct ServeConfiguration {
     var databaseURL: String?
     var slots: Int
     var isolation: Isolation
+    /// Nil: the supervisor's own range.
+    var sandboxUsers: ClosedRange<UInt32>?
+    /// Raw Ed25519 public keys, 32 bytes each.
+    var trustedKeys: [[UInt8]]
+    var requireSigned: Bool
+    var uploads: UploadPolicy
+    /// In bytes.
+    var uploadLimit: Int64
+    /// In bytes.
+    var pluginStore: Int64
     var drainTimeout: Duration
     var logFormat: HostLogFormat
     var logLevel: Logger.Level
@@ -126,6 +174,34 @@ struct ServeConfiguration {
         let processors = max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
         self.slots = try number("slots", options.slots, "PAWL_SLOTS", in: 1...4096, default: max(16, 4 * processors))
         self.isolation = try choice("isolation", value(options.isolation, "PAWL_ISOLATION"), default: Isolation.auto)
+        self.sandboxUsers = try value(options.sandboxUsers, "PAWL_SANDBOX_USERS").map(Self.users)
+        let keys =
+            options.trustedKeys.isEmpty
+            ? value(nil, "PAWL_TRUSTED_KEYS").map { $0.split(separator: ",").map(String.init) } ?? []
+            : options.trustedKeys
+        self.trustedKeys = try keys.map { key in
+            do throws(SigningKeyFault) {
+                return try SigningKeys.publicKey(textOrFile: key)
+            } catch {
+                throw ValidationError("--trusted-key \(key): \(error)")
+            }
+        }
+        self.requireSigned = options.requireSigned || value(nil, "PAWL_REQUIRE_SIGNED") == "1"
+        if self.requireSigned, self.trustedKeys.isEmpty {
+            throw ValidationError("--require-signed without a --trusted-key would serve no plugin at all")
+        }
+        self.uploads = try choice("uploads", value(options.uploads, "PAWL_UPLOADS"), default: UploadPolicy.token)
+        func size(_ name: String, _ text: String?, least: Int64, default standard: Int64) throws -> Int64 {
+            guard let text else { return standard }
+            guard let size = Format.parseSize(text), size >= least else {
+                throw ValidationError("--\(name) is \"\(text)\"; allowed: a size such as 64M, at least \(least) bytes")
+            }
+            return size
+        }
+        self.uploadLimit = try size(
+            "upload-limit", value(options.uploadLimit, "PAWL_UPLOAD_LIMIT"), least: 1 << 16, default: 256 << 20)
+        self.pluginStore = try size(
+            "plugin-store", value(options.pluginStore, "PAWL_PLUGIN_STORE"), least: 1 << 20, default: 4 << 30)
         let drain = try number(
             "drain-timeout", options.drainTimeout, "PAWL_DRAIN_TIMEOUT", in: 0...86_400, default: 60)
         self.drainTimeout = .seconds(drain)
@@ -133,5 +209,16 @@ struct ServeConfiguration {
             "log-format", value(options.logFormat, "PAWL_LOG_FORMAT"), default: HostLogFormat.text)
         self.logLevel = try choice("log-level", value(options.logLevel, "PAWL_LOG_LEVEL"), default: Logger.Level.info)
         self.compatSeeds = !options.noCompatSeeds && value(nil, "PAWL_COMPAT_SEEDS") != "0"
+    }
+
+    /// `61184-65519`
+    private static func users(_ text: String) throws -> ClosedRange<UInt32> {
+        let ends = text.split(separator: "-", omittingEmptySubsequences: false).map { UInt32($0) }
+        // The last number means "no user" to the kernel, root is none of a sandbox.
+        guard ends.count == 2, let first = ends[0], let last = ends[1], first > 0, first <= last, last < UInt32.max
+        else {
+            throw ValidationError("--sandbox-users is \"\(text)\"; allowed: two numbers from 1 up, such as 61184-65519")
+        }
+        return first...last
     }
 }

@@ -1,5 +1,6 @@
 import HTTPTypes
 import JobCore
+import UVLoop
 
 /// One request as a route sees it: routed, authenticated, its body read. Knows no transport, so that a test can make one.
 struct Call: Sendable {
@@ -12,6 +13,11 @@ struct Call: Sendable {
     var headers = HTTPFields()
     /// Nothing if none was sent.
     var body: [UInt8] = []
+    /// Gives the next piece of a body that is not read before the handler runs; nil at its end. Throws a `Problem` where the
+    /// client broke off, or sends more than it may.
+    typealias Pieces = @LoopActor @Sendable () async throws -> [UInt8]?
+    /// Of routes that take their body so.
+    var pieces: Pieces = { nil }
     /// For logs and answers.
     var requestID: String
     var principal = Principal.anonymous

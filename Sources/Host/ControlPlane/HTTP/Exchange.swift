@@ -67,6 +67,26 @@ final class Exchange {
         }
     }
 
+    /// The body piece by piece, at most `limit` bytes in all. The client may take as long as it likes, if each piece comes in
+    /// its time.
+    func pieces(limit: Int, declared: Int?) throws(Problem) -> Call.Pieces {
+        if let declared, declared > limit { throw Self.tooLarge(limit) }
+        var taken = 0
+        return { [self] in
+            if case .bytes(let bytes) = source {
+                source = .done
+                guard bytes.count <= limit else { throw Self.tooLarge(limit) }
+                return bytes.isEmpty ? nil : bytes
+            }
+            startClock(bodyLimit)
+            defer { clock.stop() }
+            guard let piece = try await next() else { return nil }
+            taken += piece.readableBytes
+            guard taken <= limit else { throw Self.tooLarge(limit) }
+            return Array(piece.readableBytesView)
+        }
+    }
+
     /// From now on the client has `limit` to send its body, and some minutes to take each piece of the answer; else `abort`.
     func limit(body limit: Duration, abort: @escaping @Sendable () -> Void) {
         bodyLimit = limit

@@ -13,6 +13,8 @@ final class Responder {
     struct Limits: Sendable {
         var body: Int
         var batch: Int
+        /// Of a file.
+        var upload: Int
     }
 
     let routes: [Route]
@@ -79,7 +81,7 @@ final class Responder {
     /// says why.
     func welcomesBody(of request: HTTPRequest, _ exchange: Exchange) -> Bool {
         let declared = request.headerFields[.contentLength].flatMap { Int($0) } ?? 0
-        guard declared <= limits.batch else { return false }
+        guard declared <= max(limits.batch, limits.upload) else { return false }
         do {
             return try gate.authenticate(request, exchange.visitor, now: WallClock.now).0.isAdministrator
         } catch {
@@ -173,8 +175,10 @@ final class Responder {
             }
             call.parameters[String(part.dropFirst().dropLast())] = value
         }
-        if route.body != .none {
-            let declared = request.headerFields[.contentLength].flatMap { Int($0) }
+        let declared = request.headerFields[.contentLength].flatMap { Int($0) }
+        if route.body == .stream {
+            call.pieces = try exchange.pieces(limit: limits.upload, declared: declared)
+        } else if route.body != .none {
             call.body = try await exchange.collect(
                 limit: route.body == .batch ? limits.batch : limits.body, declared: declared)
             if !call.body.isEmpty { try Self.checkType(request.headerFields[.contentType]) }

@@ -13,6 +13,8 @@ struct Route: Sendable {
         case json
         /// JSON, at most of the batch size.
         case batch
+        /// Bytes that the handler takes piece by piece.
+        case stream
     }
 
     typealias Handler = @LoopActor @Sendable (Call) async throws -> Answer

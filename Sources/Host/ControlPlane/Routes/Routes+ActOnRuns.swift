@@ -80,6 +80,7 @@ extension Backend {
         changes.attempts = reader.int("attempts", in: 1...1000).map { Int($0) }
         changes.backoff = reader.decoded("backoff") { value throws(FieldFault) in try BackoffPolicy(value) }
         changes.queue = reader.string("queue", limit: 100, isEmptyAllowed: false)
+        changes.queueTime = reader.milliseconds("queue_ms", from: 1, to: RunInput.longestQueueMilliseconds)
         changes.args = reader.objectText("args", limitBytes: configuration.argsLimitBytes)
         changes.dataOverrides = reader.objectText("data_overrides", limitBytes: configuration.argsLimitBytes)
         if changes.args != nil, changes.dataOverrides != nil {
@@ -107,11 +108,16 @@ extension Backend {
         return answer
     }
 
-    func retry(_ id: RunID, _ changes: RetryChanges) async throws -> Enqueued {
+    /// - Parameter overrides: where they stand in the body.
+    func retry(
+        _ id: RunID, _ changes: RetryChanges, overrides: String = "/data_overrides"
+    ) async throws -> Enqueued {
         let enqueued: Enqueued
         do throws(StoreError) {
             enqueued = try await store.retry(id, changes)
         } catch {
+            // What does not fit came from the overrides, wherever it stands now.
+            if changes.dataOverrides != nil { throw Self.unanswered(error.withArgs(at: overrides), hasKey: false) }
             throw Self.unanswered(error, hasKey: false)
         }
         wake(enqueued)

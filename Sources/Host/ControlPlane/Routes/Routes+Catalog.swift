@@ -12,7 +12,6 @@ extension Backend {
             Route(.get, "/api/v1/queues/{queue}") { [self] in try await showQueue($0) },
             Route(.post, "/api/v1/queues/{queue}/pause", body: .json) { [self] in try await setPaused($0, true) },
             Route(.post, "/api/v1/queues/{queue}/resume", body: .json) { [self] in try await setPaused($0, false) },
-            Route(.get, "/api/v1/plugins") { [self] in try await listPlugins($0) },
             Route(.get, "/api/v1/hosts") { [self] in try await listHosts($0) },
         ]
     }
@@ -64,11 +63,6 @@ extension Backend {
     }
 
     // MARK: Plugins and hosts
-
-    private func listPlugins(_ call: Call) async throws -> Answer {
-        let quarantines = try await knownQuarantines()
-        return .json(list(host.plugins().map { CatalogJSON.plugin($0, quarantines).text }))
-    }
 
     /// None while the database is away: what is loaded is known without it.
     func knownQuarantines() async throws -> [QuarantineRow] {
@@ -166,23 +160,26 @@ enum CatalogJSON {
         object.time("loaded_at", plugin.loadedAt)
         object.array(
             "handlers",
-            plugin.handlers.map { handler in
-                var object = JSONObject()
-                object.string("name", handler.name)
-                object.string("description", handler.description)
-                object.raw("args_schema", schema(handler.argsSchema))
-                object.raw("result_schema", schema(handler.resultSchema))
-                object.object(
-                    "quarantine",
-                    quarantines.first { $0.handler == handler.name && $0.version == plugin.version }
-                        .map(QuarantineJSON.object))
-                return object.text
-            })
+            plugin.handlers.map { handler($0, version: plugin.version, quarantines).text })
+        return object
+    }
+
+    static func handler(
+        _ handler: PluginView.Handler, version: String?, _ quarantines: [QuarantineRow]
+    ) -> JSONObject {
+        var object = JSONObject()
+        object.string("name", handler.name)
+        object.string("description", handler.description)
+        object.raw("args_schema", schema(handler.argsSchema))
+        object.raw("result_schema", schema(handler.resultSchema))
+        object.object(
+            "quarantine",
+            quarantines.first { $0.handler == handler.name && $0.version == version }.map(QuarantineJSON.object))
         return object
     }
 
     /// What a plugin says of itself is not to be trusted with our syntax.
-    private static func schema(_ text: String?) -> String {
+    static func schema(_ text: String?) -> String {
         guard let text, !text.isEmpty else { return "null" }
         do {
             _ = try JSONText.check(text)

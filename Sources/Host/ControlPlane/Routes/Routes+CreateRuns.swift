@@ -184,6 +184,7 @@ extension Backend {
                 object.int("status", problem.status.code)
                 object.string("code", problem.code)
                 object.string("detail", problem.detail)
+                if !problem.fields.isEmpty { object.array("errors", problem.fields.map(\.json)) }
             }
             items.append(object.text)
             await Self.giveWay(index)

@@ -39,30 +39,38 @@ extension Backend {
         facts.reason = run.reason
         facts.error = run.error
         facts.progress = run.progress
-        let (handler, isHeldBack) = try await addJob(run, to: &facts)
-        if run.state == .queued { try await addQueue(run, handler, isHeldBack: isHeldBack, to: &facts) }
+        let home = try await addJob(run, to: &facts)
+        if run.state == .queued { try await addQueue(run, home, to: &facts) }
         if run.state == .running { try await addLive(run, to: &facts) }
         try await addLastAttempt(run, to: &facts)
         return facts
     }
 
-    /// - Returns: its handler (the job's name where there is no job any more), and whether a quarantine holds the job back.
-    private func addJob(_ run: RunRow, to facts: inout RunFacts) async throws -> (handler: String, isHeldBack: Bool) {
+    /// Where a run's code is.
+    private struct Home {
+        /// The job's name where there is no job any more.
+        var handler: String
+        var plugin: String?
+        /// Whether a quarantine holds the job back.
+        var isHeldBack = true
+    }
+
+    private func addJob(_ run: RunRow, to facts: inout RunFacts) async throws -> Home {
         do throws(StoreError) {
             let job = try await store.job(run.job)
             var limits = job.limits.merging(over: job.handlerLimits)
             if let wall = run.timeout { limits.wall = wall }
             facts.limits = limits.resolved
-            return (job.handler, job.execution.merging(over: job.handlerExecution).resolved.quarantine)
+            return Home(
+                handler: job.handler, plugin: job.plugin,
+                isHeldBack: job.execution.merging(over: job.handlerExecution).resolved.quarantine)
         } catch {
             guard case .notFound = error else { throw error }
-            return (run.job, true)
+            return Home(handler: run.job)
         }
     }
 
-    private func addQueue(
-        _ run: RunRow, _ handler: String, isHeldBack: Bool, to facts: inout RunFacts
-    ) async throws {
+    private func addQueue(_ run: RunRow, _ home: Home, to facts: inout RunFacts) async throws {
         let queue = try await store.queue(run.queue)
         facts.isQueuePaused = queue.isPaused
         facts.pauseReason = queue.pauseReason
@@ -75,20 +83,31 @@ extension Backend {
         facts.slots = own.slots
         facts.busySlots = own.running
         facts.isDraining = host.isDraining
-        facts.hasHandler = host.handlers().contains(handler)
-        if !facts.hasHandler {
-            // A plugin that could not be loaded is the likely home of a handler that is missing.
-            facts.pluginError = host.plugins().first { $0.error != nil }.map { "\($0.file): \($0.error ?? "")" }
-        }
-        guard isHeldBack else { return }
+        facts.hasHandler = host.handlers().contains(home.handler)
+        if !facts.hasHandler { facts.pluginError = try await whyAbsent(home) }
+        guard home.isHeldBack else { return }
         let active = Set(host.plugins().filter { $0.state == "active" }.compactMap(\.version))
         facts.quarantine = try await store.quarantines().first { row in
-            row.handler == handler && (active.isEmpty || active.contains(row.version))
+            row.handler == home.handler && (active.isEmpty || active.contains(row.version))
         }.map {
             QuarantineFacts(
                 version: $0.version, until: $0.until, crashes: $0.crashes, attempts: $0.attempts, reason: $0.reason,
                 handler: $0.handler)
         }
+    }
+
+    /// What is wrong with the plugin that has the handler, as far as anybody knows.
+    private func whyAbsent(_ home: Home) async throws -> String? {
+        if let plugin = home.plugin {
+            if let row = try await store.plugin(plugin), row.isDisabled {
+                return "plugin \(plugin) is disabled" + (row.reason.map { " (\($0))" } ?? "")
+            }
+            let own = host.hostView().id
+            let note = try await store.pluginHosts(plugin: plugin).first { $0.host == own }?.note
+            if let problem = note?.problem { return "\(plugin): \(problem)" }
+        }
+        // A plugin that could not be loaded is the likely home of a handler that is missing.
+        return host.plugins().first { $0.error != nil }.map { "\($0.file): \($0.error ?? "")" }
     }
 
     private func addLive(_ run: RunRow, to facts: inout RunFacts) async throws {

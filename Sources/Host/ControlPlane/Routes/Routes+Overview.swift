@@ -74,7 +74,7 @@ extension Backend {
         object.array("recent", recent.map { RunJSON.object($0).text })
         object.array("schedules", schedules.prefix(Self.scheduleLimit).map { ScheduleJSON.object($0).text })
         let quarantines = try await knownQuarantines()
-        object.array("plugins", host.plugins().map { CatalogJSON.plugin($0, quarantines).text })
+        object.array("plugins", try await pluginItems())
         object.array("quarantines", quarantines.map { QuarantineJSON.object($0).text })
         object.array("crashes", try await store.errorGroups(limit: Self.crashLimit).map { CrashJSON.group($0).text })
         // Ages grow all the time; what the page needs is in the counts.
@@ -103,6 +103,7 @@ extension Backend {
         object.int("running", own.running)
         object.string("isolation", own.isolation)
         object.bool("draining", host.isDraining)
+        object.string("uploads", configuration.uploads.rawValue)
         object.time("started_at", own.startedAt)
         return object
     }

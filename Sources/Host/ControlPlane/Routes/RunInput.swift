@@ -6,6 +6,8 @@ import JobStore
 enum RunInput {
     /// Longer waits and time limits are mistakes.
     static let longestMilliseconds: Int64 = 3660 * 86_400_000
+    /// Ten years, as in the settings of jobs.
+    static let longestQueueMilliseconds: Int64 = 315_360_000_000
 
     static func read(_ reader: inout ObjectReader, argsLimit: Int) -> NewRun {
         reader.require("job")
@@ -19,8 +21,7 @@ enum RunInput {
         run.attempts = reader.int("attempts", in: 1...1000).map { Int($0) }
         run.backoff = reader.decoded("backoff") { value throws(FieldFault) in try BackoffPolicy(value) }
         run.timeout = reader.milliseconds("timeout_ms", from: 1, to: longestMilliseconds)
-        // Ten years, as in the settings of jobs.
-        run.queueTime = reader.milliseconds("queue_ms", from: 1, to: 315_360_000_000)
+        run.queueTime = reader.milliseconds("queue_ms", from: 1, to: longestQueueMilliseconds)
         run.title = reader.string("title", limit: 500)
         run.description = reader.string("description", limit: 10_000)
         run.labels = labels(&reader)

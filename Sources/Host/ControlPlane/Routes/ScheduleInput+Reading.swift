@@ -23,6 +23,7 @@ enum ScheduleJSON {
         object.int("priority", input.priority)
         object.int("attempts", input.attempts)
         object.int("timeout_ms", input.timeout?.wholeMilliseconds)
+        object.int("queue_ms", input.queueTime?.wholeMilliseconds)
         object.string("title", input.title)
         object.string("description", input.description)
         object.raw("labels", JSONText.object(input.labels))
@@ -124,6 +125,7 @@ extension Backend {
         input.priority = RunInput.priority(&reader)
         input.attempts = reader.int("attempts", in: 1...1000).map { Int($0) }
         input.timeout = reader.milliseconds("timeout_ms", from: 1, to: RunInput.longestMilliseconds)
+        input.queueTime = reader.milliseconds("queue_ms", from: 1, to: RunInput.longestQueueMilliseconds)
         input.title = reader.string("title", limit: 500)
         input.description = reader.string("description", limit: 10_000)
         input.labels = RunInput.labels(&reader)

@@ -36,8 +36,14 @@ extension Backend {
         run.organization = reader.string("organizationId", limit: 200)
         try reader.finish()
         run.traceparent = RunInput.traceparent(call)
+        let enqueued: Enqueued
+        do {
+            enqueued = try await enqueue(run)
+        } catch let error as StoreError {
+            throw error.withArgs(at: "/data")
+        }
         var object = JSONObject()
-        object.string("id", try await enqueue(run).id.description)
+        object.string("id", enqueued.id.description)
         return .json(object, .created)
     }
 

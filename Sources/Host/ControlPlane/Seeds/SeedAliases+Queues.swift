@@ -121,7 +121,7 @@ extension Backend {
             throw Problem(
                 .notFound, "run_not_found", "There is no run \(id) in queue \(call.parameter("queueName").clipped).")
         }
-        let enqueued = try await retry(id, changes)
+        let enqueued = try await retry(id, changes, overrides: "/dataOverrides")
         var object = JSONObject()
         object.bool("success", true)
         object.string("newJobId", enqueued.id.description)

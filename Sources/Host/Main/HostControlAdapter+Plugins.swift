@@ -1,0 +1,177 @@
+import ControlPlane
+import Glibc
+import JobCore
+import JobRunner
+import Plugins
+import Supervision
+import UVLoop
+
+/// Plugins, over the catalog that holds this host's versions and the runner that brings decisions to the other hosts.
+extension HostControlAdapter {
+    // MARK: Views
+
+    func pluginFacts() -> [PluginFacts] { self.catalog.plugins.map(Self.facts) }
+
+    func schemas(ofHandler name: String) -> HandlerSchemas? {
+        self.catalog.version(forHandler: name).map {
+            HandlerSchemas(
+                version: $0.sha256, args: $0.manifest.argsSchema, result: $0.manifest.resultSchema)
+        }
+    }
+
+    func storedPlugin(version: String) -> StoredPlugin? {
+        self.catalog.image(of: version).map { StoredPlugin(path: $0.path, configuration: $0.configuration) }
+    }
+
+    private static func facts(_ report: PluginReport) -> PluginFacts {
+        PluginFacts(
+            name: report.name, file: report.file, kind: report.kind.rawValue,
+            versions: report.versions.map(Self.facts),
+            held: report.held.map { held in
+                HeldVersion(version: held.sha256, problems: held.problems, words: held.words)
+            },
+            canary: report.canary.map { canary in
+                CanaryFacts(
+                    version: canary.sha256, percent: canary.policy.percent, runs: canary.policy.runs,
+                    minimumRuns: canary.policy.minimumRuns, crashPercentBound: canary.policy.crashPercentBound,
+                    deadline: canary.deadline, ended: canary.ended, crashed: canary.crashed)
+            })
+    }
+
+    private static func facts(_ version: PluginVersionReport) -> PluginVersionFacts {
+        PluginVersionFacts(
+            version: version.sha256, label: version.label, state: version.state.rawValue, error: version.problem,
+            bytes: Int64(clamping: version.bytes), loadedAt: version.loadedAt, signedBy: version.signedBy,
+            steps: version.steps.map { step in
+                PluginStep(name: step.kind.rawValue, at: step.at, detail: step.words)
+            },
+            handlers: (version.manifest?.handlers ?? []).map { handler in
+                PluginView.Handler(
+                    name: handler.name, description: handler.description ?? "", argsSchema: handler.argsSchema,
+                    resultSchema: handler.resultSchema)
+            },
+            runs: version.started, failed: version.failed, crashed: version.crashed, running: version.running,
+            notes: version.notes)
+    }
+
+    // MARK: Orders
+
+    func order(_ order: PluginOrder) async throws(PluginFault) -> Bool {
+        let wish = PluginWish(by: order.actor, reason: order.reason, revision: order.revision)
+        do throws(ReloadFault) {
+            return try await self.runner.asked(order.plugin, wish) { () throws(ReloadFault) in
+                try await self.carryOut(order)
+            }
+        } catch {
+            throw PluginFault(error)
+        }
+    }
+
+    private func carryOut(_ order: PluginOrder) async throws(ReloadFault) -> Bool {
+        let (plugin, catalog) = (order.plugin, self.catalog)
+        switch order.action {
+        case .activate(let version, let force):
+            return try await self.serve(version, of: plugin, .activate(force: force))
+        case .canary(let version, let canary):
+            return try await self.serve(version, of: plugin, .canary(Self.policy(canary), force: false))
+        case .rollback:
+            if catalog.plugins.first(where: { $0.name == plugin })?.canary != nil {
+                await catalog.endCanary(plugin: plugin, reason: order.reason)
+            } else {
+                try await catalog.rollback(plugin: plugin)
+            }
+        case .disable: try await catalog.disable(plugin: plugin, reason: order.reason)
+        case .enable: try await catalog.enable(plugin: plugin)
+        case .unquarantine: try await catalog.unquarantine(plugin: plugin)
+        case .remove(let version): try await catalog.remove(plugin: plugin, sha256: version)
+        }
+        return true
+    }
+
+    /// A version that this host has, or else has to fetch first.
+    private func serve(_ version: String, of plugin: String, _ wish: ProposalWish) async throws(ReloadFault) -> Bool {
+        let outcome: ProposalOutcome
+        if self.catalog.image(of: version) != nil {
+            switch wish {
+            case .canary(let policy, let force):
+                outcome = try await self.catalog.setCanary(plugin: plugin, sha256: version, policy, force: force)
+            case .activate(let force):
+                outcome = try await self.catalog.activate(plugin: plugin, sha256: version, force: force)
+            case .keep: preconditionFailure("a person wants it to serve")
+            }
+        } else {
+            let image = try await self.runner.obtain(version, plugin: plugin)
+            outcome = try await self.catalog.propose(image, plugin: plugin, source: .order, wish: wish)
+        }
+        return try Self.unlessHeld(outcome)
+    }
+
+    func propose(_ upload: PluginUpload) async throws(PluginFault) -> PluginProposal {
+        let wish = PluginWish(by: upload.actor, reason: upload.reason)
+        let intent: ProposalWish =
+            if let canary = upload.canary { .canary(Self.policy(canary), force: upload.force) } else {
+                upload.activates ? .activate(force: upload.force) : .keep
+            }
+        let (version, outcome): (String, ProposalOutcome)
+        do throws(ReloadFault) {
+            let image = try await self.catalog.take(
+                upload.path, fileName: upload.fileName,
+                signature: upload.signature.flatMap { SigningKeys.signature(base64: $0) })
+            version = image.sha256
+            outcome = try await self.runner.asked(upload.plugin, wish) { () throws(ReloadFault) in
+                try await self.catalog.propose(image, plugin: upload.plugin, source: .upload, wish: intent)
+            }
+        } catch {
+            throw PluginFault(error)
+        }
+        var proposal = PluginProposal(version: version, state: "active")
+        proposal.label =
+            self.catalog.plugins.first { $0.name == upload.plugin }?
+            .versions.first { $0.sha256 == version }?.label
+        switch outcome {
+        case .active: break
+        case .canary: proposal.state = "canary"
+        case .staged: proposal.state = "staged"
+        case .unchanged:
+            proposal.hasChanged = false
+            proposal.detail = "These bytes serve, or are on trial, already."
+        case .held(let problems, let words):
+            proposal.state = "held"
+            proposal.problems = problems
+            proposal.detail = words
+        }
+        return proposal
+    }
+
+    /// - Returns: whether anything changed.
+    private static func unlessHeld(_ outcome: ProposalOutcome) throws(ReloadFault) -> Bool {
+        if case .held(let problems, let words) = outcome { throw ReloadFault(.held, words, problems: problems) }
+        return outcome != .unchanged
+    }
+
+    private static func policy(_ wish: CanaryWish) -> CanaryPolicy {
+        CanaryPolicy(
+            percent: wish.percent, runs: wish.runs, minimumRuns: wish.minimumRuns ?? CanaryPolicy.defaultMinimumRuns,
+            crashPercentBound: wish.crashPercentBound ?? CanaryPolicy.defaultCrashPercentBound,
+            limit: wish.limit ?? CanaryPolicy.defaultLimit)
+    }
+}
+
+extension PluginFault {
+    fileprivate init(_ fault: ReloadFault) {
+        let (kind, code): (Kind, String) =
+            switch fault.code {
+            case .notFound: (.notFound, "version_not_found")
+            case .badFile: (.refused, "bad_plugin")
+            case .unsigned: (.refused, "plugin_unsigned")
+            case .refused: (.refused, "plugin_refused")
+            case .conflict: (.conflict, "plugin_conflict")
+            case .held: (.conflict, "activation_held")
+            case .superseded: (.conflict, "superseded")
+            case .inUse: (.conflict, "version_in_use")
+            case .disabled: (.conflict, "plugin_disabled")
+            case .unavailable: (.unavailable, "plugin_unavailable")
+            }
+        self.init(kind, code, fault.words, problems: fault.problems)
+    }
+}
