@@ -23,6 +23,7 @@
 #define SWEEP_LIMIT_NS UINT64_C(5000000000) /* after that EMPTY tells how many survive */
 #define SWEEP_PAUSE_MIN_MS 1
 #define SWEEP_PAUSE_MAX_MS 50
+#define FREEZE_PAUSE_MAX_MS 200 /* between two looks for what was not stopped */
 
 typedef struct monitor {
     control host;
@@ -30,9 +31,9 @@ typedef struct monitor {
     leader leader;
     int sigchld;
     bool host_gone, reap_asked, told_empty;
-    bool sweeping;
+    bool sweeping, freezing;
     uint64_t sweep_deadline_ns;
-    int sweep_pause_ms;
+    int sweep_pause_ms, freeze_pause_ms;
     uint32_t killed; /* by the sweep, the leader not counted */
 } monitor;
 
@@ -86,8 +87,14 @@ static void on_message(monitor *m, control_message *message) {
         keeper_signal(&m->leader, signal.signal);
         break;
     case PAWL_C_KILL: start_sweep(m); break;
-    case PAWL_C_FREEZE: sweep_freeze(); break;
-    case PAWL_C_THAW: sweep_thaw(); break;
+    case PAWL_C_FREEZE:
+        m->freezing = true;
+        m->freeze_pause_ms = SWEEP_PAUSE_MIN_MS;
+        break;
+    case PAWL_C_THAW:
+        m->freezing = false;
+        sweep_thaw();
+        break;
     case PAWL_C_REAP: m->reap_asked = true; break;
     case PAWL_C_PING: control_send(&m->host, PAWL_C_PONG, m->slot, NULL, 0, NULL, 0, NULL, 0); break;
     default: break; /* the host of this very build sends nothing else */
@@ -126,6 +133,14 @@ static void end_if_empty(monitor *m) {
     _exit(0);
 }
 
+/* Keeps the tree stopped. Returns the time to wait for the next look. */
+static int stay_frozen(monitor *m) {
+    int pause = m->freeze_pause_ms;
+    if (!sweep_freeze()) pause = SWEEP_PAUSE_MIN_MS;
+    m->freeze_pause_ms = pause * 2 < FREEZE_PAUSE_MAX_MS ? pause * 2 : FREEZE_PAUSE_MAX_MS;
+    return pause;
+}
+
 /* One step after each event: notice, reap, sweep, tell. Returns the time to wait for the next event. */
 static int step(monitor *m) {
     control nobody;
@@ -135,7 +150,7 @@ static int step(monitor *m) {
     keeper_notice(host, m->slot, &m->leader);
     reap_orphans(m);
     end_if_empty(m); /* mostly: then no look into /proc is needed */
-    if (!m->sweeping) return -1;
+    if (!m->sweeping) return m->freezing ? stay_frozen(m) : -1;
     fault_at("monitor.sweep");
     size_t alive = sweep_descendants(NULL, NULL);
     keeper_notice(host, m->slot, &m->leader);

@@ -146,8 +146,8 @@ static bool pin_children(found *f, pid_t parent, sweep_spared *spared, void *con
     return any;
 }
 
-/* Pins and stops all that descends from the caller. */
-static void pin_all(found *f, sweep_spared *spared, void *context) {
+/* Pins and stops all that descends from the caller. False if it was finding more until it gave up. */
+static bool pin_all(found *f, sweep_spared *spared, void *context) {
     pid_t self = getpid();
     bool any = true;
     for (int round = 0; any && round < ROUNDS_MAX; round++) {
@@ -155,11 +155,15 @@ static void pin_all(found *f, sweep_spared *spared, void *context) {
         for (size_t i = 0; i < f->count; i++)
             if (pin_children(f, f->items[i].pid, NULL, NULL)) any = true;
     }
+    return !any;
 }
 
 static found frozen;
 
-void sweep_freeze(void) { pin_all(&frozen, NULL, NULL); }
+bool sweep_freeze(void) {
+    size_t before = frozen.count;
+    return pin_all(&frozen, NULL, NULL) && frozen.count == before;
+}
 
 void sweep_thaw(void) {
     for (size_t i = 0; i < frozen.count; i++) {

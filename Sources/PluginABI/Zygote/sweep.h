@@ -11,8 +11,10 @@ typedef bool sweep_spared(pid_t child, void *context);
  * Returns how many living processes (no zombies) it found; call again, after reaping, until it finds none. */
 size_t sweep_descendants(sweep_spared *spared, void *context);
 
-/* Stops all living descendants of the calling process that are not stopped already, and remembers them. */
-void sweep_freeze(void);
+/* Stops all living descendants of the calling process that are not stopped already, and remembers them. True if there
+ * were none. A chain in which each process forks the next one and ends gets past one call: call it again and again, since
+ * what lives on under a stopped parent that reaps nothing fills the machine's table of processes with its dead. */
+bool sweep_freeze(void);
 /* Has those go on that sweep_freeze() has stopped. */
 void sweep_thaw(void);
 
