@@ -4,9 +4,11 @@ extension SchemaCheck {
         _ rules: SchemaNode.Combination, _ place: Int, _ reports: Bool, _ marks: inout [Bool]
     ) -> Bool {
         var isValid = true
-        for schema in rules.references + rules.all {
-            isValid = evaluate(schema, place, reports: reports, &marks) && isValid
-            if !isValid && !reports || isGivenUp { return false }
+        for schemas in [rules.references, rules.all] {
+            for schema in schemas {
+                isValid = evaluate(schema, place, reports: reports, &marks) && isValid
+                if !isValid && !reports || isGivenUp { return false }
+            }
         }
         if !rules.any.isEmpty {
             isValid = any(rules.any, place, reports, &marks) && isValid
@@ -33,33 +35,19 @@ extension SchemaCheck {
 
     private mutating func any(_ forms: [Int], _ place: Int, _ reports: Bool, _ marks: inout [Bool]) -> Bool {
         var isValid = false
-        var attempts: [[SchemaProblem]] = []
         for form in forms {
-            if reports {
-                let (fits, problems) = trial(form, place, &marks)
-                isValid = isValid || fits
-                attempts.append(problems)
-            } else {
-                isValid = evaluate(form, place, reports: false, &marks) || isValid
-            }
+            isValid = evaluate(form, place, reports: false, &marks) || isValid
             // What is evaluated counts for all that fit; without that, one is enough.
             if isValid && !schema.needsMarks || isGivenUp { break }
         }
-        if !isValid && reports && !isGivenUp { complain("anyOf", forms, attempts, place) }
+        if !isValid && reports { complain("anyOf", forms, place) }
         return isValid
     }
 
     private mutating func one(_ forms: [Int], _ place: Int, _ reports: Bool, _ marks: inout [Bool]) -> Bool {
         var fitting: [Int] = []
-        var attempts: [[SchemaProblem]] = []
         for form in forms {
-            if reports {
-                let (fits, problems) = trial(form, place, &marks)
-                if fits { fitting.append(form) }
-                attempts.append(problems)
-            } else if evaluate(form, place, reports: false, &marks) {
-                fitting.append(form)
-            }
+            if evaluate(form, place, reports: false, &marks) { fitting.append(form) }
             if fitting.count > 1 || isGivenUp { break }
         }
         if fitting.count > 1 {
@@ -69,12 +57,18 @@ extension SchemaCheck {
                     ? "fits both \(formWords(fitting[0])) and \(formWords(fitting[1])), where exactly one form is allowed"
                     : "")
         }
-        if fitting.isEmpty && reports && !isGivenUp { complain("oneOf", forms, attempts, place) }
+        if fitting.isEmpty && reports { complain("oneOf", forms, place) }
         return fitting.count == 1
     }
 
     /// No form fits. If all but one are plainly out of question, what that one misses is what the person wants to know.
-    private mutating func complain(_ keyword: String, _ forms: [Int], _ attempts: [[SchemaProblem]], _ place: Int) {
+    private mutating func complain(_ keyword: String, _ forms: [Int], _ place: Int) {
+        var attempts: [[SchemaProblem]] = []
+        var marks: [Bool] = []
+        for form in forms {
+            if isGivenUp { return }
+            attempts.append(trial(form, place, &marks).problems)
+        }
         let here = value.pointer(to: place)
         let close = attempts.filter { problems in
             !problems.contains {

@@ -69,7 +69,8 @@ struct SchemaCheck {
 
     /// Whether the value at `place` fits; `marks` takes which of its children were looked at, if it does.
     mutating func evaluate(_ index: Int, _ place: Int, reports: Bool, _ marks: inout [Bool]) -> Bool {
-        guard spend(1) else { return false }
+        // Where as much is wrong as is told, there is nothing more to find out.
+        guard spend(4), !reports || found.count < limit else { return false }
         let node = schema.nodes[index]
         if let always = node.always {
             return always || note(place, "false", reports, "nothing is allowed here")
