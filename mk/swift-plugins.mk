@@ -101,6 +101,7 @@ fixtures: $(OUT)/fixtures/libffi-types.so $(OUT)/fixtures/swift-ways.so $(OUT)/f
 # The plugins in real zygotes and children.
 test-plugins: zygote plugins fixtures
 	PAWL_TEST_BIN=$(CURDIR)/$(OUT) python3 Tests/plugins/test_plugins.py
+	PAWL_TEST_BIN=$(CURDIR)/$(OUT) python3 Tests/plugins/test_ffi.py
 	PAWL_TEST_BIN=$(CURDIR)/$(OUT) python3 Tests/plugins/test_cpp.py
 	PAWL_TEST_BIN=$(CURDIR)/$(OUT) python3 Tests/plugins/test_rust.py
 	PAWL_TEST_BIN=$(CURDIR)/$(OUT) python3 Tests/plugins/test_useful.py

@@ -39,3 +39,15 @@ span base64_decode(arena *memory, const char *bytes, size_t len)
     span decoded = {out, count};
     return decoded;
 }
+
+void base64_encode(text *out, const unsigned char *bytes, size_t len)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (size_t i = 0; i < len; i += 3) {
+        size_t rest = len - i;
+        unsigned bits = (unsigned)bytes[i] << 16 | (rest > 1 ? (unsigned)bytes[i + 1] << 8 : 0) | (rest > 2 ? bytes[i + 2] : 0);
+        char four[4] = {digits[bits >> 18], digits[bits >> 12 & 63], rest > 1 ? digits[bits >> 6 & 63] : '=',
+                        rest > 2 ? digits[bits & 63] : '='};
+        text_add(out, four, sizeof(four));
+    }
+}

@@ -12,4 +12,7 @@ typedef struct span {
 /* Padding may be absent; white space is not allowed. The bytes are in memory of the arena. */
 span base64_decode(arena *memory, const char *bytes, size_t len);
 
+/* Adds them, padded. */
+void base64_encode(text *out, const unsigned char *bytes, size_t len);
+
 #endif

@@ -1,6 +1,7 @@
 #include "call.h"
 
 #include "base64.h"
+#include "expression.h"
 #include "manifest.h"
 
 #include <errno.h>
@@ -44,7 +45,7 @@ static const json *unknown_arg(arena *memory, const function *function, const js
         int known = 0;
         for (unsigned i = 0; i < function->param_count; i++) {
             const param *param = &function->params[i];
-            if (!param->is_const) {
+            if (param_is_arg(param)) {
                 known |= strlen(param->name) == arg->key_len && memcmp(param->name, arg->key, arg->key_len) == 0;
                 text_format(&names, "%s%s", names.len > 0 ? ", " : "", param->name);
             }
@@ -59,15 +60,63 @@ static const json *unknown_arg(arena *memory, const function *function, const js
     return NULL;
 }
 
+#define BUFFER_MAX (UINT64_C(64) << 20)
+
+/* What stands behind one parameter during a call. */
+typedef struct slot {
+    value *first;       /* the C argument, where it is no struct by value */
+    void *room;         /* of a struct, of what out and inout point to, of a buffer */
+    uint64_t length;    /* of bytes and cstrings; the size of a buffer */
+} slot;
+
+typedef struct frame {
+    const function *function;
+    slot slots[MAX_PARAMS];
+    const void *result; /* NULL before the call */
+} frame;
+
+/* A whole number in memory as the expressions see it; 0 if it is negative. */
+static int read_number(const type *type, const void *from, uint64_t *out)
+{
+    *out = 0;
+    memcpy(out, from, type->bits / 8);
+    return type->class == CLASS_UNSIGNED || (*out >> (type->bits - 1)) == 0;
+}
+
+static int look_up(void *context, const char *called, const char *name, uint64_t *out)
+{
+    const frame *frame = context;
+    if (called[0] == '\0' && strcmp(name, "result") == 0) {
+        return frame->result != NULL && read_number(frame->function->result, frame->result, out);
+    }
+    for (unsigned i = 0; i < frame->function->param_count; i++) {
+        const param *param = &frame->function->params[i];
+        const slot *slot = &frame->slots[i];
+        if (strcmp(param->name, name) != 0) {
+            continue;
+        }
+        if (called[0] != '\0') {
+            *out = slot->length;
+            return 1;
+        }
+        return read_number(param->type, slot->room != NULL ? slot->room : slot->first, out);
+    }
+    return 0;
+}
+
 /* Fills the one or two C arguments of a parameter. NULL, or what is allowed. */
-static const char *fill(arena *memory, const param *param, const json *arg, value *first, value *second)
+static const char *fill(arena *memory, const param *param, const json *arg, slot *slot, value *second)
 {
     if (arg->kind == JSON_NULL && param->is_nullable) {
-        first->pointer = NULL;
+        slot->first->pointer = NULL;
         return param->type->class == CLASS_BYTES ? value_from_size(param->length_type, 0, second) : NULL;
     }
+    if (slot->room != NULL) {
+        return memory_from_json(memory, param->type, arg, slot->room);
+    }
     if (param->type->class != CLASS_BYTES) {
-        return value_from_json(memory, param->type, arg, first);
+        slot->length = arg->kind == JSON_STRING ? arg->len : 0;
+        return memory_from_json(memory, param->type, arg, slot->first);
     }
     if (arg->kind != JSON_STRING) {
         return param->is_base64 ? "must be a base64 string" : "must be a string";
@@ -79,15 +128,72 @@ static const char *fill(arena *memory, const param *param, const json *arg, valu
             return "must be a base64 string";
         }
     }
-    first->pointer = (void *)(uintptr_t)bytes.ptr;
+    slot->first->pointer = (void *)(uintptr_t)bytes.ptr;
+    slot->length = bytes.len;
     return value_from_size(param->length_type, bytes.len, second);
 }
 
-static int32_t finish(arena *memory, pawl_attempt *attempt, const function *function, value *result, int error)
+/* A buffer of its computed size, or a computed number. NULL, or what is wrong. */
+static const char *compute(arena *memory, const param *param, frame *frame, slot *slot)
 {
+    uint64_t number = 0;
+    const char *words =
+        expression_value(memory, param->value != NULL ? param->value : param->size, look_up, frame, &number);
+    if (words != NULL) {
+        return words;
+    }
+    if (param->value != NULL) {
+        value computed;
+        words = value_from_size(param->type, (size_t)number, &computed);
+        memcpy(slot->room != NULL ? slot->room : slot->first, &computed, param->type->bits / 8);
+        return words;
+    }
+    if (number > BUFFER_MAX) {
+        return "its size is over 64 MiB";
+    }
+    slot->length = number;
+    slot->first->pointer = arena_alloc(memory, (size_t)number + 1);
+    return NULL;
+}
+
+/* Adds what came back through a parameter. NULL, or what is wrong. */
+static const char *give_back(arena *memory, text *out, const param *param, frame *frame, const slot *slot)
+{
+    text_str(out, ",");
+    text_json_str(out, param->name);
+    text_str(out, ":");
+    if (param->type->class != CLASS_BUFFER) {
+        memory_to_json(out, param->type, slot->room);
+        return NULL;
+    }
+    uint64_t used = slot->length;
+    const char *words = param->used == NULL ? NULL : expression_value(memory, param->used, look_up, frame, &used);
+    if (words != NULL || used > slot->length) {
+        return words != NULL ? words : "\"used\" is more than the buffer's size: the function wrote past its end, or failed";
+    }
+    if (param->is_base64) {
+        text_str(out, "\"");
+        base64_encode(out, slot->first->pointer, (size_t)used);
+        text_str(out, "\"");
+    } else {
+        text_json(out, slot->first->pointer, (size_t)used);
+    }
+    return NULL;
+}
+
+static int32_t bad_result(pawl_attempt *attempt, const char *code, const char *words)
+{
+    pawl_failure failure = {.struct_size = sizeof(failure), .retry = PAWL_RETRY_NEVER, .code = borrow(code),
+                            .message = borrow(words)};
+    return attempt->host->fail(attempt, &failure);
+}
+
+static int32_t finish(arena *memory, pawl_attempt *attempt, frame *frame, int error)
+{
+    const function *function = frame->function;
     text out = {.memory = memory};
     text_str(&out, "{\"result\":");
-    value_to_json(&out, function->result, result);
+    memory_to_json(&out, function->result, frame->result);
     if (function->wants_errno) {
         text_format(&out, ",\"errno\":%d", error);
         if (error != 0) {
@@ -95,20 +201,28 @@ static int32_t finish(arena *memory, pawl_attempt *attempt, const function *func
             text_json_str(&out, strerror(error));
         }
     }
+    for (unsigned i = 0; i < function->param_count; i++) {
+        const param *param = &function->params[i];
+        if (param->direction != GOES_IN || param->type->class == CLASS_BUFFER) {
+            const char *words = give_back(memory, &out, param, frame, &frame->slots[i]);
+            if (words != NULL) {
+                text message = {.memory = memory};
+                text_format(&message, "%s: %s", param->name, words);
+                return bad_result(attempt, "bad_result", message.bytes);
+            }
+        }
+    }
     text_str(&out, "}");
-    if (function->free_address != NULL && result->pointer != NULL) {
-        ((void (*)(void *))function->free_address)(result->pointer);
+    if (function->free_address != NULL) {
+        void *pointer;
+        memcpy(&pointer, frame->result, sizeof(pointer));
+        if (pointer != NULL) {
+            ((void (*)(void *))function->free_address)(pointer);
+        }
     }
     pawl_str json = {out.bytes, out.len};
     int32_t status = attempt->host->result_json(attempt, json);
-    if (status == PAWL_E_LIMIT) {
-        pawl_failure failure = {.struct_size = sizeof(failure),
-                                .retry = PAWL_RETRY_NEVER,
-                                .code = PAWL_STR("result_too_large"),
-                                .message = PAWL_STR("the host refused the result: too large")};
-        attempt->host->fail(attempt, &failure);
-    }
-    return status;
+    return status == PAWL_E_LIMIT ? bad_result(attempt, "result_too_large", "the host refused the result: too large") : status;
 }
 
 static int32_t call(arena *memory, const function *function, pawl_attempt *attempt, pawl_bytes text_of_args)
@@ -127,30 +241,53 @@ static int32_t call(arena *memory, const function *function, pawl_attempt *attem
     }
     value values[2 * MAX_PARAMS];
     void *addresses[2 * MAX_PARAMS];
+    frame frame = {.function = function};
     unsigned count = 0;
+    memset(values, 0, sizeof(values));
     for (unsigned i = 0; i < function->param_count; i++) {
         const param *param = &function->params[i];
-        const json *arg = param->is_const ? NULL : json_member(args, param->name);
+        slot *slot = &frame.slots[i];
+        slot->first = &values[count];
+        addresses[count] = slot->first;
+        if (param->direction != GOES_IN || param->type->class == CLASS_STRUCT) {
+            slot->room = arena_alloc(memory, param->type->ffi->size);
+            slot->first->pointer = slot->room;
+            addresses[count] = param->direction == GOES_IN ? slot->room : (void *)slot->first;
+        }
+        if (param->type->class == CLASS_BYTES) {
+            addresses[count + 1] = &values[count + 1];
+        }
+        const json *arg = param->is_const || !param_is_arg(param) ? NULL : json_member(args, param->name);
         arg = arg == NULL ? param->fallback : arg;
-        if (arg == NULL) {
+        if (arg == NULL && param_is_arg(param)) {
             return refuse(memory, attempt, param->name, "is missing");
         }
-        words = fill(memory, param, arg, &values[count], &values[count + 1]);
+        words = arg == NULL ? NULL : fill(memory, param, arg, slot, &values[count + 1]);
         if (words != NULL) {
             return refuse(memory, attempt, param->name, words);
         }
-        unsigned needed = param->type->class == CLASS_BYTES ? 2 : 1;
-        for (unsigned n = 0; n < needed; n++, count++) {
-            addresses[count] = &values[count];
+        count += param->type->class == CLASS_BYTES ? 2 : 1;
+    }
+    /* Buffers first: their sizes are what computed numbers usually are. */
+    for (int numbers = 0; numbers <= 1; numbers++) {
+        for (unsigned i = 0; i < function->param_count; i++) {
+            const param *param = &function->params[i];
+            if (numbers ? param->value != NULL : param->type->class == CLASS_BUFFER) {
+                words = compute(memory, param, &frame, &frame.slots[i]);
+                if (words != NULL) {
+                    return refuse(memory, attempt, param->name, words);
+                }
+            }
         }
     }
-    /* Wider than any result: libffi writes whole registers. */
-    value result;
-    memset(&result, 0, sizeof(result));
+    /* At least a register: libffi widens narrower whole numbers to ffi_arg. */
+    size_t size = function->result->ffi->size > sizeof(value) ? function->result->ffi->size : sizeof(value);
+    void *result = arena_alloc(memory, size);
     errno = 0;
-    ffi_call((ffi_cif *)(uintptr_t)&function->cif, function->address, &result, addresses);
+    ffi_call((ffi_cif *)(uintptr_t)&function->cif, function->address, result, addresses);
     int error = errno;
-    return finish(memory, attempt, function, &result, error);
+    frame.result = result;
+    return finish(memory, attempt, &frame, error);
 }
 
 int32_t call_function(void *user, pawl_attempt *attempt, pawl_bytes args)

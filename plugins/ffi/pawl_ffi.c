@@ -68,7 +68,7 @@ const pawl_plugin *pawl_plugin_entry(const pawl_host *host, uint32_t abi_major, 
     const pawl_ext_config *config = host->get_extension(host, PAWL_EXT_CONFIG);
     pawl_str manifest_text = config == NULL ? PAWL_NO_STR : config->text();
     if (manifest_text.len == 0) {
-        complain(host, "pawl-ffi needs a manifest: put NAME.ffi.json into the plugin directory");
+        complain(host, "pawl-ffi needs a manifest: put NAME.pawl.json into the plugin directory");
         return NULL;
     }
     const char *error = NULL;

@@ -21,22 +21,23 @@
 #endif
 
 static const type types[] = {
-    {"void", CLASS_VOID, 0, &ffi_type_void},
-    {"bool", CLASS_BOOL, 8, &ffi_type_uint8},
-    {"i8", CLASS_SIGNED, 8, &ffi_type_sint8},
-    {"u8", CLASS_UNSIGNED, 8, &ffi_type_uint8},
-    {"i16", CLASS_SIGNED, 16, &ffi_type_sint16},
-    {"u16", CLASS_UNSIGNED, 16, &ffi_type_uint16},
-    {"i32", CLASS_SIGNED, 32, &ffi_type_sint32},
-    {"u32", CLASS_UNSIGNED, 32, &ffi_type_uint32},
-    {"i64", CLASS_SIGNED, 64, &ffi_type_sint64},
-    {"u64", CLASS_UNSIGNED, 64, &ffi_type_uint64},
-    {"isize", CLASS_SIGNED, SIZE_BITS, FFI_ISIZE},
-    {"usize", CLASS_UNSIGNED, SIZE_BITS, FFI_USIZE},
-    {"f32", CLASS_FLOAT, 32, &ffi_type_float},
-    {"f64", CLASS_FLOAT, 64, &ffi_type_double},
-    {"cstring", CLASS_CSTRING, 0, &ffi_type_pointer},
-    {"bytes", CLASS_BYTES, 0, &ffi_type_pointer},
+    {"void", CLASS_VOID, 0, &ffi_type_void, NULL, 0, NULL},
+    {"bool", CLASS_BOOL, 8, &ffi_type_uint8, NULL, 0, NULL},
+    {"i8", CLASS_SIGNED, 8, &ffi_type_sint8, NULL, 0, NULL},
+    {"u8", CLASS_UNSIGNED, 8, &ffi_type_uint8, NULL, 0, NULL},
+    {"i16", CLASS_SIGNED, 16, &ffi_type_sint16, NULL, 0, NULL},
+    {"u16", CLASS_UNSIGNED, 16, &ffi_type_uint16, NULL, 0, NULL},
+    {"i32", CLASS_SIGNED, 32, &ffi_type_sint32, NULL, 0, NULL},
+    {"u32", CLASS_UNSIGNED, 32, &ffi_type_uint32, NULL, 0, NULL},
+    {"i64", CLASS_SIGNED, 64, &ffi_type_sint64, NULL, 0, NULL},
+    {"u64", CLASS_UNSIGNED, 64, &ffi_type_uint64, NULL, 0, NULL},
+    {"isize", CLASS_SIGNED, SIZE_BITS, FFI_ISIZE, NULL, 0, NULL},
+    {"usize", CLASS_UNSIGNED, SIZE_BITS, FFI_USIZE, NULL, 0, NULL},
+    {"f32", CLASS_FLOAT, 32, &ffi_type_float, NULL, 0, NULL},
+    {"f64", CLASS_FLOAT, 64, &ffi_type_double, NULL, 0, NULL},
+    {"cstring", CLASS_CSTRING, 0, &ffi_type_pointer, NULL, 0, NULL},
+    {"bytes", CLASS_BYTES, 0, &ffi_type_pointer, NULL, 0, NULL},
+    {"buffer", CLASS_BUFFER, 0, &ffi_type_pointer, NULL, 0, NULL},
 };
 
 const type *type_named(const char *name, size_t len)
@@ -51,7 +52,8 @@ const type *type_named(const char *name, size_t len)
 
 const char *type_names(void)
 {
-    return "void, bool, i8, u8, i16, u16, i32, u32, i64, u64, isize, usize, f32, f64, cstring, bytes";
+    return "void, bool, i8, u8, i16, u16, i32, u32, i64, u64, isize, usize, f32, f64, cstring, bytes, buffer, out<T>, inout<T>, pointer<T> "
+           "(results), {\"struct\": [...]}, {\"enum\": {...}}, and names of \"types\"";
 }
 
 static int64_t signed_minimum(unsigned bits)
@@ -205,6 +207,99 @@ const char *value_from_size(const type *type, size_t size, value *out)
     return NULL;
 }
 
+static const char *struct_from_json(arena *memory, const type *type, const json *from, unsigned char *out)
+{
+    text words = {.memory = memory};
+    if (from->kind != JSON_OBJECT) {
+        text_format(&words, "must be an object: a %s", type->name);
+        return words.bytes;
+    }
+    for (const json *member = from->first; member != NULL; member = member->next) {
+        int known = 0;
+        for (unsigned i = 0; i < type->field_count; i++) {
+            known |= strcmp(type->fields[i].name, member->key) == 0;
+        }
+        if (!known) {
+            text_format(&words, "has an unknown member \"%s\"", member->key);
+            return words.bytes;
+        }
+    }
+    for (unsigned i = 0; i < type->field_count; i++) {
+        const field *field = &type->fields[i];
+        const json *member = json_member(from, field->name);
+        const char *fault = member == NULL ? "is missing" : memory_from_json(memory, field->type, member, out + field->offset);
+        if (fault != NULL) {
+            text_format(&words, "member \"%s\" %s", field->name, fault);
+            return words.bytes;
+        }
+    }
+    return NULL;
+}
+
+static const char *enum_from_json(arena *memory, const type *type, const json *from, int32_t *out)
+{
+    text words = {.memory = memory};
+    text_str(&words, "must be one of");
+    for (unsigned i = 0; i < type->field_count; i++) {
+        if (from->kind == JSON_STRING && strcmp(from->bytes, type->fields[i].name) == 0) {
+            *out = type->fields[i].number;
+            return NULL;
+        }
+        text_format(&words, "%s \"%s\"", i > 0 ? "," : "", type->fields[i].name);
+    }
+    return words.bytes;
+}
+
+const char *memory_from_json(arena *memory, const type *type, const json *from, void *out)
+{
+    if (type->class == CLASS_STRUCT) {
+        return struct_from_json(memory, type, from, out);
+    }
+    if (type->class == CLASS_ENUM) {
+        return enum_from_json(memory, type, from, out);
+    }
+    value scratch;
+    const char *words = value_from_json(memory, type, from, &scratch);
+    if (words == NULL) {
+        memcpy(out, &scratch, type->ffi->size);
+    }
+    return words;
+}
+
+void memory_to_json(text *out, const type *type, const void *from)
+{
+    if (type->class == CLASS_STRUCT) {
+        for (unsigned i = 0; i < type->field_count; i++) {
+            text_str(out, i == 0 ? "{" : ",");
+            text_json_str(out, type->fields[i].name);
+            text_str(out, ":");
+            memory_to_json(out, type->fields[i].type, (const unsigned char *)from + type->fields[i].offset);
+        }
+        text_str(out, "}");
+        return;
+    }
+    if (type->class == CLASS_ENUM) {
+        int32_t number;
+        memcpy(&number, from, sizeof(number));
+        for (unsigned i = 0; i < type->field_count; i++) {
+            if (type->fields[i].number == number) {
+                text_json_str(out, type->fields[i].name);
+                return;
+            }
+        }
+        text_format(out, "%" PRId32, number);
+        return;
+    }
+    value scratch;
+    memset(&scratch, 0, sizeof(scratch));
+    memcpy(&scratch, from, type->ffi->size);
+    if (type->class == CLASS_POINTER && scratch.pointer != NULL) {
+        memory_to_json(out, type->target, scratch.pointer);
+        return;
+    }
+    value_to_json(out, type, &scratch);
+}
+
 /* The shortest text that reads back as the same number. */
 static void float_to_json(text *out, double number, int is_single)
 {
@@ -278,7 +373,36 @@ void type_to_schema(text *out, const type *type)
         text_str(out, "\"anyOf\":[{\"type\":\"number\"},{\"enum\":[\"NaN\",\"Infinity\",\"-Infinity\"]}]");
         break;
     case CLASS_CSTRING:
-    case CLASS_BYTES: text_str(out, "\"type\":\"string\""); break;
+    case CLASS_BYTES:
+    case CLASS_BUFFER: text_str(out, "\"type\":\"string\""); break;
+    case CLASS_ENUM:
+        for (unsigned i = 0; i < type->field_count; i++) {
+            text_str(out, i == 0 ? "\"enum\":[" : ",");
+            text_json_str(out, type->fields[i].name);
+        }
+        text_str(out, "]");
+        break;
+    case CLASS_STRUCT:
+        text_str(out, "\"type\":\"object\",\"properties\":{");
+        for (unsigned i = 0; i < type->field_count; i++) {
+            text_str(out, i == 0 ? "" : ",");
+            text_json_str(out, type->fields[i].name);
+            text_str(out, ":{");
+            type_to_schema(out, type->fields[i].type);
+            text_str(out, "}");
+        }
+        text_str(out, "},\"required\":[");
+        for (unsigned i = 0; i < type->field_count; i++) {
+            text_str(out, i == 0 ? "" : ",");
+            text_json_str(out, type->fields[i].name);
+        }
+        text_str(out, "],\"additionalProperties\":false");
+        break;
+    case CLASS_POINTER:
+        text_str(out, "\"anyOf\":[{\"type\":\"null\"},{");
+        type_to_schema(out, type->target);
+        text_str(out, "}]");
+        break;
     case CLASS_VOID: text_str(out, "\"type\":\"null\""); break;
     }
 }

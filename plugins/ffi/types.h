@@ -13,7 +13,11 @@ enum type_class {
     CLASS_UNSIGNED,
     CLASS_FLOAT,
     CLASS_CSTRING, /* const char *, terminated */
-    CLASS_BYTES    /* const void * and a length: two C parameters; never a result */
+    CLASS_BYTES,   /* const void * and a length: two C parameters; never a result */
+    CLASS_BUFFER,  /* void * to memory of a computed size, which the function fills; never a result */
+    CLASS_STRUCT,  /* by value */
+    CLASS_ENUM,    /* int, by its names */
+    CLASS_POINTER  /* to one value, which is copied; a result only */
 };
 
 typedef struct type {
@@ -21,7 +25,17 @@ typedef struct type {
     enum type_class class;
     unsigned bits;      /* of numbers */
     ffi_type *ffi;      /* of the value, or of the pointer */
+    const struct field *fields; /* of a struct; names and values of an enum */
+    unsigned field_count;
+    const struct type *target;  /* of a pointer */
 } type;
+
+typedef struct field {
+    const char *name;
+    const type *type; /* NULL: a name of an enum */
+    size_t offset;
+    int32_t number;   /* of an enum's name */
+} field;
 
 /* NULL for a name that is none. */
 const type *type_named(const char *name, size_t len);
@@ -51,6 +65,10 @@ typedef union value {
 const char *value_from_json(arena *memory, const type *type, const json *from, value *out);
 /* Puts a number of bytes into *out; NULL, or why it does not fit. */
 const char *value_from_size(const type *type, size_t size, value *out);
+/* Puts a value of any type that can be given into memory of type->ffi->size bytes; a struct is an object of all its members. */
+const char *memory_from_json(arena *memory, const type *type, const json *from, void *out);
+/* Adds what is in memory of type->ffi->size bytes. */
+void memory_to_json(text *out, const type *type, const void *from);
 /* Adds a result: whole numbers beyond 2^53 as decimal strings, NaN and infinities as strings. */
 void value_to_json(text *out, const type *type, const value *from);
 /* Adds the JSON Schema of an argument or result, without its braces. */

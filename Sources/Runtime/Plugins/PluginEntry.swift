@@ -77,11 +77,14 @@ final class PluginEntry {
     nonisolated static func kind(of file: String) -> PluginStatus.Kind? {
         if file.hasPrefix(".") || file.contains("/") { return nil }
         if file.hasSuffix(".so") && file.utf8.count > 3 { return .native }
+        if file.hasSuffix(".pawl.json") && file.utf8.count > 10 { return .ffi }
         return file.hasSuffix(".ffi.json") && file.utf8.count > 9 ? .ffi : nil
     }
 
     /// The file's name without what tells its kind.
-    var stem: String { String(self.file.dropLast(self.kind == .native ? 3 : 9)) }
+    var stem: String {
+        String(self.file.dropLast(self.kind == .native ? 3 : self.file.hasSuffix(".pawl.json") ? 10 : 9))
+    }
 
     var title: String { self.name ?? self.stem }
 
