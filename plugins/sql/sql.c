@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <libpq-fe.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,7 +74,7 @@ static int32_t wait_for(work *w, short events, int64_t until_ns) {
     }
 }
 
-/* libpq's words end with line feeds; and a password in a URL is nothing for a log. */
+/* libpq's words end with line feeds. */
 static int32_t connection_failed(work *w, const char *code) {
     const char *words = PQerrorMessage(w->connection);
     size_t length = strlen(words);
@@ -90,6 +91,13 @@ static void on_notice(void *user, const PGresult *result) {
     log_line(w->attempt, is_warning ? PAWL_LOG_WARNING : PAWL_LOG_INFO, "%s: %s", severity == NULL ? "NOTICE" : severity, words);
 }
 
+/* libpq quotes what it cannot parse, a password included; what it can parse it names by host and port only. */
+static bool is_understood(const char *url) {
+    PQconninfoOption *options = PQconninfoParse(url, NULL);
+    PQconninfoFree(options); /* NULL is fine */
+    return options != NULL;
+}
+
 static int32_t open_connection(work *w) {
     char name[64];
     pawl_str run = w->attempt->host->run_id(w->attempt);
@@ -97,13 +105,13 @@ static int32_t open_connection(work *w) {
     /* The last one wins: whatever the URL says, the session carries the run's id. */
     const char *keys[] = {"dbname", "application_name", "client_encoding", NULL};
     const char *values[] = {w->url.len > 0 ? w->url.ptr : "", name, "UTF8", NULL};
+    if (w->url.len > 0 && !is_understood(w->url.ptr))
+        return fail_with(w->attempt, "invalid_url", PAWL_RETRY_NEVER,
+                         "url is neither postgresql://USER@HOST:PORT/DATABASE nor NAME=value words that libpq knows (its text is not "
+                         "repeated here: it may hold a password)");
     w->connection = PQconnectStartParams(keys, values, 1);
     if (w->connection == NULL) return fail_with(w->attempt, "out_of_memory", PAWL_RETRY_BY_POLICY, "out of memory");
-    if (PQstatus(w->connection) == CONNECTION_BAD) {
-        fail_with(w->attempt, "connect", w->url.len > 0 && strstr(PQerrorMessage(w->connection), "missing \"=\"") != NULL ? PAWL_RETRY_NEVER : PAWL_RETRY_YES,
-                  "cannot connect: %s", PQerrorMessage(w->connection));
-        return PAWL_E_FAILED;
-    }
+    if (PQstatus(w->connection) == CONNECTION_BAD) return connection_failed(w, "connect");
     int64_t until = w->attempt->host->now_ns() + w->connect_timeout_ms * 1000000;
     PQsetNoticeReceiver(w->connection, on_notice, w);
     for (PostgresPollingStatusType step = PGRES_POLLING_WRITING; step != PGRES_POLLING_OK;) {
