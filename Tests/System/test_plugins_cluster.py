@@ -14,6 +14,9 @@ from conftest import ROOT, TERMINAL, until
 SOURCE = r'''#include <pawl.h>
 static int32_t which(void *user, pawl_attempt *attempt, pawl_bytes args) {
     (void)user; (void)args;
+#ifdef CRASH
+    __builtin_trap();
+#endif
     return attempt->host->result_json(attempt, PAWL_STR("{\"label\":\"" LABEL "\"}"));
 }
 static const pawl_handler handlers[] = {
@@ -35,12 +38,13 @@ def build(scratch):
     source.write_text(SOURCE)
     count = 0
 
-    def make(label, schema=OPEN, second=True):
+    def make(label, schema=OPEN, second=True, crash=False):
         nonlocal count
         count += 1
         path = scratch / f"built-{count}.so"
         subprocess.run(["cc", "-shared", "-fPIC", "-fvisibility=hidden", "-I", str(ROOT / "include"), f'-DLABEL="{label}"',
-                        f'-DSCHEMA="{schema}"', *(["-DSECOND"] if second else []), "-o", str(path), str(source)],
+                        f'-DSCHEMA="{schema}"', *(["-DSECOND"] if second else []),
+                        *(["-DCRASH"] if crash else []), "-o", str(path), str(source)],
                        check=True, timeout=60)
         return path
 
@@ -284,3 +288,22 @@ def test_what_waits_holds_a_version_back(hosts, build):
     assert answer.status == 422 and answer.json["code"] == "invalid_args", answer
     assert [e["pointer"] for e in answer.json["errors"]] == ["/args/path"], answer.json
     assert host.wait_state(host.run("swap.which", {"path": "x"}))["result"] == {"label": "3.0"}
+
+
+def test_a_bad_canary_ends_everywhere_and_costs_nothing(hosts, build):
+    one, bad = build("1.0"), build("2.0", crash=True)
+    first = hosts.start("a", one)
+    second = hosts.start("b")
+    hosts.all_serve(sha(one))
+    answer = first.call("POST", "/api/v1/plugins/swap/versions?canary_percent=50", bad.read_bytes(),
+                        {"Content-Type": "application/octet-stream"})
+    assert answer.status in (200, 201, 202), answer
+    until(lambda: [n[1] for n in hosts.notes()] == ["canary", "canary"], 30, "both hosts try it")
+    # One attempt each: a crash that counted would be the end of its run.
+    runs = [second.run("swap.which", attempts=1) for _ in range(80)]
+    assert {(r["state"], r["result"]["label"]) for r in finish(first, runs)} == {("succeeded", "1.0")}
+    crashed = hosts.cluster.query(f"SELECT count(*) FROM pawl.attempt WHERE outcome = 'crashed' AND version = '{sha(bad)}'")
+    assert int(crashed) > 0
+    hosts.all_serve(sha(one))
+    assert hosts.cluster.query("SELECT canary IS NULL, reason IS NOT NULL FROM pawl.plugin WHERE name = 'swap'") == "t|t"
+    assert "rolled_back" in hosts.events()
