@@ -55,6 +55,16 @@ class Swap:
         until(lambda: len(self.events("rejected")) > count, bound, f"a refusal ({self.row})")
         return self.events("rejected")[-1]
 
+    def order(self, action, **body):
+        """What a person wants of the plugin, as they see it now."""
+        seen = self.host.request("GET", "/api/v1/plugins/swap").headers["ETag"]
+        return self.host.request("POST", f"/api/v1/plugins/swap/{action}", body, headers={"If-Match": seen})
+
+    def ordered(self, action, **body):
+        answer = self.order(action, **body)
+        assert answer.status == 200, answer
+        return answer.json
+
     def version_of(self, job="swap.fork", args=None):
         """What a run of it says, and which bytes it ran on."""
         run = self.host.run(job, args, attempts=1)
@@ -229,10 +239,10 @@ def test_r4_what_would_break_something_is_held_until_it_is_forced(swap):
         assert swap.version_of() == (1, first)
         problems = swap.host.get("/api/v1/plugins/swap")["held"]["problems"]
         assert [p["kind"] for p in problems] == [code] and problems[0]["handler"] == "swap.later", problems
-        refused = swap.host.request("POST", "/api/v1/plugins/swap/activate", {"version": held})
+        refused = swap.order("activate", version=held)
         assert refused.status == 409, refused
         assert swap.active == first
-    swap.host.expect("POST", "/api/v1/plugins/swap/activate", {"version": held, "force": True})
+    swap.ordered("activate", version=held, force=True)
     swap.serves(held)
     swap.host.expect("POST", f"/api/v1/runs/{run}/cancel", {})
 
@@ -269,7 +279,7 @@ def test_r6_rollback(swap):
     swap.serves(third)
     for wanted, said in ((second, 2), (first, 1)):
         began = time.monotonic()
-        swap.host.expect("POST", "/api/v1/plugins/swap/rollback", {})
+        swap.ordered("rollback")
         assert time.monotonic() - began < 1, "a rollback is done within a second"
         assert swap.version_of() == (said, wanted)
 
@@ -281,7 +291,7 @@ def test_r6_a_bad_canary_is_taken_back_and_its_runs_succeed(swap):
     answer = host.request("POST", "/api/v1/plugins/swap/versions?activate=false", bad,
                           headers={"Content-Type": "application/octet-stream"})
     assert answer.status in (200, 201, 202), answer
-    host.expect("POST", "/api/v1/plugins/swap/canary", {"version": sha256(bad), "percent": 50})
+    swap.ordered("canary", version=sha256(bad), percent=50)
     runs = []
     for _ in range(30):
         runs += [host.run("swap.fork", attempts=1) for _ in range(10)]
@@ -334,7 +344,7 @@ def test_r8_a_file_in_the_store_that_was_changed_is_not_loaded(swap):
         if first in Path(f"/proc/{pid}/maps").read_text():
             os.kill(pid, signal.SIGKILL)
             until(lambda: not exists(pid), 10, "the end of the old version's zygote")
-    answer = host.request("POST", "/api/v1/plugins/swap/rollback", {})
+    answer = swap.order("rollback")
     said = swap.version_of()
     assert said[0] != 9, "bytes that nobody has checked never run"
     assert answer.status >= 400 and said == (2, second) or said == (1, first), (answer, said)
