@@ -86,7 +86,7 @@ def test_from_upload_to_removal(empty_host, build):
     assert result(host) == "2.0"
     again, answer = send(host, data)
     assert again == 200 and answer["changed"] is False
-    shown = host.expect("GET", "/api/v1/plugins/swap").json
+    shown = host.expect("GET", "/api/v1/plugins/swap")
     assert shown["active"] == sha(two) and shown["previous"] == sha(one) and shown["drift"] == 0
     assert [v["version"] for v in shown["versions"]][:2] == [sha(two), sha(one)]
     steps = [s["step"] for s in shown["versions"][0]["steps"]]
@@ -95,7 +95,7 @@ def test_from_upload_to_removal(empty_host, build):
     done = host.command("plugins", "rollback", "swap", "--reason", "a test")
     assert done.returncode == 0 and done.stdout.startswith(f"swap\t{sha(one)[:12]}"), done.stderr
     assert result(host) == "1.0"
-    shown = host.expect("GET", "/api/v1/plugins/swap").json
+    shown = host.expect("GET", "/api/v1/plugins/swap")
     assert (shown["reason"], shown["changed_by"]) == ("a test", "admin")
     in_use = host.command("plugins", "remove", "swap", sha(one)[:8], "--yes")
     assert in_use.returncode == 73, in_use
@@ -120,7 +120,7 @@ def test_what_cannot_be_used_changes_nothing(empty_host, build):
     status, answer = send(host, build("3.0").read_bytes(), name="other")
     assert status in (409, 422), answer
     assert result(host) == "1.0" and uploads(host) == []
-    assert host.expect("GET", "/api/v1/plugins/swap").json["active"] == sha(one)
+    assert host.expect("GET", "/api/v1/plugins/swap")["active"] == sha(one)
 
 
 def test_what_waits_holds_a_version_back(empty_host, build):
@@ -130,7 +130,7 @@ def test_what_waits_holds_a_version_back(empty_host, build):
     host.expect("POST", "/api/v1/schedules", {"name": "nightly", "job": "swap.which", "kind": "interval", "spec": {"every_ms": 3_600_000}})
     done = host.command("plugins", "upload", "swap", two)
     assert done.returncode == 73 and "\theld\n" in done.stdout and "nightly" in done.stderr, done
-    shown = host.expect("GET", "/api/v1/plugins/swap").json
+    shown = host.expect("GET", "/api/v1/plugins/swap")
     assert shown["active"] == sha(one) and shown["held"]["version"] == sha(two)
     assert shown["changes"]["to"] == sha(two) and shown["changes"]["handlers"][0]["breaking"] is True
     assert result(host) == "1.0"
@@ -148,8 +148,10 @@ def test_disabled_plugins_wait(empty_host, build):
     assert send(host, build("1.0").read_bytes())[0] == 201
     assert host.command("plugins", "disable", "swap", "--reason", "the disk is full").returncode == 0
     run = host.run("swap.which")
+    # A host may take it once, and give it back when it sees that it has nothing to run it with.
+    until(lambda: host.get(f"/api/v1/runs/{run}/explain")["explanation"]["cause"] == "no_handler", 20, "it waits for its handler")
     why = host.get(f"/api/v1/runs/{run}/explain")["explanation"]
-    assert why["cause"] == "no_handler" and "plugin swap is disabled (the disk is full)" in why["because"], why
+    assert "plugin swap is disabled (the disk is full)" in why["because"], why
     assert host.command("plugins", "enable", "swap").returncode == 0
     assert host.wait_state(run)["result"] == "1.0"
 
@@ -166,7 +168,7 @@ def test_only_what_is_signed_where_that_is_required(empty_host, build, scratch):
     done = host.command("plugins", "upload", "swap", one, "--sign", key)
     assert done.returncode == 0, done.stderr
     assert result(host) == "1.0"
-    assert host.expect("GET", "/api/v1/plugins/swap").json["versions"][0]["signed_by"]
+    assert host.expect("GET", "/api/v1/plugins/swap")["versions"][0]["signed_by"]
 
 
 def test_uploads_may_be_off_and_are_bounded(empty_host, build):

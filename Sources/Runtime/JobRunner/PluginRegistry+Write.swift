@@ -118,12 +118,14 @@ extension PluginRegistry {
         guard let plugin = self.served[name], self.places[name]?.row?.active == plugin.sha256 else {
             // Following what others have decided, or about to: then it is another version's turn.
             self.unregistered.remove(name)
+            self.wakeWaiters()
             self.onChange?()
             return
         }
         try await self.store.recordPluginVersion(plugin.row)
         try await self.store.registerHandlers(plugin: name, plugin.jobs)
         if self.served[name] == plugin { self.unregistered.remove(name) }
+        self.wakeWaiters()
         self.onChange?()
     }
 

@@ -85,13 +85,13 @@ final class PluginRegistry {
     /// Whether it may give runs to all of them.
     var isClear: Bool { !self.places.values.contains(where: \.isBlocked) }
 
-    /// Returns when everything that is decided about a plugin is written, or given up; or when the database has been away for
-    /// this long.
+    /// Returns when everything that is decided about a plugin is written, or given up, and the jobs of what it serves are known;
+    /// or when the database has been away for this long.
     func written(_ plugin: String, atMost limit: Duration) async {
         let until = LoopInstant.now.advanced(by: limit)
         let timer = LoopTimer()
         timer.start(after: limit) { [weak self] in self?.wakeWaiters() }
-        while self.decisions[plugin] != nil, LoopInstant.now < until {
+        while self.decisions[plugin] != nil || self.unregistered.contains(plugin), LoopInstant.now < until {
             await withCheckedContinuation { self.waiters.append($0) }
         }
         timer.stop()
