@@ -82,6 +82,8 @@ struct Taken: Equatable {
     var signedBy: String?
     /// Base64.
     var signature: String?
+    /// What the library says of itself without being loaded: JSON text.
+    var note: String?
 
     var json: String {
         var members = [
@@ -91,6 +93,7 @@ struct Taken: Equatable {
         if let configuration { members.append(JSONMember("configuration", .string(configuration))) }
         if let signedBy { members.append(JSONMember("signed_by", .string(signedBy))) }
         if let signature { members.append(JSONMember("signature", .string(signature))) }
+        if let note { members.append(JSONMember("note", .string(note))) }
         return JSONValue.object(members).json
     }
 
@@ -113,6 +116,7 @@ struct Taken: Equatable {
         self.init(
             sha256: sha256, bytes: UInt64(clamping: bytes), path: path, configuration: json["configuration"]?.text,
             signedBy: json["signed_by"]?.text, signature: json["signature"]?.text)
+        self.note = json["note"]?.text
     }
 }
 

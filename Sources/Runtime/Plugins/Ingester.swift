@@ -56,6 +56,7 @@ struct Ingester {
         var image = PluginImage(
             sha256: taken.sha256, path: taken.path, bytes: taken.bytes, configuration: text, nameHint: hint,
             seal: FileSeal(of: taken.path))
+        image.note = taken.note
         image.signedBy = taken.signedBy
         image.signature = taken.signature.flatMap { Data(base64Encoded: $0) }.map { Array($0) }
         return image

@@ -152,6 +152,17 @@ final class PluginVersion {
         if manifest.forkMode == .spawn && manifest.threads <= 1 {
             notes.append("the plugin says that it must not be forked (PAWL_PF_NO_FORK): every attempt loads it afresh")
         }
-        return notes + self.remarks
+        return notes + self.noteFaults(manifest) + self.remarks
+    }
+
+    /// Where the section that says what the plugin is does not say what it is.
+    private func noteFaults(_ manifest: PluginManifest) -> [String] {
+        guard let text = self.image.note else { return [] }
+        do throws(JSONFault) {
+            let differences = try PluginNote(parsing: text).differences(from: manifest)
+            return differences.isEmpty ? [] : ["\(PluginNote.section) is wrong: \(differences.joined(separator: "; "))"]
+        } catch {
+            return ["\(PluginNote.section) cannot be read: \(error)"]
+        }
     }
 }

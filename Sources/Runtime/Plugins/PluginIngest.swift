@@ -51,9 +51,11 @@ package enum PluginIngest {
         if let words = BuildFailure.words(in: copy.fd) { throw IngestFault(words) }
         if let fault = ELFImage.fault(in: copy.fd, size: copy.size) { throw IngestFault(fault) }
         let seal = try order.flatMap { order throws(IngestFault) in try signature(of: copy, source, order) }
-        return Taken(
+        var taken = Taken(
             sha256: hash, bytes: copy.size, path: try copy.publish(as: "\(hash).so"), configuration: nil,
             signedBy: seal?.key, signature: seal?.signature)
+        taken.note = ELFFile(fd: copy.fd)?.noteText
+        return taken
     }
 
     /// Bytes of a manifest: it goes to the zygote in one datagram of 64 KiB, with a path.

@@ -47,16 +47,26 @@ package struct PluginNote: Sendable, Hashable {
 extension ELFFile {
     /// What it says of itself in `.pawl.manifest`; nil: nothing.
     package func manifestNote() throws(PluginNoteFault) -> PluginNote? {
-        guard let bytes = self.noteBytes else { return nil }
-        let text = bytes[..<((bytes.lastIndex { $0 != 0 } ?? -1) + 1)]
-        guard let text = String(validating: text, as: UTF8.self) else {
-            throw PluginNoteFault(words: "it is not UTF-8")
-        }
+        guard let text = try self.manifestText() else { return nil }
         do throws(JSONFault) {
             return try PluginNote(parsing: text)
         } catch {
             throw PluginNoteFault(words: "\(error)")
         }
+    }
+
+    /// Its text; nil where there is none that can be read.
+    var noteText: String? {
+        do throws(PluginNoteFault) { return try self.manifestText() } catch { return nil }
+    }
+
+    private func manifestText() throws(PluginNoteFault) -> String? {
+        guard let bytes = self.noteBytes else { return nil }
+        let text = bytes[..<((bytes.lastIndex { $0 != 0 } ?? -1) + 1)]
+        guard let text = String(validating: text, as: UTF8.self) else {
+            throw PluginNoteFault(words: "it is not UTF-8")
+        }
+        return text
     }
 }
 

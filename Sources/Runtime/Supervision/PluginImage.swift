@@ -18,6 +18,8 @@ package struct PluginImage: Sendable, Hashable {
     package var signedBy: String?
     /// The signature itself, 64 bytes.
     package var signature: [UInt8]?
+    /// JSON text that the file says of itself without being loaded; nil: nothing.
+    package var note: String?
 
     package init(
         sha256: String, path: String, bytes: UInt64, configuration: String? = nil, nameHint: String,
