@@ -86,10 +86,7 @@ class Reloads:
     def __init__(self, host, ledger, place, pooled=500, forked=100):
         self.host, self.ledger, self.pooled, self.forked = host, ledger, pooled, forked
         self.versions = Versions(place)
-        self.good, self.broken, self.delays = [], [], []
-
-    def value(self, sql):
-        return self.ledger.rows(sql)[0][0]
+        self.good, self.broken, self.renamed = [], [], {}
 
     def prepare(self):
         """The first version, the pool, and a run that waits for a handler that some versions do not have."""
@@ -105,27 +102,37 @@ class Reloads:
     def serves(self, version):
         return any(p.get("version") == version and p["state"] == "active" for p in self.host.get("/api/v1/plugins")["items"])
 
-    def first_start(self, version):
-        """Wall time of the first attempt of a version that has ended; None: there is none yet."""
-        text = self.value(f"select coalesce(extract(epoch from min(started_at))::text, '') from pawl.attempt "
-                          f"where version = '{version}'")
-        return float(text) if text else None
+    def seconds_to_first_run(self):
+        """From each rename to the first start of a run on its bytes."""
+        starts = dict(self.ledger.rows(
+            "select version, extract(epoch from min(started_at)) from pawl.attempt where version is not null group by version"))
+        return sorted(float(starts[version]) - began for version, began in self.renamed.items())
 
     def refusals(self):
-        return int(self.value("select count(*) from pawl.plugin_event where kind in ('rejected', 'held')"))
+        return self.ledger.number("select count(*) from pawl.plugin_event where kind in ('rejected', 'held')")
+
+    def wait(self, condition, what):
+        """Looks seldom: the looking itself must not be what is measured."""
+        limit = time.monotonic() + PATIENCE
+        while not condition():
+            if time.monotonic() > limit:
+                raise AssertionError(f"{what} did not come within {PATIENCE} s:\n{self.host.log_tail()}")
+            time.sleep(0.05)
 
     def one(self, number):
         if number % 10 == 9:
             way = BREAKS[number // 10 % len(BREAKS)]
             before = self.refusals()
             self.broken.append((way, put(self.host.plugins, FILE, self.versions.bytes(1, way))))
-            until(lambda: self.refusals() > before, PATIENCE, f"the refusal of a version that is {way}")
+            self.wait(lambda: self.refusals() > before, f"the refusal of a version that is {way}")
             return
         data = self.versions.bytes(1 + number % 2)
         began = time.time()
         version = put(self.host.plugins, FILE, data)
         self.good.append(version)
-        self.delays.append(until(lambda: self.first_start(version), PATIENCE, "the first run on a new version") - began)
+        self.renamed[version] = began
+        self.wait(lambda: self.serves(version), "a new version")
+        time.sleep(0.1)  # Its first runs.
 
     def waits(self, since):
         """p50 and p99 of the milliseconds that runs waited for their start, from a run's number on."""
@@ -161,32 +168,36 @@ class Reloads:
         self.settle()
         moving = self.waits(middle)
         until(lambda: len(zygotes(self.host)) <= max(2, before["processes"]), 30, "the end of the old versions' zygotes")
+        delays = self.seconds_to_first_run()
         figures = {
             "reloads": count, "broken": len(self.broken), "seconds": seconds, "runs": load.sent,
             "runs_per_s": load.sent / seconds, "wait_still_ms": still, "wait_moving_ms": moving,
-            "rename_to_run_p50_ms": statistics.median(self.delays) * 1000,
-            "rename_to_run_p99_ms": sorted(self.delays)[int(len(self.delays) * 0.99)] * 1000,
+            "rename_to_run_p50_ms": statistics.median(delays) * 1000,
+            "rename_to_run_p99_ms": delays[int(len(delays) * 0.99)] * 1000,
             "resident_before": before["resident"], "resident_after": resident_bytes(self.host.process.pid),
             "zygotes": len(zygotes(self.host)),
         }
         return figures, self.faults(first, load, fault or load.fault, before)
 
+    def pairs(self, sql):
+        return [row for row in self.ledger.rows(sql) if len(row) == 2]
+
     def faults(self, first, load, fault, before):
         """Broken promises, in words."""
         found = [f"runs were not taken: {fault}"] if fault else []
         found += self.ledger.faults(first)
-        for state, number in self.ledger.rows(
+        for state, number in self.pairs(
                 f"select state, count(*) from pawl.run where id > {first} and job in ('swap.pool', 'swap.fork') "
                 "and state <> 'succeeded' group by state"):
             found.append(f"{number} runs are {state}")
-        for outcome, number in self.ledger.rows(
+        for outcome, number in self.pairs(
                 f"select outcome, count(*) from pawl.attempt where run_id > {first} and outcome <> 'succeeded' group by outcome"):
             found.append(f"{number} attempts ended {outcome}")
         bad = {version: way for way, version in self.broken}
         names = ", ".join(f"'{version}'" for version in bad) or "''"
         for sql, words in (("select distinct version from pawl.attempt where version in", "had runs"),
                            ("select distinct sha256 from pawl.plugin_event where kind = 'active' and sha256 in", "was active")):
-            for version, in [row for row in self.ledger.rows(f"{sql} ({names})") if row != [""]]:
+            for version, in self.ledger.rows(f"{sql} ({names})"):
                 found.append(f"a version that is {bad[version]} {words}")
         left = strays(self.host)
         idle = [pid for pid, words in left.items() if "pawl-" in words or "swap" in words]
