@@ -97,7 +97,8 @@ extension Problem {
     /// Arguments that are not what their job takes; the codes are keywords of its schema.
     static func invalidArgs(_ faults: [FieldFault]) -> Problem {
         let detail =
-            faults.count == 1 ? faults[0].description : "The arguments do not fit the job: \(faults.count) things are wrong."
+            faults.count == 1
+            ? faults[0].description : "The arguments do not fit the job: \(faults.count) things are wrong."
         return Problem(
             .unprocessableContent, "invalid_args", detail,
             fields: faults.map { Field(.pointer($0.pointer), $0.code, $0.detail) })

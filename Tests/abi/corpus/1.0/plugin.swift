@@ -14,7 +14,8 @@ private func immortal(_ words: String) -> UnsafePointer<CChar> {
     return UnsafePointer(copy)
 }
 
-private func twice(_: UnsafeMutableRawPointer?, _ attempt: UnsafeMutablePointer<pawl_attempt>?, _: pawl_bytes) -> Int32 {
+private func twice(_: UnsafeMutableRawPointer?, _ attempt: UnsafeMutablePointer<pawl_attempt>?, _: pawl_bytes) -> Int32
+{
     guard let attempt, let host = attempt.pointee.host,
         let table = host.pointee.get_extension(host, PAWL_EXT_ARGS)
     else { return PAWL_E_UNSUPPORTED }
