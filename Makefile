@@ -112,6 +112,7 @@ bench: build $(PYTHON) ## figures beside their limits, measured in the same run
 	$(SWIFT_BUILD) --product bench-attempts
 	@$(PYTHON) bench/run.py
 	@$(PYTHON) bench/terminate.py
+	@$(PYTHON) bench/reloads.py --reloads 200
 
 format: ## format the Swift sources
 	swift format format --in-place --parallel --recursive Sources Tests plugins examples bench fuzz Package.swift
