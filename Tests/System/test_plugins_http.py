@@ -103,6 +103,17 @@ def test_from_upload_to_removal(empty_host, build):
     assert result(host) == "2.0"
     events = [e["kind"] for e in host.get("/api/v1/plugins/swap/events")["items"]]
     assert events.count("active") >= 3
+    # A host that comes back knows what was before, though it has not served it itself.
+    assert host.stop() == 0
+    host.start()
+    host.until("/api/v1/plugins/swap", lambda p: p["state"] == "active" and p["active"] == sha(two), "the version of the row serves again")
+    assert host.command("plugins", "rollback", "swap").returncode == 0
+    assert result(host) == "1.0"
+    three = build("3.0")
+    assert send(host, three.read_bytes(), "?activate=false")[1]["state"] == "staged"
+    done = host.command("plugins", "remove", "swap", sha(three)[:12], "--yes")
+    assert done.returncode == 0, done.stderr
+    assert sha(three) not in [v["version"] for v in host.expect("GET", "/api/v1/plugins/swap")["versions"]]
     # The very bytes, for a replay elsewhere.
     assert host.call("GET", f"/api/v1/plugins/swap/versions/{sha(one)}/bytes").body == one.read_bytes()
     assert uploads(host) == []

@@ -2,6 +2,7 @@ import ControlPlane
 import Glibc
 import JobCore
 import JobRunner
+import JobStore
 import Plugins
 import Supervision
 import UVLoop
@@ -75,17 +76,74 @@ extension HostControlAdapter {
         case .canary(let version, let canary):
             return try await self.serve(version, of: plugin, .canary(Self.policy(canary), force: false))
         case .rollback:
-            if catalog.plugins.first(where: { $0.name == plugin })?.canary != nil {
+            let report = catalog.plugins.first { $0.name == plugin }
+            if report?.canary != nil {
                 await catalog.endCanary(plugin: plugin, reason: order.reason)
+            } else if report?.previous.isEmpty ?? true, let previous = try await self.row(plugin)?.previous {
+                // A host that was restarted has not served it itself.
+                return try await self.serve(previous, of: plugin, .activate(force: true))
             } else {
                 try await catalog.rollback(plugin: plugin)
             }
-        case .disable: try await catalog.disable(plugin: plugin, reason: order.reason)
-        case .enable: try await catalog.enable(plugin: plugin)
+        case .disable:
+            guard self.has(plugin) else { return try await self.decide(.disable, order) }
+            try await catalog.disable(plugin: plugin, reason: order.reason)
+        case .enable:
+            guard self.has(plugin) else { return try await self.decide(.enable, order) }
+            try await catalog.enable(plugin: plugin)
         case .unquarantine: try await catalog.unquarantine(plugin: plugin)
-        case .remove(let version): try await catalog.remove(plugin: plugin, sha256: version)
+        case .remove(let version): try await self.remove(version, of: plugin)
         }
         return true
+    }
+
+    // MARK: What this host does not have itself
+
+    private func has(_ plugin: String) -> Bool { self.catalog.plugins.contains { $0.name == plugin } }
+
+    private func row(_ plugin: String) async throws(ReloadFault) -> PluginRow? {
+        do throws(StoreError) {
+            return try await self.store.plugin(plugin)
+        } catch {
+            throw ReloadFault(.unavailable, "\(error)")
+        }
+    }
+
+    /// The other hosts follow the row, whether this one has the plugin or not.
+    private func decide(_ change: PluginChange, _ order: PluginOrder) async throws(ReloadFault) -> Bool {
+        let answer: PluginAnswer
+        do throws(StoreError) {
+            answer = try await self.store.changePlugin(
+                order.plugin,
+                PluginDecision(change, at: WallTime.current, by: order.actor, reason: order.reason),
+                ifRevision: order.revision)
+        } catch {
+            throw ReloadFault(.unavailable, "\(error)")
+        }
+        switch answer {
+        case .changed: return true
+        case .unchanged: return false
+        case .mismatch: throw ReloadFault(.superseded, "somebody else has decided about \(order.plugin) meanwhile")
+        }
+    }
+
+    /// From this host's store, and from what the others could fetch.
+    private func remove(_ version: String, of plugin: String) async throws(ReloadFault) {
+        if let row = try await self.row(plugin), row.active == version || row.canary?.sha256 == version {
+            throw ReloadFault(.inUse, "version \(version.prefix(12)) is what all hosts are to serve")
+        }
+        if self.catalog.plugins.first(where: { $0.name == plugin })?.versions.contains(where: { $0.sha256 == version })
+            ?? false
+        {
+            try await self.catalog.remove(plugin: plugin, sha256: version)
+        }
+        do throws(StoreError) {
+            try await self.store.refusePluginVersion(
+                PluginVersionRow(sha256: version, plugin: plugin, state: .removed, problem: "removed by somebody"))
+            try await self.store.dropBlob(version)
+        } catch {
+            throw ReloadFault(.unavailable, "\(error)")
+        }
     }
 
     /// A version that this host has, or else has to fetch first.

@@ -13,7 +13,7 @@ import UVLoop
 @LoopActor
 final class HostControlAdapter: HostControl {
     let runner: JobRunner
-    private let store: JobStore
+    let store: JobStore
     let supervisor: Supervisor
     let catalog: PluginCatalog
     private let lag: LoopLagMeter

@@ -76,7 +76,9 @@ extension Backend {
         /// SHA-256 of all versions; those of this host first.
         var all: [String] {
             var names = facts?.versions.map(\.version) ?? []
-            for version in versions where !names.contains(version.sha256) { names.append(version.sha256) }
+            for version in versions where version.state != .removed && !names.contains(version.sha256) {
+                names.append(version.sha256)
+            }
             return names
         }
     }

@@ -2,7 +2,7 @@ import ArgumentParser
 import JobCore
 
 /// One change of a plugin: what was seen is what is changed, somebody else's change meanwhile is never overwritten.
-struct PluginChange {
+struct PluginRequest {
     let plugin: String
     let verb: String
     let body: JSONValue
@@ -64,7 +64,7 @@ struct ActivatePluginCommand: ClientCommand {
     @Option(help: "Why; kept with the plugin.") var reason: String?
 
     func execute(_ session: ClientSession) throws {
-        try PluginChange(
+        try PluginRequest(
             self.plugin, "activate",
             [("version", .string(self.version)), ("force", self.force ? .boolean(true) : nil)], reason: self.reason
         ).send(session, words: "active")
@@ -90,7 +90,7 @@ struct RollbackPluginCommand: ClientCommand {
     @Option(help: "Why; kept with the plugin.") var reason: String?
 
     func execute(_ session: ClientSession) throws {
-        try PluginChange(self.plugin, "rollback", reason: self.reason).send(session, words: "rolled back")
+        try PluginRequest(self.plugin, "rollback", reason: self.reason).send(session, words: "rolled back")
     }
 }
 
@@ -140,7 +140,7 @@ struct CanaryPluginCommand: ClientCommand {
     }
 
     func execute(_ session: ClientSession) throws {
-        try PluginChange(
+        try PluginRequest(
             self.plugin, "canary",
             [
                 ("version", .string(self.version)), ("percent", self.percent.map { .int($0) }),
@@ -171,7 +171,7 @@ struct DisablePluginCommand: ClientCommand {
     @Option(help: "Why; kept with the plugin.") var reason: String?
 
     func execute(_ session: ClientSession) throws {
-        try PluginChange(self.plugin, "disable", reason: self.reason).send(session, words: "disabled")
+        try PluginRequest(self.plugin, "disable", reason: self.reason).send(session, words: "disabled")
     }
 }
 
@@ -194,7 +194,7 @@ struct EnablePluginCommand: ClientCommand {
     @Option(help: "Why; kept with the plugin.") var reason: String?
 
     func execute(_ session: ClientSession) throws {
-        try PluginChange(self.plugin, "enable", reason: self.reason).send(session, words: "enabled")
+        try PluginRequest(self.plugin, "enable", reason: self.reason).send(session, words: "enabled")
     }
 }
 
@@ -219,7 +219,7 @@ struct UnquarantinePluginCommand: ClientCommand {
     @Option(help: "Why; kept with the plugin.") var reason: String?
 
     func execute(_ session: ClientSession) throws {
-        try PluginChange(self.plugin, "unquarantine", reason: self.reason).send(session, words: "started again")
+        try PluginRequest(self.plugin, "unquarantine", reason: self.reason).send(session, words: "started again")
     }
 }
 
