@@ -95,7 +95,9 @@ extension DevSession {
             while true {
                 let row = try self.rows().first { $0["file"]?.text == delivery.file }
                 if let row, row["version"]?.text == delivery.sha256, row["state"]?.text == "active" {
-                    handlers += row["handlers"]?.elements ?? []
+                    let own = row["handlers"]?.elements ?? []
+                    try await self.waitForJobs(own)
+                    handlers += own
                     let short = delivery.sha256?.prefix(12) ?? ""
                     self.screen.good(
                         "\(delivery.file): live in \(DevScreen.seconds(LoopInstant.now - start)), version \(short)")
@@ -122,5 +124,21 @@ extension DevSession {
             }
         }
         return handlers
+    }
+
+    /// The host serves a version at once, and writes its jobs into the database a moment later.
+    private func waitForJobs(_ handlers: [JSONValue]) async throws {
+        let start = LoopInstant.now
+        for name in handlers.compactMap({ $0["name"]?.text }) {
+            while true {
+                do throws(ClientFailure) {
+                    _ = try self.client?.get("/api/v1/jobs/\(ClientSession.escape(name))")
+                    break
+                } catch {
+                    guard error.exit == .notFound, LoopInstant.now - start < Self.patience else { throw error }
+                }
+                try await LoopClock.sleep(for: .milliseconds(10))
+            }
+        }
     }
 }
