@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import threading
@@ -98,6 +99,9 @@ def dev(prefix, environment, tmp_path):
     yield start
     for one in started:
         one.end()
+    # Root's database of a kept directory lies elsewhere where its user cannot get through.
+    for note in tmp_path.glob("*/postgres-location"):
+        shutil.rmtree(note.read_text().splitlines()[0])
 
 
 def edit(file, old, new):
