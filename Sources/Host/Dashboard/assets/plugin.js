@@ -181,7 +181,9 @@ function eventsBlock(events) {
 
 function words(detail) {
   if (detail === null || detail === undefined) return "";
-  return typeof detail === "string" ? detail : detail.words ?? JSON.stringify(detail);
+  if (typeof detail === "string" || detail.words) return detail.words ?? detail;
+  if (!detail.policy) return JSON.stringify(detail);
+  return detail.policy.percent ? `on ${detail.policy.percent} % of the runs` : `on the first ${number(detail.policy.runs ?? 0)} runs`;
 }
 
 // What can be done

@@ -170,14 +170,21 @@ struct PluginEventsCommand: ClientCommand {
         ])
         for event in answer["items"]?.elements ?? [] {
             let kind = event["kind"]?.text ?? ""
-            let detail = event["detail"]?.present
             table.rows.append([
                 .init(event["at"]?.text ?? ""), .init(kind, PluginWords.ink(kind)),
                 .init(PluginWords.short(event["version"])), .init(event["host_name"]?.text ?? ""),
-                .init(detail?["words"]?.text ?? detail?.text ?? detail?.json ?? ""),
+                .init(Self.words(event["detail"]?.present)),
             ])
         }
         if table.rows.isEmpty { return session.talk("Nothing has happened to \(self.plugin).") }
         table.print(to: session.terminal)
+    }
+
+    private static func words(_ detail: JSONValue?) -> String {
+        guard let detail else { return "" }
+        if let words = detail["words"]?.text ?? detail.text { return words }
+        guard let policy = detail["policy"]?.present else { return detail.json }
+        return policy["percent"]?.integer.map { "on \($0) % of the runs" }
+            ?? "on the first \(policy["runs"]?.integer ?? 0) runs"
     }
 }
