@@ -55,7 +55,9 @@ import Testing
     @Test func theLatestWishWinsAndWhatCameInBetweenIsSkipped() {
         var machine = self.active("a")
         _ = machine.wanted(Request(2, .file))
+        #expect(!machine.isWaitedFor)
         #expect(machine.wanted(Request(3, .file)).isEmpty)
+        #expect(machine.isWaitedFor)
         #expect(machine.wanted(Request(4, .image("x"))) == [.answer(3, .superseded)])
         #expect(machine.ingested("b") == [.answer(2, .superseded), .load("x")])
         #expect(machine.wanted(Request(5, .image("y"))).isEmpty)

@@ -64,7 +64,27 @@ import Testing
         #expect(loading.becameReady() == .sendRetire)
     }
 
-    enum Event: CaseIterable { case wanted, ready, refused, tick, failed, retire, died }
+    enum Event: CaseIterable { case wanted, ready, refused, tick, failed, retire, died, forgiven }
+
+    @Test func aCrashLoopIsForgiven() {
+        var machine = ZygoteStateMachine(loadTimeout: .seconds(1))
+        var now = Duration.zero
+        _ = machine.wanted()
+        for _ in 0..<ZygoteStateMachine.crashLoopCount {
+            _ = machine.spawned(at: now)
+            _ = machine.becameReady()
+            _ = machine.died(at: now)
+            now = machine.nextDeadline ?? now
+            _ = machine.tick(at: now)
+        }
+        #expect(machine.isCrashLooping)
+        _ = machine.spawned(at: now)
+        _ = machine.becameReady()
+        #expect(machine.forgiven() == .nothing, "it lives")
+        #expect(!machine.isCrashLooping)
+        _ = machine.died(at: now)
+        #expect(machine.forgiven() == .start, "it does not wait any longer")
+    }
 
     /// There is never a second process, and nothing follows the end.
     @Test func everyShortSequenceKeepsThePromises() {
@@ -85,6 +105,7 @@ import Testing
                     order = machine.tick(at: now)
                 case .failed: order = machine.failed()
                 case .retire: order = machine.retire()
+                case .forgiven: order = machine.forgiven()
                 case .died:
                     processes -= 1
                     order = machine.died(at: now)

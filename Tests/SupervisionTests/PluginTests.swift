@@ -164,6 +164,22 @@ extension SupervisionSuite {
             }
         }
 
+        /// It would be given up after ten seconds; with something newer waiting, after two.
+        @Test func aVersionThatHangsDoesNotHoldUpTheNext() async throws {
+            try await self.withCatalog { host, catalog, ear, directory in
+                try await catalog.start()
+                let copy = ChildProcess.Spec(
+                    executable: "/bin/cp",
+                    arguments: ["\(TestBinaries.fixtures)/loop_in_entry.so", "\(directory)/a.so"])
+                _ = try await ChildProcess.run(copy, timeout: .seconds(10))
+                await ear.wait { ear.statuses["a.so"]?.state == .warming }
+                let began = LoopInstant.now
+                Self.put(Self.bytes(1), directory, "a.so")
+                await ear.wait { ear.statuses["a.so"]?.state == .active }
+                #expect(LoopInstant.now - began < .seconds(8))
+            }
+        }
+
         /// An in-place writer: nothing half is ever taken, the end of the write is.
         @Test func aFileWrittenInPlaceIsTakenWhenItIsClosed() async throws {
             try await self.withCatalog { host, catalog, ear, directory in

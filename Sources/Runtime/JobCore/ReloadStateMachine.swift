@@ -130,6 +130,9 @@ package struct ReloadStateMachine: Sendable {
     /// Nothing is under way or waiting.
     package var isIdle: Bool { self.candidate == .none && self.queue.isEmpty }
 
+    /// Something newer waits for the end of the work on a candidate.
+    package var isWaitedFor: Bool { self.candidate != .none && self.isStale }
+
     /// Bytes that must stay in the store.
     package var needed: Set<String> {
         var needed = self.draining.union(self.previous)

@@ -156,6 +156,14 @@ package struct ZygoteStateMachine: Sendable {
         }
     }
 
+    /// Earlier deaths do not count any more; if it waits to be started again, that is now.
+    package mutating func forgiven() -> Order {
+        self.deaths = []
+        guard case .dead = self.state else { return .nothing }
+        self.state = .idle
+        return .start
+    }
+
     /// When `tick` has something to do.
     package var nextDeadline: Duration? {
         switch self.state {

@@ -19,9 +19,14 @@ extension PluginCatalog {
     /// - Returns: whether it can be given runs now.
     package func loadFallback(forHandler name: String) async -> Bool {
         guard let entry = self.served(name)?.entry, let last = entry.machine.previous.first,
-            let version = entry.versions[last], self.handler(name, entry, last) != nil
+            self.handler(name, entry, last) != nil
         else { return false }
-        entry.machine.isStandingIn = true
+        return await self.loadPrevious(entry, .quarantine)
+    }
+
+    func loadPrevious(_ entry: PluginEntry, _ reason: PluginEntry.StandIn) async -> Bool {
+        guard let last = entry.machine.previous.first, let version = entry.versions[last] else { return false }
+        entry.standsIn.insert(reason)
         if entry.machine.warm == last, self.supervisor.isLoaded(last) { return true }
         do throws(ReloadFault) {
             version.image = try await self.intact(version.image)
@@ -34,7 +39,7 @@ extension PluginCatalog {
                 metadata: ["file": "\(entry.file)"])
             return false
         }
-        guard entry.machine.previous.first == last, entry.machine.isStandingIn else {
+        guard entry.machine.previous.first == last, entry.standsIn.contains(reason) else {
             // Another version took over meanwhile.
             self.retire(last, entry)
             return false
@@ -49,10 +54,14 @@ extension PluginCatalog {
     /// It is not needed any more for this handler: it goes, unless another handler of the same plugin needs it. What runs in it
     /// goes on.
     package func dropFallback(forHandler name: String, unless isNeeded: (_ handler: String) -> Bool) {
-        guard let entry = self.served(name)?.entry, entry.machine.isStandingIn, !entry.machine.isCrashLooping,
+        guard let entry = self.served(name)?.entry,
             !(entry.active?.manifest?.handlers.contains { isNeeded($0.name) } ?? false)
         else { return }
-        entry.machine.isStandingIn = false
+        self.standBack(entry, .quarantine)
+    }
+
+    func standBack(_ entry: PluginEntry, _ reason: PluginEntry.StandIn) {
+        guard entry.standsIn.remove(reason) != nil, entry.standsIn.isEmpty else { return }
         self.perform(entry.machine.cooled(), entry)
     }
 }

@@ -135,9 +135,11 @@ extension PluginCatalog {
     package func unquarantine(plugin: String) async throws(ReloadFault) {
         let entry = try self.entry(plugin)
         guard let version = entry.active else { throw ReloadFault(.notFound, "no version of \(plugin) serves here") }
-        guard entry.machine.isCrashLooping || !self.supervisor.isLoaded(version.sha256) else { return }
-        self.supervisor.retire(version.sha256)
-        await self.reload(entry, version)
+        if self.supervisor.isLoaded(version.sha256) {
+            self.supervisor.forgive(version.sha256)
+        } else {
+            await self.reload(entry, version)
+        }
     }
 
     /// Forgets a version and removes its bytes from this host's store, unless it is in use.

@@ -19,7 +19,7 @@ extension PluginCatalog {
             if entry.machine.active == sha256, isLooping != entry.machine.isCrashLooping {
                 entry.machine.crashLoop(sha256, isLooping)
                 self.tell(entry, isLooping ? .crashLoop : .recovered, sha256)
-                if isLooping { self.standIn(entry) }
+                if isLooping { self.standIn(entry) } else { self.standBack(entry, .crashLoop) }
             }
             if isGone, entry.machine.draining.contains(sha256) {
                 entry.machine.retired(sha256)
@@ -43,11 +43,15 @@ extension PluginCatalog {
         }
     }
 
-    /// The version before takes the runs of one whose zygote dies again and again.
+    /// The version before takes the runs of one whose zygote dies again and again, until that has had a rest.
     private func standIn(_ entry: PluginEntry) {
-        guard let manifest = entry.active?.manifest, let handler = manifest.handlers.first?.name else { return }
-        self.work { _ = await self.loadFallback(forHandler: handler) }
+        self.work { _ = await self.loadPrevious(entry, .crashLoop) }
+        guard let active = entry.machine.active else { return }
+        entry.forgiveTimer.start(after: Self.rest) { [weak self] in self?.supervisor.forgive(active) }
     }
+
+    /// A crash loop is forgotten after this time, and may begin anew.
+    private static let rest = Duration.seconds(300)
 
     /// The zygote of a version that serves could not be started again: its runs wait until it can.
     private func revive(_ entry: PluginEntry) {

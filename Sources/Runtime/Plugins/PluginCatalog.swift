@@ -140,6 +140,8 @@ package final class PluginCatalog {
             entry.warmTimer.stop()
             entry.judgeTimer.stop()
             entry.settleTimer.stop()
+            entry.hurryTimer.stop()
+            entry.forgiveTimer.stop()
         }
         self.supervisor.onVersionChange = nil
         self.supervisor.onZygoteDeath = nil
@@ -170,7 +172,21 @@ package final class PluginCatalog {
         self.perform(
             entry.machine.wanted(
                 .init(number, what, goal: goal, asks: asks, isRollback: intent.source == .rollback)), entry)
+        self.hurry(entry)
     }
+
+    /// What does not come up must not keep newer bytes waiting for as long as it may take.
+    private func hurry(_ entry: PluginEntry) {
+        guard entry.machine.isWaitedFor, let request = entry.machine.candidate.request else { return }
+        entry.hurryTimer.start(after: Self.patience) { [weak self, weak entry] in
+            guard let self, let entry, entry.machine.candidate.request == request,
+                case .warming(let hash, _) = entry.machine.candidate
+            else { return }
+            self.supervisor.abandon(hash)
+        }
+    }
+
+    private static let patience = Duration.seconds(2)
 
     private func intent(_ entry: PluginEntry) -> PluginEntry.Intent {
         guard let request = entry.machine.candidate.request, let intent = entry.intents[request.number] else {
@@ -327,6 +343,8 @@ package final class PluginCatalog {
         version.rest = .retired
         version.problem = nil
         entry.warmTimer.stop()
+        entry.forgiveTimer.stop()
+        entry.standsIn = []
         self.swap(entry)
         if let replaces, let old = entry.versions[replaces], old.rest != .rolledBack { old.rest = .retired }
         entry.guard =
@@ -456,6 +474,8 @@ package final class PluginCatalog {
         entry.guard = nil
         entry.warmTimer.stop()
         entry.judgeTimer.stop()
+        entry.forgiveTimer.stop()
+        entry.standsIn = []
         self.swap(entry)
         self.perform(orders, entry)
         self.publish(entry)

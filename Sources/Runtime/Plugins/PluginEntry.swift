@@ -64,6 +64,21 @@ final class PluginEntry {
     let judgeTimer = LoopTimer()
     /// Waits for the end of a write in place.
     let settleTimer = LoopTimer()
+    /// Ends a candidate that takes long while something newer waits.
+    let hurryTimer = LoopTimer()
+    /// Ends a crash loop by another try.
+    let forgiveTimer = LoopTimer()
+    /// Why the version before the one that serves stays loaded.
+    var standsIn: Set<StandIn> = [] {
+        didSet { self.machine.isStandingIn = !self.standsIn.isEmpty }
+    }
+
+    enum StandIn {
+        /// The zygote of the one that serves dies again and again.
+        case crashLoop
+        /// It is in quarantine.
+        case quarantine
+    }
 
     /// Versions that are remembered, at most.
     static let versionsAtMost = 12

@@ -125,6 +125,14 @@ package final class Supervisor {
         }
     }
 
+    /// Lets a version be tried again whose zygote died too often: now, and without a grudge. Unknown versions are ignored.
+    package func forgive(_ sha256: String) { self.zygotes[sha256]?.forgive() }
+
+    /// Ends the load of a version that nobody waits for any more, though it has not answered: it is refused.
+    package func abandon(_ sha256: String) {
+        self.zygotes[sha256]?.fail("it takes long to load, and something newer waits")
+    }
+
     /// What a loaded version says of itself.
     package func manifest(of sha256: String) -> PluginManifest? { self.zygotes[sha256]?.manifest }
 

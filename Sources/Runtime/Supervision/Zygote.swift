@@ -83,6 +83,12 @@ final class Zygote {
     /// No more attempts.
     func retire() { self.perform(self.machine.retire()) }
 
+    /// It may be tried again, though it died too often.
+    func forgive() {
+        self.perform(self.machine.forgiven())
+        self.supervisor.onVersionChange?(self.image.sha256)
+    }
+
     /// It broke the protocol, or does not answer.
     func fail(_ why: String) {
         self.logger.error("the zygote is killed: \(why)")
