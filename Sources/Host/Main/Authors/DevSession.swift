@@ -32,6 +32,7 @@ final class DevSession {
     private var changedAt: LoopInstant?
     /// What came while make ran: perhaps its own doing.
     private var cameDuringBuild: Set<String> = []
+    private var cameAt: LoopInstant?
     /// In how many builds in a row a file has come.
     private var inRow: [String: Int] = [:]
     private var isBuilding = false
@@ -154,6 +155,7 @@ final class DevSession {
         }
         if self.isBuilding, self.settings.build.hasMakefile {
             self.cameDuringBuild.insert(path)
+            self.cameAt = self.cameAt ?? .now
             return
         }
         self.inRow[path] = nil
@@ -216,6 +218,7 @@ final class DevSession {
     private func carryOut(_ steps: [SourceBuild.Step]) async -> [SourceBuild.Outcome] {
         self.isBuilding = true
         self.cameDuringBuild = []
+        self.cameAt = nil
         let collected = DevOutcomes()
         let (build, environment) = (self.settings.build, self.environment)
         let task = loopTask {
@@ -233,7 +236,7 @@ final class DevSession {
         let saved = self.cameDuringBuild.filter { self.inRow[$0, default: 0] < Self.generatedAfter }
         if !saved.isEmpty {
             self.changed.formUnion(saved)
-            self.changedAt = self.changedAt ?? .now
+            self.changedAt = self.changedAt ?? self.cameAt ?? .now
         }
         guard !self.isStopped else { return [] }
         for outcome in collected.outcomes {

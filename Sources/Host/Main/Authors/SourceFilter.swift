@@ -17,6 +17,9 @@ enum SourceFilter {
     static func matters(file name: String) -> Bool {
         // Hidden ones, `name~`, `#name#`, and vim's probe whether it may write: a file named 4913.
         guard !name.hasPrefix("."), !name.hasPrefix("#"), !name.hasSuffix("~"), Int(name) == nil else { return false }
-        return !self.passingSuffixes.contains(Folder.suffix(of: name))
+        let suffix = Folder.suffix(of: name)
+        // Linkers write `x.so.tmp1a2b3c` and rename it.
+        if suffix.hasPrefix("tmp") || name.contains(".so.") || name.contains(".o.") { return false }
+        return !self.passingSuffixes.contains(suffix)
     }
 }
