@@ -85,6 +85,18 @@ import UVLoop
         #expect(!place.isBlocked && place.note.state == "active" && place.note.problem == nil)
     }
 
+    /// The last bytes are announced while this host still looks for them: that must not be lost.
+    @Test func whatIsAnnouncedDuringAStepCounts() {
+        var place = place(row: row("b"), active: "a")
+        place.isMoving = true
+        place.hinted(now: now)
+        place.failed("b", "not there yet", isTransient: true, now: now)
+        place.isMoving = false
+        #expect(step(place) == .serve("b"))
+        place.failed("b", "not there yet", isTransient: true, now: now)
+        #expect(step(place) == .nothing, "once")
+    }
+
     @Test func pausesGrowAndEnd() {
         var place = place(row: row("b"), active: "a")
         var times: [Duration] = []

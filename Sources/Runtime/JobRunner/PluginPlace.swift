@@ -51,6 +51,8 @@ struct PluginPlace {
     private(set) var failure: Failure?
     /// A step is being taken.
     var isMoving = false
+    /// Something was announced since the last failure: what a step under way does not find may be there by its end.
+    private var wasHinted = false
 
     init(name: String) { self.name = name }
 
@@ -80,7 +82,13 @@ struct PluginPlace {
         let firstAt = before?.firstAt ?? now
         let tries = (before?.tries ?? 0) + 1
         let isFinal = !isTransient || now - firstAt >= Self.patience || before?.isFinal == true
-        let pause = isTransient ? Self.firstPause : min(Self.firstPause * (1 << min(tries, 6)), Self.longestPause)
+        let pause: Duration
+        if self.wasHinted {
+            pause = .zero
+        } else {
+            pause = isTransient ? Self.firstPause : min(Self.firstPause * (1 << min(tries, 6)), Self.longestPause)
+        }
+        self.wasHinted = false
         self.failure = Failure(
             sha256: sha256, words: words, isFinal: isFinal, revision: revision, firstAt: firstAt,
             retryAt: now.advanced(by: pause), tries: tries)
@@ -91,6 +99,7 @@ struct PluginPlace {
     /// A step was taken, whether or not there was anything to do for it.
     mutating func took(_ step: Step) {
         self.failure = nil
+        self.wasHinted = false
         switch step {
         case .nothing: break
         case .serve(let sha256): self.active = sha256
@@ -105,7 +114,10 @@ struct PluginPlace {
     }
 
     /// Something was announced: what was missing may be there now.
-    mutating func hinted(now: LoopInstant) { self.failure?.retryAt = now }
+    mutating func hinted(now: LoopInstant) {
+        self.failure?.retryAt = now
+        self.wasHinted = self.isMoving
+    }
 
     /// Whether its handlers get no runs here: others serve a version that cannot be loaded here, and what still runs here is
     /// not what all are to serve.
