@@ -133,7 +133,7 @@ final class QuarantineBook {
         loopTask { await self.lookOnce() }
     }
 
-    private func lookOnce() async {
+    func lookOnce() async {
         self.save()
         let asked = self.clock
         do {
