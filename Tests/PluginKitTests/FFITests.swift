@@ -146,7 +146,8 @@ import Testing
             #"functions[0]: unknown type "int"; known are void,"#
         ),
         (#"{"name":"t.f","symbol":"abs","parms":[],"result":"i32"}"#, #"unknown member "parms""#),
-        (#"{"name":"t.f","symbol":"abs","result":"i32"}"#, #""params" must be an array"#),
+        (#"{"name":"t.f","symbol":"abs","result":"i32"}"#, #""params" is missing"#),
+        (#"{"name":"t.f","symbol":"abs","params":{},"result":"i32"}"#, #""params" must be an array"#),
         (#"{"name":"t.f","symbol":"abs","params":[{"name":"x"}],"result":"i32"}"#, #"params[0]: "type" is missing"#),
         (#"{"name":"t.f","symbol":"abs","params":[{"name":"x","type":"void"}],"result":"i32"}"#, "cannot be void"),
         (
