@@ -27,6 +27,7 @@
 #define LAST_SIGNAL 31
 #define RUNTIME_DESCRIPTORS_MAX 16 /* more of one kind than any runtime keeps */
 #define BUSY_MIN_NS UINT64_C(2000000)
+#define PROCESSORS_MAX 16 /* that one run's left-over task may keep busy between two runs */
 #define PEAK_SLACK_BYTES (UINT64_C(1) << 20)
 
 static struct {
@@ -280,8 +281,11 @@ static uint64_t cpu_ns(void) {
 /* A task that outlives its run on a runtime's thread shows only in what it uses while nothing should run. */
 static bool worked_meanwhile(void) {
     if (kept.idle_at_ns == 0) return false;
+    uint64_t waited = monotonic_ns() - kept.idle_at_ns;
+    /* Too short a time to use so much of, even on many processors: not worth the question. */
+    if (waited < BUSY_MIN_NS / PROCESSORS_MAX) return false;
+    uint64_t used = cpu_ns() - kept.idle_cpu_ns;
     /* A runtime's threads go to sleep within microseconds; on a busy machine the task does not get a whole processor. */
-    uint64_t waited = monotonic_ns() - kept.idle_at_ns, used = cpu_ns() - kept.idle_cpu_ns;
     return used > BUSY_MIN_NS && used > waited / 10;
 }
 
@@ -317,6 +321,8 @@ static void fill_usage(pawl_f_idle *found) {
     found->blocks_out = (uint64_t)(own.ru_oublock + ended.ru_oublock);
     found->voluntary_switches = (uint64_t)(own.ru_nvcsw + ended.ru_nvcsw);
     found->involuntary_switches = (uint64_t)(own.ru_nivcsw + ended.ru_nivcsw);
+    /* For the next run's question whether something went on: the clock would cost as much again. */
+    kept.idle_cpu_ns = microseconds(&own.ru_utime, &own.ru_stime) * 1000u;
     uint64_t peak = (uint64_t)own.ru_maxrss * 1024u;
     found->rss_bytes = resident_bytes(peak);
     if (found->rss_bytes > 0 && peak > found->rss_bytes + PEAK_SLACK_BYTES) forget_peak();
@@ -347,5 +353,4 @@ void reuse_audit(pawl_f_idle *found) {
     if (kept.is_busy) found->threads++;
     fill_usage(found);
     kept.idle_at_ns = monotonic_ns();
-    kept.idle_cpu_ns = cpu_ns();
 }

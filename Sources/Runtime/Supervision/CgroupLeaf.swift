@@ -70,6 +70,14 @@ final class CgroupLeaf {
         self.cpuRead = nil
     }
 
+    /// As the other, where `cpu` is not worth reading: its processes have used this much.
+    func forgetCPU(_ used: ResourceUsage) {
+        self.cpuBefore.usage += used.userCPU + used.systemCPU
+        self.cpuBefore.user += used.userCPU
+        self.cpuBefore.system += used.systemCPU
+        self.cpuRead = nil
+    }
+
     private var cpuEver: CgroupCPU {
         guard self.cpuStat >= 0 else { return self.cpuBefore }
         return withUnsafeTemporaryAllocation(byteCount: 1024, alignment: 1) { buffer in
