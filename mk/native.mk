@@ -1,7 +1,7 @@
 # native.mk - what `cc` builds: pawl-zygote, the plugins in C, and the tests' broken plugins. Included by the Makefile.
 #
 #   zygote      $(OUT)/pawl-zygote               needs libc only
-#   inspector   $(OUT)/pawl-inspect              needs libdw
+#   inspector   $(OUT)/pawl-inspect              needs libdw, and libffi for the layout of structs
 #   c-plugins   $(OUT)/plugins/{csv,mischief}.so  the header and cc alone; and those over libraries of the system
 #   fixtures    $(OUT)/fixtures/                  for tests: plugins that must be refused, a zygote with fault points
 CONFIG ?= release
@@ -21,25 +21,38 @@ NATIVE_LDFLAGS := -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--build-id=sha1 -Wl,--a
 
 ZYGOTE_SOURCES := $(wildcard Sources/PluginABI/Zygote/*.c)
 INSPECTOR_OBJECTS := $(patsubst Sources/Runtime/Inspector/%.c,$(OUT)/native/inspector/%.o,$(wildcard Sources/Runtime/Inspector/*.c))
+# It reads manifests of C functions as the bridge does.
+INSPECTOR_FFI_OBJECTS := $(patsubst %,$(OUT)/native/inspector/ffi/%.o,manifest prototype types expression json text base64)
 ZYGOTE_OBJECTS := $(patsubst Sources/PluginABI/Zygote/%.c,$(OUT)/native/zygote/%.o,$(ZYGOTE_SOURCES))
 ZYGOTE_FAULT_OBJECTS := $(patsubst Sources/PluginABI/Zygote/%.c,$(OUT)/native/zygote-faults/%.o,$(ZYGOTE_SOURCES))
 C_PLUGINS := csv mischief
 # Plugins over libraries of the system, with what they share in plugins/common. A plugin whose library is not there is left out,
 # in words; the others are built. PACKAGES_x: names for pkg-config. SOURCES_x: files besides the plugin's own.
-LIBRARY_PLUGINS := http sql shell
+LIBRARY_PLUGINS := http sql shell image media
 PACKAGES_http := libcurl
 SOURCES_http := plugins/csv/sha256.c
 PACKAGES_sql := libpq
+PACKAGES_image := libjpeg libpng libwebp libwebpmux libwebpdemux libexif
+PACKAGES_media := libmediainfo libexif
+SOURCES_media := plugins/csv/sha256.c
 FOUND_PLUGINS := $(foreach plugin,$(LIBRARY_PLUGINS),$(if $(PACKAGES_$(plugin)),$(shell pkg-config --exists $(PACKAGES_$(plugin)) \
     && echo $(plugin)),$(plugin)))
 MISSING_PLUGINS := $(filter-out $(FOUND_PLUGINS),$(LIBRARY_PLUGINS))
+# The same in C++, over pawl.hpp; of the C files they name, only the objects are shared.
+CXX_PLUGINS := data document
+SOURCES_data := plugins/csv/reader.c plugins/csv/writer.c plugins/csv/sha256.c
+PACKAGES_document := poppler-cpp libxml-2.0
+SOURCES_document := plugins/csv/writer.c plugins/csv/sha256.c
+FOUND_CXX_PLUGINS := $(foreach plugin,$(CXX_PLUGINS),$(if $(PACKAGES_$(plugin)),$(shell pkg-config --exists $(PACKAGES_$(plugin)) \
+    && echo $(plugin)),$(plugin)))
+MISSING_PLUGINS += $(filter-out $(FOUND_CXX_PLUGINS),$(CXX_PLUGINS))
 FIXTURE_PLUGINS := $(patsubst Tests/Fixtures/plugins/%.c,%,$(wildcard Tests/Fixtures/plugins/*.c)) \
     $(patsubst Tests/Fixtures/plugins/%.cc,%,$(wildcard Tests/Fixtures/plugins/*.cc))
 
 .PHONY: zygote inspector c-plugins fixtures
 zygote: $(OUT)/pawl-zygote
 inspector: $(OUT)/pawl-inspect
-c-plugins: $(C_PLUGINS:%=$(OUT)/plugins/%.so) $(FOUND_PLUGINS:%=$(OUT)/plugins/%.so)
+c-plugins: $(C_PLUGINS:%=$(OUT)/plugins/%.so) $(FOUND_PLUGINS:%=$(OUT)/plugins/%.so) $(FOUND_CXX_PLUGINS:%=$(OUT)/plugins/%.so)
 	@$(foreach plugin,$(MISSING_PLUGINS),echo "left out: $(OUT)/plugins/$(plugin).so, pkg-config does not find $(PACKAGES_$(plugin))";)
 fixtures: $(FIXTURE_PLUGINS:%=$(OUT)/fixtures/%.so) $(OUT)/fixtures/pawl-zygote-faults $(OUT)/fixtures/clock_step.so
 
@@ -68,11 +81,16 @@ $(OUT)/pawl-zygote: $(ZYGOTE_OBJECTS)
 $(OUT)/native/inspector/%.o: Sources/Runtime/Inspector/%.c mk/native.mk | $(OUT)/native/.made
 	@echo cc $@
 	@mkdir -p $(@D)
-	@$(CC) $(NATIVE_CFLAGS) -fPIE -c -o $@ $<
+	@$(CC) $(NATIVE_CFLAGS) -Iplugins/ffi $$(pkg-config --cflags libffi) -fPIE -c -o $@ $<
 
-$(OUT)/pawl-inspect: $(INSPECTOR_OBJECTS)
+$(OUT)/native/inspector/ffi/%.o: plugins/ffi/%.c mk/native.mk | $(OUT)/native/.made
 	@echo cc $@
-	@$(CC) -pie $(NATIVE_LDFLAGS) -o $@.new $^ -ldw -lelf && mv -f $@.new $@
+	@mkdir -p $(@D)
+	@$(CC) $(FFI_CFLAGS) -fPIE -Iinclude $$(pkg-config --cflags libffi) -MMD -MP -c -o $@ $<
+
+$(OUT)/pawl-inspect: $(INSPECTOR_OBJECTS) $(INSPECTOR_FFI_OBJECTS)
+	@echo cc $@
+	@$(CC) -pie $(NATIVE_LDFLAGS) -o $@.new $^ -ldw -lelf $$(pkg-config --libs libffi) && mv -f $@.new $@
 
 $(OUT)/fixtures/pawl-zygote-faults: $(ZYGOTE_FAULT_OBJECTS)
 	@echo cc $@
@@ -106,6 +124,34 @@ $(OUT)/plugins/$(1).so: $$(LIBRARY_OBJECTS_$(1))
 endef
 $(foreach plugin,$(FOUND_PLUGINS),$(eval $(call LIBRARY_PLUGIN,$(plugin))))
 
+# Headers of libraries are the system's, and not held to our warnings. The map keeps what is instantiated of the standard library
+# inside.
+define CXX_PLUGIN
+CXX_OBJECTS_$(1) := $$(patsubst plugins/%.cpp,$(OUT)/native/$(1).libs/%.o,$$(wildcard plugins/$(1)/*.cpp)) \
+    $$(patsubst plugins/%.c,$(OUT)/native/$(1).libs/%.o,$$(SOURCES_$(1)))
+
+$(OUT)/native/$(1).libs/%.o: plugins/%.cpp mk/native.mk | $(OUT)/native/.made
+	@echo cxx $$@
+	@mkdir -p $$(@D)
+	@$$(CXX) -std=c++17 -Wall -Wextra -pedantic -Werror -Wshadow $$(NATIVE_OPTIMISATION_$$(CONFIG)) $$(NATIVE_HARDENING) \
+	    -fno-omit-frame-pointer -Iinclude -MMD -MP \
+	    $$(if $$(PACKAGES_$(1)),$$$$(pkg-config --cflags $$(PACKAGES_$(1)) | sed 's/-I/-isystem /g')) -fPIC -fvisibility=hidden -c -o $$@ $$<
+
+$(OUT)/native/$(1).libs/%.o: plugins/%.c mk/native.mk | $(OUT)/native/.made
+	@echo cc $$@
+	@mkdir -p $$(@D)
+	@$$(CC) $$(NATIVE_CFLAGS) -fPIC -fvisibility=hidden -c -o $$@ $$<
+
+$(OUT)/plugins/$(1).so: $$(CXX_OBJECTS_$(1)) share/swift/plugin.map
+	@echo cxx $$@
+	@$$(CXX) -shared -Wl,-z,defs -Wl,--version-script=share/swift/plugin.map $$(NATIVE_LDFLAGS) \
+	    -o $(OUT)/native/$(1).libs/$(1).so $$(CXX_OBJECTS_$(1)) \
+	    $$(if $$(PACKAGES_$(1)),$$$$(pkg-config --libs $$(PACKAGES_$(1)))) && mv -f $(OUT)/native/$(1).libs/$(1).so $$@
+
+-include $$(CXX_OBJECTS_$(1):.o=.d)
+endef
+$(foreach plugin,$(FOUND_CXX_PLUGINS),$(eval $(call CXX_PLUGIN,$(plugin))))
+
 # One file each; built like anybody's plugin.
 $(OUT)/fixtures/%.so: Tests/Fixtures/plugins/%.c mk/native.mk | $(OUT)/native/.made
 	@echo cc $@
@@ -121,4 +167,4 @@ $(OUT)/fixtures/clock_step.so: Tests/Fixtures/clock_step.c mk/native.mk | $(OUT)
 	@echo cc $@
 	@$(CC) -std=c11 -D_GNU_SOURCE -Wall -Wextra -pedantic -Werror -O2 -g -fPIC -shared -o $@.new $< && mv -f $@.new $@
 
--include $(ZYGOTE_OBJECTS:.o=.d) $(INSPECTOR_OBJECTS:.o=.d) $(ZYGOTE_FAULT_OBJECTS:.o=.d) $(wildcard $(C_PLUGINS:%=$(OUT)/native/%/*.d)) $(wildcard $(OUT)/native/fixtures/*.d)
+-include $(ZYGOTE_OBJECTS:.o=.d) $(INSPECTOR_OBJECTS:.o=.d) $(INSPECTOR_FFI_OBJECTS:.o=.d) $(ZYGOTE_FAULT_OBJECTS:.o=.d) $(wildcard $(C_PLUGINS:%=$(OUT)/native/%/*.d)) $(wildcard $(OUT)/native/fixtures/*.d)

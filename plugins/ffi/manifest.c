@@ -4,9 +4,6 @@
 #include "expression.h"
 #include "prototype.h"
 
-#include <dlfcn.h>
-#include <elf.h>
-#include <link.h>
 #include <stdio.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -405,7 +402,7 @@ static void write_schemas(arena *memory, function *out)
     }
     text_str(&schema, "},\"required\":[");
     text_add(&schema, required.bytes == NULL ? "" : required.bytes, required.len);
-    text_str(&schema, "],\"additionalProperties\":false,\"$comment\":\"unverified: nothing has compared these types with the library's\"}");
+    text_str(&schema, "],\"additionalProperties\":false}");
     out->args_schema = schema.bytes;
 
     text result = {.memory = memory};
@@ -492,7 +489,7 @@ static void read_params(checker *check, const json *params, const char *place, c
 static void read_function(checker *check, const json *object, const char *place, function *out)
 {
     static const char *const known[] = {"name", "symbol", "description", "prototype", "params", "varargs", "result", "errno",
-                                        "free", NULL};
+                                        "free", "unchecked", NULL};
     if (object->kind != JSON_OBJECT) {
         wrong(check, "%s: must be an object", place);
         return;
@@ -514,6 +511,7 @@ static void read_function(checker *check, const json *object, const char *place,
     out->free_symbol = string_member(check, object, place, "free", 0);
     out->result = type_member(check, object, place, "result");
     out->wants_errno = bool_member(check, object, place, "errno");
+    out->is_unchecked = bool_member(check, object, place, "unchecked");
     if (out->result != NULL && (out->result->class == CLASS_BYTES || out->result->class == CLASS_BUFFER)) {
         wrong(check, "%s: a result cannot be bytes: nothing says how many", place);
     }
@@ -594,54 +592,4 @@ manifest *manifest_read(arena *memory, const char *bytes, size_t len, const char
     }
     *error = check.error;
     return check.error == NULL ? out : NULL;
-}
-
-/* A function of the library, or NULL and *error. */
-static void (*find(arena *memory, void *library, const manifest *manifest, const char *symbol, const char **error))(void)
-{
-    text words = {.memory = memory};
-    dlerror();
-    void *address = dlsym(library, symbol);
-    if (address == NULL) {
-        const char *reason = dlerror();
-        text_format(&words, "%s has no function \"%s\"", manifest->library, symbol);
-        if (reason != NULL) {
-            text_format(&words, " (%s)", reason);
-        }
-        *error = words.bytes;
-        return NULL;
-    }
-    /* A variable would be called as if it were code. What an IFUNC resolved to need not be in the symbol table, so only a
-     * symbol of exactly this address says something. */
-    Dl_info info;
-    void *extra = NULL;
-    if (dladdr1(address, &info, &extra, RTLD_DL_SYMENT) != 0 && info.dli_saddr == address && extra != NULL
-        && ELF64_ST_TYPE(((const ElfW(Sym) *)extra)->st_info) == STT_OBJECT) {
-        text_format(&words, "\"%s\" of %s is a variable, not a function", symbol, manifest->library);
-        *error = words.bytes;
-        return NULL;
-    }
-    void (*code)(void);
-    memcpy(&code, &address, sizeof(code)); /* ISO C has no cast from data to code; POSIX promises that they fit. */
-    return code;
-}
-
-const char *manifest_bind(arena *memory, manifest *manifest)
-{
-    const char *error = NULL;
-    void *library = dlopen(manifest->library, RTLD_NOW | RTLD_LOCAL);
-    if (library == NULL) {
-        const char *reason = dlerror();
-        text words = {.memory = memory};
-        text_format(&words, "cannot load the library \"%s\": %s", manifest->library, reason == NULL ? "?" : reason);
-        return words.bytes;
-    }
-    for (unsigned i = 0; i < manifest->function_count && error == NULL; i++) {
-        function *function = &manifest->functions[i];
-        function->address = find(memory, library, manifest, function->symbol, &error);
-        if (error == NULL && function->free_symbol != NULL) {
-            function->free_address = find(memory, library, manifest, function->free_symbol, &error);
-        }
-    }
-    return error;
 }

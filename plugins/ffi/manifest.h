@@ -1,4 +1,4 @@
-/* manifest.h - what a *.pawl.json (or *.ffi.json) says: which functions of which library become handlers, with which types. */
+/* manifest.h - what a *.pawl.json says: which functions of which library become handlers, with which types. */
 #ifndef PAWL_FFI_MANIFEST_H
 #define PAWL_FFI_MANIFEST_H
 
@@ -34,6 +34,7 @@ typedef struct function {
     const char *free_symbol; /* called with a cstring result after it was copied, or NULL */
     const type *result;
     int wants_errno;
+    int is_unchecked; /* nobody is to compare it with the library's debug information */
     param params[MAX_PARAMS];
     unsigned param_count;
 
@@ -66,7 +67,8 @@ int param_is_arg(const param *param);
  * names the place if it is wrong. All is in memory of the arena, which must never be freed. */
 manifest *manifest_read(arena *memory, const char *bytes, size_t len, const char **error);
 
-/* Loads the library and finds the functions. NULL, or why not. Once, after manifest_read(). */
+/* Loads the library and finds the functions. NULL, or why not. Once, after manifest_read(). In bind.c: who only reads manifests
+ * need not be able to load anything. */
 const char *manifest_bind(arena *memory, manifest *manifest);
 
 #endif

@@ -1,20 +1,23 @@
-/* main.c - pawl-inspect: names places in code, and says what live processes are doing. For the host, which runs it off its loop;
- * useful by hand as well. */
+/* main.c - pawl-inspect: names places in code, says what live processes are doing, and compares typed calls with debug information.
+ * For the host, which runs it off its loop; useful by hand as well. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "process.h"
 #include "symbolize.h"
+#include "typed.h"
 
 #define PIDS_MAX 256
 
 static int usage(void) {
     fputs("usage: pawl-inspect symbolize < PLACES\n"
           "       pawl-inspect process [--limit-ms N] PID...\n"
+          "       pawl-inspect calls < NAME.pawl.json\n"
           "\n"
           "symbolize  reads lines `path TAB build-id or - TAB file offset in hexadecimal`, prints function, file and line as JSON\n"
-          "process    prints threads with their stacks, open files, children and processor time as JSON; sends no signal\n",
+          "process    prints threads with their stacks, open files, children and processor time as JSON; sends no signal\n"
+          "calls      compares a manifest of C functions with the debug information of its library, prints what it found as JSON\n",
           stderr);
     return 64;
 }
@@ -39,6 +42,7 @@ static int processes(int argc, char **argv) {
 
 int main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "symbolize") == 0) return symbolize();
+    if (argc == 2 && strcmp(argv[1], "calls") == 0) return typed_calls();
     if (argc >= 3 && strcmp(argv[1], "process") == 0) return processes(argc - 2, argv + 2);
     return usage();
 }
