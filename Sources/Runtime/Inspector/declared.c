@@ -117,7 +117,8 @@ static void search_below(Dwarf_Die *parent, wanted *search, int depth) {
 const char *declared_function(const debug_library *library, const char *symbol, Dwarf_Die *entry) {
     GElf_Addr bias;
     GElf_Sym found;
-    Elf *elf = library->module == NULL ? NULL : dwfl_module_getelf(library->module, &bias);
+    if (library->module == NULL) return library->problem;
+    Elf *elf = dwfl_module_getelf(library->module, &bias);
     if (elf == NULL) return "the library cannot be read";
     if (!find_symbol(elf, symbol, &found)) return "the library itself does not export it";
     if (GELF_ST_TYPE(found.st_info) == STT_GNU_IFUNC) return "the library chooses the function when it is loaded (an IFUNC)";
@@ -198,7 +199,12 @@ shape shape_of(Dwarf_Die *entry) {
     case DW_TAG_structure_type:
     case DW_TAG_class_type: out.kind = bytes < 0 ? SHAPE_UNREADABLE : SHAPE_RECORD; break;
     case DW_TAG_union_type: out.kind = bytes < 0 ? SHAPE_UNREADABLE : SHAPE_UNION; break;
-    case DW_TAG_array_type: out.kind = SHAPE_ARRAY; break;
+    case DW_TAG_array_type: {
+        Dwarf_Word size;
+        out.kind = SHAPE_ARRAY;
+        out.bytes = dwarf_aggregate_size(&out.die, &size) == 0 ? size : 0;
+        break;
+    }
     case DW_TAG_subroutine_type: out.kind = SHAPE_FUNCTION; break;
     case DW_TAG_unspecified_type: out.kind = SHAPE_VOID; break;
     default: out.kind = SHAPE_OTHER; break;
