@@ -33,7 +33,7 @@ PACKAGES_http := libcurl
 SOURCES_http := plugins/csv/sha256.c
 PACKAGES_sql := libpq
 PACKAGES_image := libjpeg libpng libwebp libwebpmux libwebpdemux libexif
-PACKAGES_media := libmediainfo libexif
+PACKAGES_media := libavformat libavcodec libavutil libexif
 SOURCES_media := plugins/csv/sha256.c
 FOUND_PLUGINS := $(foreach plugin,$(LIBRARY_PLUGINS),$(if $(PACKAGES_$(plugin)),$(shell pkg-config --exists $(PACKAGES_$(plugin)) \
     && echo $(plugin)),$(plugin)))
