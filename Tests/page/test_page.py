@@ -209,6 +209,18 @@ def test_details_tell_the_whole_story(page):
     page.until("!document.querySelector('#detail').open && location.hash === ''")
 
 
+def test_an_address_that_is_no_run_stops_nothing(browser, server):
+    browser.resize(1280, 900)
+    browser.events.clear()
+    for part in ("%", "%E0%A4%A", "run_", "%72un_0000000000000"):
+        browser.open("about:blank")
+        browser.open(f"{server.url}/#{part}")
+        browser.until("document.querySelector('#live')?.dataset.state === 'live'")
+        assert not browser.js("document.querySelector('#detail').open")
+    assert browser.complaints() == []
+    browser.open("about:blank")
+
+
 def test_a_run_explains_itself_and_names_its_crash(page):
     page.click(f"[data-key='{run_id(1238)}'] .run-name")
     page.until("document.querySelector('.why-summary') !== null")

@@ -220,7 +220,8 @@ $("detail").addEventListener("close", () => {
 });
 
 export function openFromAddress() {
-  const id = decodeURIComponent(location.hash.slice(1));
+  // As it stands: a run's name needs no escapes, and what is no escape must not stop the page.
+  const id = location.hash.slice(1);
   if (/^run_[0-9a-z]{13}$/i.test(id)) detail.open(id);
 }
 addEventListener("hashchange", openFromAddress);
