@@ -105,6 +105,7 @@ test-plugins: zygote plugins fixtures
 	PAWL_TEST_BIN=$(CURDIR)/$(OUT) python3 Tests/plugins/test_cpp.py
 	PAWL_TEST_BIN=$(CURDIR)/$(OUT) python3 Tests/plugins/test_rust.py
 	PAWL_TEST_BIN=$(CURDIR)/$(OUT) python3 Tests/plugins/test_useful.py
+	PAWL_TEST_BIN=$(CURDIR)/$(OUT) python3 Tests/plugins/test_media.py
 
 $(OUT)/plugins/zlib.ffi.json: plugins/ffi/zlib.ffi.json | $(OUT)/native/.made
 	@mkdir -p $(@D)
