@@ -53,7 +53,10 @@ FIXTURE_PLUGINS := $(patsubst Tests/Fixtures/plugins/%.c,%,$(wildcard Tests/Fixt
 zygote: $(OUT)/pawl-zygote
 inspector: $(OUT)/pawl-inspect
 c-plugins: $(C_PLUGINS:%=$(OUT)/plugins/%.so) $(FOUND_PLUGINS:%=$(OUT)/plugins/%.so) $(FOUND_CXX_PLUGINS:%=$(OUT)/plugins/%.so)
-	@$(foreach plugin,$(MISSING_PLUGINS),echo "left out: $(OUT)/plugins/$(plugin).so, pkg-config does not find $(PACKAGES_$(plugin))";)
+	@# What bootstrap has installed since this file was read is built after all.
+	@$(foreach plugin,$(MISSING_PLUGINS),if pkg-config --exists $(PACKAGES_$(plugin)); then \
+	    $(MAKE) --no-print-directory CONFIG=$(CONFIG) OUT=$(OUT) $(OUT)/plugins/$(plugin).so || exit; \
+	    else echo "left out: $(OUT)/plugins/$(plugin).so, pkg-config does not find $(PACKAGES_$(plugin))"; fi;)
 fixtures: $(FIXTURE_PLUGINS:%=$(OUT)/fixtures/%.so) $(OUT)/fixtures/pawl-zygote-faults $(OUT)/fixtures/clock_step.so
 
 # SwiftPM keeps its products in a directory of the target's triple, and .build/release is a link to it. Whoever builds first
