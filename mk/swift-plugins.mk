@@ -2,7 +2,7 @@
 #
 #   swift-plugins  $(OUT)/plugins/text-stats.so
 #   pluginkit      $(OUT)/pluginkit: the module, its object, and plugin.rsp, the flags of every Swift plugin
-#   ffi            $(OUT)/pawl-ffi.so and $(OUT)/plugins/zlib.ffi.json
+#   ffi            $(OUT)/pawl-ffi.so and $(OUT)/plugins/zlib.pawl.json
 #   install-pluginkit  the kit under $(PREFIX)/lib/pawl/swift
 #   test-plugins   text-stats, pawl-ffi and a Swift plugin of many ways, in real zygotes
 #
@@ -25,7 +25,7 @@ pluginkit: $(PLUGINKIT)/plugin.rsp
 
 swift-plugins: $(OUT)/plugins/text-stats.so
 
-ffi: $(OUT)/pawl-ffi.so $(OUT)/plugins/zlib.ffi.json
+ffi: $(OUT)/pawl-ffi.so $(OUT)/plugins/zlib.pawl.json
 
 $(PLUGINKIT)/pawl.h: include/pawl.h | $(OUT)/native/.made
 	@mkdir -p $(@D)
@@ -99,18 +99,21 @@ fixtures: $(OUT)/fixtures/libffi-types.so $(OUT)/fixtures/swift-ways.so $(OUT)/f
     $(OUT)/fixtures/cpp-ways.so rust-fixture
 
 # The plugins in real zygotes and children.
-test-plugins: zygote plugins fixtures
+test-plugins: zygote inspector plugins fixtures
 	PAWL_TEST_BIN=$(CURDIR)/$(OUT) python3 Tests/plugins/test_plugins.py
 	PAWL_TEST_BIN=$(CURDIR)/$(OUT) python3 Tests/plugins/test_ffi.py
+	PAWL_TEST_BIN=$(CURDIR)/$(OUT) python3 Tests/plugins/test_declarations.py
 	PAWL_TEST_BIN=$(CURDIR)/$(OUT) python3 Tests/plugins/test_cpp.py
 	PAWL_TEST_BIN=$(CURDIR)/$(OUT) python3 Tests/plugins/test_rust.py
 	PAWL_TEST_BIN=$(CURDIR)/$(OUT) python3 Tests/plugins/test_useful.py
 	PAWL_TEST_BIN=$(CURDIR)/$(OUT) python3 Tests/plugins/test_media.py
 
-$(OUT)/plugins/zlib.ffi.json: plugins/ffi/zlib.ffi.json | $(OUT)/native/.made
+# The example had another ending first: a directory with both would have two files for one plugin.
+$(OUT)/plugins/zlib.pawl.json: plugins/ffi/zlib.pawl.json | $(OUT)/native/.made
 	@mkdir -p $(@D)
-	cp $< $@.part
-	mv $@.part $@
+	rm -f $(@D)/zlib.ffi.json
+	cp $< $(@D)/.zlib.part
+	mv $(@D)/.zlib.part $@
 
 # Beside the module its sources as a package, for `swift test` of handlers.
 install-pluginkit: pluginkit

@@ -16,6 +16,8 @@ final class CatalogEar: PluginCatalogDelegate {
     private(set) var events: [PluginEvent] = []
     /// What is said to whoever asks whether a version may serve.
     var verdict: @LoopActor (ActivePlugin, ActivePlugin?) -> ActivationVerdict = { _, _ in .allowed }
+    /// Where other hosts' bytes come from.
+    var bytes: @LoopActor (String) async -> PluginImage? = { _ in nil }
     private var waiters: [(condition: () -> Bool, continuation: CheckedContinuation<Void, Never>)] = []
 
     func wait(_ condition: @escaping () -> Bool) async {
@@ -42,6 +44,8 @@ final class CatalogEar: PluginCatalogDelegate {
         self.changed()
     }
 
+    func bytesWanted(_ sha256: String, of plugin: String) async -> PluginImage? { await self.bytes(sha256) }
+
     func kinds(_ sha256: String?) -> [PluginEvent.Kind] { self.events.filter { $0.sha256 == sha256 }.map(\.kind) }
 
     private func changed() {
@@ -56,30 +60,36 @@ extension SupervisionSuite {
         /// A host with a catalog over an empty plugin directory.
         @LoopActor
         private static func with(
-            warmFor: Duration, signatures: SignaturePolicy,
+            warmFor: Duration, signatures: SignaturePolicy, helper script: String?,
             _ body: @escaping @LoopActor @Sendable (TestHost, PluginCatalog, CatalogEar, String) async throws -> Void
         ) async throws {
             try await TestHost.with(profiles[0]) { host in
                 let directory = "\(host.directory)/plugins"
                 mkdir(directory, 0o755)
                 let ear = CatalogEar()
+                let helper =
+                    script.map {
+                        PluginCatalog.Helper(
+                            executable: "/bin/sh", arguments: ["-c", $0, "\(host.directory)/stop", TestBinaries.host])
+                    } ?? .init(executable: TestBinaries.host, arguments: ["internal-ingest"])
                 let catalog = PluginCatalog(
                     directory: directory, store: "\(host.directory)/store/plugins",
                     ffiBridge: "\(TestBinaries.directory)/pawl-ffi.so",
-                    helper: .init(executable: TestBinaries.host, arguments: ["internal-ingest"]),
-                    supervisor: host.supervisor, logger: quiet, delegate: ear,
-                    signatures: signatures, warmFor: warmFor)
+                    helper: helper, supervisor: host.supervisor, logger: quiet, delegate: ear, signatures: signatures,
+                    warmFor: warmFor)
                 defer { catalog.stop() }
                 try await body(host, catalog, ear, directory)
             }
         }
 
+        /// - Parameter helper: a shell script in the ingest helper's place: `$0` is the path of a file that the test makes, `$1` the
+        ///   host's program, `$2` the order.
         nonisolated private func withCatalog(
-            warmFor: Duration = .zero, signatures: SignaturePolicy = SignaturePolicy(),
+            warmFor: Duration = .zero, signatures: SignaturePolicy = SignaturePolicy(), helper: String? = nil,
             _ body: @escaping @LoopActor @Sendable (TestHost, PluginCatalog, CatalogEar, String) async throws -> Void
         ) async throws {
             LoopActor.bindForTesting()
-            try await Self.with(warmFor: warmFor, signatures: signatures, body)
+            try await Self.with(warmFor: warmFor, signatures: signatures, helper: helper, body)
         }
 
         /// The bytes of the plugin of bad manners, with a tail that makes another version of it.
@@ -206,6 +216,87 @@ extension SupervisionSuite {
                 #expect(catalog.statuses.first { $0.file == second }?.error?.contains(first) == true)
                 unlink("\(directory)/\(first)")
                 await ear.wait { ear.statuses[second]?.state == .active }
+            }
+        }
+
+        /// Two manifests with functions of different names, which say that they are one plugin.
+        @Test func aPluginHasOneFile() async throws {
+            try await self.withCatalog { host, catalog, ear, directory in
+                func manifest(_ name: String) -> [UInt8] {
+                    Array(
+                        """
+                        {"plugin": "m", "version": "1", "library": "libm.so.6", "functions": [{"name": "\(name)",
+                        "symbol": "fabs", "params": [{"name": "x", "type": "f64"}], "result": "f64"}]}
+                        """.utf8)
+                }
+                Self.put(manifest("m.one"), directory, "a.ffi.json")
+                try await catalog.start()
+                #expect(catalog.statuses.first?.state == .active, "\(catalog.statuses)")
+                Self.put(manifest("m.two"), directory, "b.ffi.json")
+                await ear.wait { ear.statuses["b.ffi.json"]?.error != nil }
+                #expect(ear.statuses["b.ffi.json"]?.error == "it calls itself m, as a.ffi.json does already")
+                #expect(catalog.version(forHandler: "m.one") != nil && catalog.version(forHandler: "m.two") == nil)
+                unlink("\(directory)/a.ffi.json")
+                await ear.wait { ear.activated.count == 2 }
+                #expect(catalog.version(forHandler: "m.two") != nil && catalog.version(forHandler: "m.one") == nil)
+            }
+        }
+
+        /// Pipes, directories and devices with a plugin's name: said so, and nobody waits for them.
+        @Test func onlyFilesArePlugins() async throws {
+            let key = Curve25519.Signing.PrivateKey()
+            let policy = SignaturePolicy(trustedKeys: [Array(key.publicKey.rawRepresentation)], isRequired: true)
+            try await self.withCatalog(signatures: policy) { host, catalog, ear, directory in
+                mkfifo("\(directory)/pipe.so", 0o644)
+                mkdir("\(directory)/folder.so", 0o755)
+                symlink("/dev/null", "\(directory)/device.so")
+                Self.put(Self.bytes(1), directory, "signed.so")
+                mkfifo("\(directory)/signed.so.sig", 0o644)
+                let began = LoopInstant.now
+                try await catalog.start()
+                #expect(LoopInstant.now - began < .seconds(30), "the pipe has no writer")
+                for status in catalog.statuses {
+                    let words = status.file == "signed.so" ? "the signature beside it is" : "it is"
+                    #expect(status.state == .rejected && status.error == "\(words) no regular file", "\(status)")
+                }
+                #expect(catalog.statuses.count == 4)
+            }
+        }
+
+        /// A helper that is killed says nothing about the file: it is looked at again, without anybody touching it.
+        @Test func whatCannotBeTakenNowIsTakenLater() async throws {
+            let script = #"test -e "$0" && kill -9 $$; exec "$1" internal-ingest "$2""#
+            try await self.withCatalog(helper: script) { host, catalog, ear, directory in
+                Self.write([], to: "\(host.directory)/stop")
+                Self.put(Self.bytes(1), directory, "a.so")
+                try await catalog.start()
+                let status = try #require(catalog.statuses.first)
+                #expect(status.state == .rejected && status.error?.contains("helper ended with") == true, "\(status)")
+                unlink("\(host.directory)/stop")
+                await ear.wait { ear.activated.count == 1 }
+                #expect(catalog.statuses.first?.error == nil)
+                #expect(ear.events.filter { $0.kind == .rejected }.count == 1, "it is said once")
+            }
+        }
+
+        @Test func aSignatureMayComeWhileItsFileIsLookedAt() async throws {
+            let key = Curve25519.Signing.PrivateKey()
+            let policy = SignaturePolicy(trustedKeys: [Array(key.publicKey.rawRepresentation)], isRequired: true)
+            // The helper has seen that there is no signature, and has not said so yet.
+            let script =
+                #"said=$("$1" internal-ingest "$2"); code=$?; echo >> "$0.seen"; "#
+                + #"while test -e "$0"; do sleep 0.01; done; printf %s "$said"; exit $code"#
+            try await self.withCatalog(signatures: policy, helper: script) { host, catalog, ear, directory in
+                try await catalog.start()
+                Self.write([], to: "\(host.directory)/stop")
+                Self.put(Self.bytes(1), directory, "a.so")
+                await TestHost.eventually("the helper has looked") { access("\(host.directory)/stop.seen", F_OK) == 0 }
+                Self.put(Array(try key.signature(for: Self.bytes(1))), directory, "a.so.sig")
+                // Noticed after the signature.
+                Self.put(Array("x".utf8), directory, "z.so")
+                await ear.wait { ear.statuses["z.so"] != nil }
+                unlink("\(host.directory)/stop")
+                await ear.wait { ear.activated.count == 1 }
             }
         }
 
@@ -468,6 +559,92 @@ extension SupervisionSuite {
             }
         }
 
+        /// Another file with the same bytes serves nothing, and takes no part in how they are judged.
+        @Test func twinsAreNotMixedUp() async throws {
+            try await self.withCatalog(warmFor: .seconds(60)) { host, catalog, ear, directory in
+                Self.put(Self.bytes(1), directory, "a.so")
+                try await catalog.start()
+                Self.put(Self.bytes(2), directory, "a.so")
+                await ear.wait { ear.activated.count == 2 }
+                for twin in ["b.so", "c.so", "d.so", "e.so", "f.so"] {
+                    Self.put(Self.bytes(2), directory, twin)
+                    await ear.wait { ear.statuses[twin]?.state == .rejected }
+                }
+                for number in 1...5 { _ = try await Self.run(Int64(1000 + number), "mischief.abort", host, catalog) }
+                await ear.wait { ear.activated.count == 3 }
+                #expect(catalog.plugins.filter { $0.active != nil }.count == 1)
+            }
+        }
+
+        /// The version before is broken: nothing changes, and crashes cost attempts again, or they would go on for ever.
+        @Test func whatCannotBeTakenBackGoesOn() async throws {
+            try await self.withCatalog { host, catalog, ear, directory in
+                Self.put(Self.bytes(1), directory, "a.so")
+                try await catalog.start()
+                let name = try #require(catalog.plugins.first?.name)
+                let one = try #require(catalog.plugins.first?.active)
+                Self.put(Self.bytes(2), directory, "a.so")
+                await ear.wait { ear.activated.count == 2 }
+                let path = try #require(catalog.image(of: one)).path
+                chmod(path, 0o644)
+                Self.write(Self.bytes(3), to: path)
+                let two = try #require(catalog.plugins.first?.active)
+                for number in 1...5 { _ = try await Self.run(Int64(1000 + number), "mischief.abort", host, catalog) }
+                await ear.wait { ear.kinds(two).suffix(2) == [.rolledBack, .active] }
+                let crash = try await Self.run(1006, "mischief.abort", host, catalog)
+                #expect(!crash.isOnTrial && crash.report.version == two)
+                // The same by hand, once more.
+                await #expect(throws: ReloadFault.self) { try await catalog.rollback(plugin: name) }
+                let version = try #require(catalog.plugins.first?.versions.first { $0.sha256 == two })
+                #expect(version.state == .active && version.problem == nil)
+                #expect(try await !Self.run(1007, "mischief.abort", host, catalog).isOnTrial)
+            }
+        }
+
+        /// How a trial ends is told, whatever ends it; and what ends it is told to all hosts, not its end.
+        @Test func anOvertakenTrialIsTold() async throws {
+            try await self.withCatalog { host, catalog, ear, directory in
+                Self.put(Self.bytes(1), directory, "a.so")
+                try await catalog.start()
+                let name = try #require(catalog.plugins.first?.name)
+                let policy = CanaryPolicy(percent: 10)
+                func end(of image: PluginImage) -> PluginEvent? {
+                    ear.events.last { $0.sha256 == image.sha256 && $0.kind == .canaryEnded }
+                }
+                let (two, three) = (try await Self.image(2, host, catalog), try await Self.image(3, host, catalog))
+                _ = try await catalog.setCanary(plugin: name, sha256: two.sha256, policy)
+                _ = try await catalog.setCanary(plugin: name, sha256: three.sha256, policy)
+                #expect(end(of: two)?.isConsequence == true && end(of: two)?.words?.contains("in its place") == true)
+                _ = try await catalog.activate(plugin: name, sha256: two.sha256)
+                #expect(end(of: three)?.isConsequence == true && end(of: three)?.words?.contains("serves all") == true)
+                let four = try await Self.image(4, host, catalog)
+                _ = try await catalog.setCanary(plugin: name, sha256: four.sha256, policy)
+                try await catalog.disable(plugin: name)
+                #expect(end(of: four)?.isConsequence == true)
+                #expect(catalog.plugins.first?.canary == nil)
+                // On trial means never for all.
+                let outcome = try await catalog.setCanary(plugin: name, sha256: four.sha256, policy)
+                #expect(outcome == .held([], words: "the plugin is disabled: there is nothing to try it beside"))
+                await #expect(throws: ReloadFault(.disabled, "\(name) is disabled: enable it first")) {
+                    try await catalog.rollback(plugin: name)
+                }
+                try await catalog.enable(plugin: name)
+                #expect(catalog.plugins.first?.active == two.sha256)
+            }
+        }
+
+        @Test func aFileRemovedWhileItsPluginIsDisabledIsGone() async throws {
+            try await self.withCatalog { host, catalog, ear, directory in
+                Self.put(Self.bytes(1), directory, "a.so")
+                try await catalog.start()
+                let name = try #require(catalog.plugins.first?.name)
+                try await catalog.disable(plugin: name)
+                unlink("\(directory)/a.so")
+                await ear.wait { ear.events.contains { $0.kind == .withdrawn } }
+                #expect(catalog.choose(handler: "mischief.noop", dice: 0) == nil)
+            }
+        }
+
         @Test func aDisabledPluginServesNothing() async throws {
             try await self.withCatalog { host, catalog, ear, directory in
                 Self.put(Self.bytes(1), directory, "a.so")
@@ -502,6 +679,30 @@ extension SupervisionSuite {
                 Self.put(Self.bytes(1), directory, "a.so")
                 await ear.wait { ear.activated.count == 3 }
                 #expect(catalog.version(forHandler: "mischief.noop")?.sha256 == one.sha256)
+            }
+        }
+
+        /// What is broken here may be whole elsewhere.
+        @Test func theRightBytesComeFromOtherHosts() async throws {
+            try await self.withCatalog { host, catalog, ear, directory in
+                Self.put(Self.bytes(1), directory, "a.so")
+                try await catalog.start()
+                let name = try #require(catalog.plugins.first?.name)
+                let one = try #require(catalog.plugins.first?.active)
+                let path = try #require(catalog.image(of: one)).path
+                Self.put(Self.bytes(2), directory, "a.so")
+                await ear.wait { ear.activated.count == 2 }
+                unlink(path)
+                Self.write(Self.bytes(3), to: path)
+                var asked: [String] = []
+                ear.bytes = { sha256 in
+                    asked.append(sha256)
+                    do { return try await Self.image(1, host, catalog) } catch { return nil }
+                }
+                try await catalog.rollback(plugin: name)
+                #expect(catalog.plugins.first?.active == one && asked == [one])
+                let run = try await Self.run(1001, "mischief.noop", host, catalog)
+                #expect(run.report.outcome == .succeeded && run.report.version == one)
             }
         }
 
@@ -562,19 +763,19 @@ extension SupervisionSuite {
         @Test func aManifestOfFunctionsIsAPlugin() async throws {
             try await self.withCatalog { host, catalog, ear, directory in
                 let source = #filePath.split(separator: "/", omittingEmptySubsequences: false).dropLast(3)
-                let manifest = source.joined(separator: "/") + "/plugins/ffi/libm.ffi.json"
+                let manifest = source.joined(separator: "/") + "/plugins/ffi/libm.pawl.json"
                 let copy = ChildProcess.Spec(executable: "/bin/cp", arguments: [manifest, directory])
                 let copied = try await ChildProcess.run(copy, timeout: .seconds(10))
                 try #require(copied.status.isSuccess)
-                Self.put(Array("{\"broken\":".utf8), directory, "broken.ffi.json")
-                Self.put([UInt8](repeating: 32, count: 60_001), directory, "large.ffi.json")
+                Self.put(Array("{\"broken\":".utf8), directory, "broken.pawl.json")
+                Self.put([UInt8](repeating: 32, count: 60_001), directory, "large.pawl.json")
                 try await catalog.start()
-                let status = try #require(catalog.statuses.first { $0.file == "libm.ffi.json" })
+                let status = try #require(catalog.statuses.first { $0.file == "libm.pawl.json" })
                 #expect(status.state == .active && status.kind == .ffi && !status.handlers.isEmpty, "\(status)")
-                let broken = try #require(catalog.statuses.first { $0.file == "broken.ffi.json" })
+                let broken = try #require(catalog.statuses.first { $0.file == "broken.pawl.json" })
                 #expect(broken.state == .rejected && broken.error != nil, "\(broken)")
                 // More than one datagram to the zygote takes.
-                let large = try #require(catalog.statuses.first { $0.file == "large.ffi.json" })
+                let large = try #require(catalog.statuses.first { $0.file == "large.pawl.json" })
                 #expect(large.state == .rejected && large.error?.contains("60000 are the most") == true, "\(large)")
             }
         }

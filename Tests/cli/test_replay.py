@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import pathlib
 import shutil
 import stat
 import subprocess
@@ -12,6 +13,8 @@ import pytest
 
 from fake_host import make_run, run_id, stamp
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
 
 def sha(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
@@ -20,7 +23,7 @@ def sha(data: bytes) -> str:
 @pytest.fixture(scope="session")
 def built(binary):
     """Where the zygote and the plugins are: beside the program, as in a build."""
-    for name in ("pawl-zygote", "pawl-ffi.so", "plugins/mischief.so", "plugins/text-stats.so", "plugins/zlib.ffi.json"):
+    for name in ("pawl-zygote", "pawl-ffi.so", "plugins/mischief.so", "plugins/text-stats.so"):
         assert (binary.parent / name).is_file(), f"{name} is not built"
     return binary.parent
 
@@ -79,7 +82,7 @@ def test_the_runs_own_timeout_holds(replay):
 
 
 def test_a_version_that_is_made_of_a_manifest_is_replayed(replay, built):
-    manifest = (built / "plugins/zlib.ffi.json").read_bytes()
+    manifest = (ROOT / "plugins/ffi/zlib.pawl.json").read_bytes()
     done = replay("zlib.crc32", {"data": "hello"}, plugin="pawl-ffi.so", configuration=manifest)
     assert done.returncode == 0, done.stderr
     assert str(zlib.crc32(b"hello")) in done.stdout
@@ -115,7 +118,7 @@ def test_under_a_tool_it_is_one_process(replay, tool, built):
     assert done.returncode == 1 and "failed: as I was told" in done.stderr
     words = said.read_text().splitlines()
     assert words[:3] == ["-f", "-tt", "-y"] and words[4] == "--foreground" and words[6] == "mischief.fail"
-    manifest = (built / "plugins/zlib.ffi.json").read_bytes()
+    manifest = (ROOT / "plugins/ffi/zlib.pawl.json").read_bytes()
     done = replay("zlib.crc32", {"data": "hello"}, plugin="pawl-ffi.so", configuration=manifest, options=("--strace",))
     assert done.returncode == 0 and str(zlib.crc32(b"hello")) in done.stdout, done.stderr
     # The scratch directory with everything in it is gone.

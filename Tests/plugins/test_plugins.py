@@ -11,10 +11,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "zygote"))
 import driver  # noqa: E402
-from driver import BIN, FORK_CLONE3, PROFILES, Refused, Zygote  # noqa: E402
+from driver import BIN, FORK_CLONE3, PROFILES, ROOT, Refused, Zygote  # noqa: E402
 
 PLUGINS = BIN / "plugins"
-ZLIB = (PLUGINS / "zlib.ffi.json").read_text()
+ZLIB = (ROOT / "plugins/ffi/zlib.pawl.json").read_text()
 INVALID_INPUT, FAILED, CANCELLED = 5, 1, 3
 RETRY_NEVER, RETRY_YES = 1, 2
 
