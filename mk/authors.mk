@@ -8,7 +8,7 @@ TEMPLATES := $(shell find share/templates -type f)
 .PHONY: sdk install-sdk
 sdk: $(SDK)/.made
 
-$(SDK)/.made: include/pawl.h include/pawl.hpp examples/hello-rust/pawl.rs share/pawl.pc.in share/swift/plugin.map $(TEMPLATES) \
+$(SDK)/.made: include/pawl.h include/pawl.hpp include/pawl_note.h examples/hello-rust/pawl.rs share/pawl.pc.in share/swift/plugin.map $(TEMPLATES) \
     $(PLUGINKIT)/plugin.rsp $(wildcard Sources/PluginABI/PluginKit*/*.swift) share/swift/Package.swift mk/authors.mk \
     $(VERSION_FILE)
 	@echo sdk $(SDK)
@@ -21,7 +21,7 @@ $(SDK)/.made: include/pawl.h include/pawl.hpp examples/hello-rust/pawl.rs share/
 install-sdk: install-pluginkit
 	install -d $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/lib/pawl/rust \
 	    $(DESTDIR)$(PREFIX)/share/pawl
-	install -m 644 include/pawl.h include/pawl.hpp $(DESTDIR)$(PREFIX)/include
+	install -m 644 include/pawl.h include/pawl.hpp include/pawl_note.h $(DESTDIR)$(PREFIX)/include
 	install -m 644 examples/hello-rust/pawl.rs $(DESTDIR)$(PREFIX)/lib/pawl/rust
 	install -m 644 share/swift/plugin.map $(DESTDIR)$(PREFIX)/share/pawl
 	sed 's|@PREFIX@|$(PREFIX)|g; s|@VERSION@|$(VERSION)|g' share/pawl.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/pawl.pc

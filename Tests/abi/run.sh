@@ -37,6 +37,8 @@ for pair in "gcc g++" "clang clang++"; do
             echo 'int x;' | $c -std=$std -x c -c -o "$SCRATCH/o" - 2>/dev/null || { echo "skipped: $c knows no -std=$std"; continue; }
         fi
         check "$c -std=$std: header and layout" $c -std=$std $WARNINGS -Iinclude -c -o "$SCRATCH/o" Sources/PluginABI/layout.c
+        check "$c -std=$std: note" $c -std=$std $WARNINGS -Iinclude -c -o "$SCRATCH/o" Tests/abi/note.c
+        check "$c -std=$std: a long note" $c -std=$std $WARNINGS -DMANY -Iinclude -c -o "$SCRATCH/o" Tests/abi/note.c
         check "$c -std=$std: use" $c -std=$std $WARNINGS -Iinclude -c -o "$SCRATCH/o" Tests/abi/use.c
         check "$c -std=$std: wire" $c -std=$std $WARNINGS -ISources/PluginABI/Wire/include -c -o "$SCRATCH/o" Sources/PluginABI/Wire/wire.c
         for frozen in Tests/abi/frozen/[0-9]*.c; do
@@ -50,6 +52,7 @@ for pair in "gcc g++" "clang clang++"; do
             echo "skipped: $cxx knows no -std=$std"
             continue
         fi
+        check "$cxx -std=$std: note" $cxx -std=$std $WARNINGS -DMANY -Iinclude -x c++ -c -o "$SCRATCH/o" Tests/abi/note.c
         check "$cxx -std=$std: use" $cxx -std=$std $WARNINGS -Wold-style-cast -Iinclude -c -o "$SCRATCH/o" Tests/abi/use.cpp
         check "$cxx -std=$std: pawl.hpp" $cxx -std=$std $WARNINGS -Wold-style-cast -Iinclude -c -o "$SCRATCH/o" Tests/plugins/ways.cpp
         for frozen in Tests/abi/frozen/[0-9]*.c; do

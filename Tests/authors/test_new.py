@@ -33,6 +33,7 @@ def test_a_new_folder_builds_passes_and_loads(language, pawl, run, tmp_path):
     tested = run("make", "test", cwd=folder).stdout
     assert "3 cases: 3 passed" in tested
     plugins = tmp_path / "plugins"
+    assert run("make", "check", cwd=folder).stdout.splitlines()[-1] == "fine"
     run("make", "install", f"PLUGINS={plugins}", cwd=folder)
     assert [file.name for file in plugins.iterdir()] == ["mail-greet.so"]
     ran = pawl("run-local", plugins / "mail-greet.so", "mail.greet", "--args", '{"name": "Ada", "times": 3}')
