@@ -104,6 +104,7 @@ test-authors: build $(PYTHON)
 test-docs: build
 	scripts/check-doc-samples
 	scripts/plugin-reference --check
+	PAWL_TEST_BIN=$(CURDIR)/$(OUT) scripts/check-shipped
 
 seeds: build ## replay every request that the seeds show and print the answers
 	@scripts/seeds --start
