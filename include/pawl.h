@@ -357,6 +357,30 @@ typedef struct pawl_ext_cancel {
     void (*cancelled)(pawl_attempt *attempt);
 } pawl_ext_cancel;
 
+/* Host: runs of other jobs (or of the same one) that follow this run. They belong to the attempt's outcome: they are made
+ * in the same transaction that writes down its success, each exactly once, and not at all where the attempt fails, crashes,
+ * snoozes or is cancelled, whatever it has asked for. What the job does not take (there is no such job, its schema refuses
+ * the args) ends this run failed, code "follow_up_refused": its work is done, so it is not repeated. */
+#define PAWL_EXT_FOLLOW_UP "pawl.follow-up/1"
+#define PAWL_FOLLOW_UPS_MAX 100u              /* of one attempt */
+#define PAWL_FOLLOW_UP_BYTES_MAX (512u << 10) /* of their names, args and options together */
+typedef struct pawl_follow_up {
+    uint32_t struct_size;  /* sizeof(pawl_follow_up) */
+    uint32_t reserved0;    /* 0 */
+    pawl_str job;          /* the job's name, 1 to 200 bytes */
+    pawl_str args_json;    /* a JSON object; none: {} */
+    pawl_str options_json; /* a JSON object, or none. Members, each optional, no others: delay_ms (from this run's end;
+                              0 to ten years), priority (-1000000 to 1000000, higher first), attempts (1 to 1000), queue
+                              (1 to 120 bytes), title (at most 1000 bytes), labels (an object of strings) */
+} pawl_follow_up;
+typedef struct pawl_ext_follow_up {
+    uint32_t struct_size;
+    uint32_t reserved0;
+    /* Asks for one. Everything is copied. PAWL_E_INVALID_INPUT: something in it is wrong; PAWL_E_LIMIT: one too many, or
+     * too large. *why (or NULL: not wanted) then says what, for people, until the same thread's next call. [any] */
+    int32_t (*enqueue)(pawl_attempt *attempt, const pawl_follow_up *follow_up, pawl_str *why);
+} pawl_ext_follow_up;
+
 /* ---------------------------------------------------------------------------------------------------------------- */
 /* 9  Sugar: macros only, nothing here is part of the ABI                                                           */
 

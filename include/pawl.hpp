@@ -343,6 +343,28 @@ class Attempt {
     }
     void count(std::string_view kind, std::int64_t n = 1) const { host().count(handle_, detail::borrow(kind), n); }
 
+    /* Asks for a run of `job` once this run has succeeded (pawl.h, PAWL_EXT_FOLLOW_UP). options: delay_ms, priority, attempts,
+     * queue, title, labels. What the host refuses at once is a Failure, never retried, which says why.
+     *     attempt.enqueue("mail.send", {{"to", address}}, {{"delay_ms", 60000}}); */
+    void enqueue(std::string_view job, const Object &args = {}, const Object &options = {}) const {
+        const auto *table = static_cast<const pawl_ext_follow_up *>(host().get_extension(&host(), PAWL_EXT_FOLLOW_UP));
+        const std::string args_json = args.text();
+        const std::string options_json = options.empty() ? std::string() : options.text();
+        pawl_str why = {nullptr, 0};
+        pawl_follow_up wanted = {};
+        wanted.struct_size = sizeof wanted;
+        wanted.job = detail::borrow(job);
+        wanted.args_json = detail::borrow(args_json);
+        wanted.options_json = detail::borrow(options_json);
+        const std::int32_t status = table == nullptr ? PAWL_E_UNSUPPORTED : table->enqueue(handle_, &wanted, &why);
+        if (status == PAWL_OK) return;
+        std::string words = "a follow-up run of " + std::string(job) + ": ";
+        if (table == nullptr) words += "this host is older than follow-up runs";
+        else if (why.len > 0) words += detail::view(why);
+        else words += "status " + std::to_string(status);
+        throw Failure("follow_up_refused", words).retry_never();
+    }
+
     /* A stage over the elements of a container: looks for a cancellation before each, and advances after each. The total is
      * the container's size.
      *     for (const auto &user : attempt.each("Processing users", users, "users")) save(user); */

@@ -97,6 +97,12 @@ OFFSET(pawl_ext_config, text, 8);
 OFFSET(pawl_ext_main_queue, port, 8);
 OFFSET(pawl_ext_main_queue, pump, 16);
 OFFSET(pawl_ext_cancel, cancelled, 8);
+OFFSET(pawl_ext_follow_up, enqueue, 8);
+OFFSET(pawl_follow_up, struct_size, 0);
+OFFSET(pawl_follow_up, job, 8);
+OFFSET(pawl_follow_up, args_json, 24);
+OFFSET(pawl_follow_up, options_json, 40);
+AT_LEAST(pawl_follow_up, 56);
 #endif
 
 /* A translation unit must not be empty. */

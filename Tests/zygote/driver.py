@@ -20,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(os.environ.get("PAWL_TEST_BIN", ROOT / ".build" / "release"))
 BOUND = 20.0
-WIRE = 2  # PAWL_WIRE_VERSION
+WIRE = 3  # PAWL_WIRE_VERSION
 
 HELLO, SPAWN, RETIRE, PING = 1, 2, 3, 4
 SIGNAL, KILL, REAP = 10, 11, 12

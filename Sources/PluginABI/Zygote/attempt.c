@@ -29,6 +29,8 @@ void attempt_forget(attempt *a) {
     *e = (attempt_ending){0};
     a->args_fault = (text){0};
     a->args_received = 0;
+    a->follow_ups = 0;
+    a->follow_up_bytes = 0;
 }
 
 void attempt_renew(attempt *a, uint64_t run_id) {

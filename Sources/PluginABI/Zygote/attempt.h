@@ -48,7 +48,9 @@ typedef struct attempt {
     uint64_t stack_bytes;
     pthread_mutex_t lock;
     attempt_ending ending;
-    text args_fault;     /* what the last getter of pawl.args/1 found wrong; under lock */
+    text args_fault;     /* what the last getter of pawl.args/1, or the last follow-up, was refused for; under lock */
+    uint32_t follow_ups; /* asked for so far; under lock */
+    size_t follow_up_bytes;
     /* Log lines: bytes that may still be sent, and lines that were not. */
     _Atomic int64_t credit;
     _Atomic uint64_t dropped;

@@ -80,6 +80,17 @@ static void print_progress(const struct iovec *parts, size_t count) {
     fputc('\n', stderr);
 }
 
+static void print_follow_up(const struct iovec *parts, size_t count) {
+    pawl_f_follow_up head;
+    take(parts, count, 0, &head, sizeof head);
+    fputs("follow-up run of ", stderr);
+    print(stderr, parts, count, sizeof head, head.job_length);
+    if (head.delay_ms > 0) fprintf(stderr, " after %" PRId64 " ms", head.delay_ms);
+    fputs(": ", stderr);
+    print(stderr, parts, count, sizeof head + head.job_length, head.args_length);
+    fputs(" (not enqueued here)\n", stderr);
+}
+
 static void print_failure(const struct iovec *parts, size_t count) {
     pawl_f_failure head;
     take(parts, count, 0, &head, sizeof head);
@@ -114,6 +125,7 @@ static void hear(uint16_t kind, uint16_t flags, const struct iovec *parts, size_
     case PAWL_F_PROGRESS: print_progress(parts, count); break;
     case PAWL_F_RESULT: print_result(flags, parts, count); break;
     case PAWL_F_FAILURE: print_failure(parts, count); break;
+    case PAWL_F_FOLLOW_UP: print_follow_up(parts, count); break;
     case PAWL_F_SNOOZE: fputs("snoozed\n", stderr); break;
     default: break;
     }

@@ -7,6 +7,7 @@
 
 #include "args.h"
 #include "attempt.h"
+#include "follow_up.h"
 #include "progress.h"
 
 #define LAST_WORDS_MAX 2048
@@ -207,6 +208,7 @@ static const void *get_extension(const pawl_host *host, const char *id) {
     if (id == NULL) return NULL;
     if (strcmp(id, PAWL_EXT_ARGS) == 0) return &args_table;
     if (strcmp(id, PAWL_EXT_CONFIG) == 0) return &config_table;
+    if (strcmp(id, PAWL_EXT_FOLLOW_UP) == 0) return &follow_up_table;
     if (strcmp(id, PAWL_EXT_THREAD_CHECK) == 0) return &thread_check;
     return NULL;
 }

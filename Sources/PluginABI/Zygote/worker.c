@@ -63,7 +63,7 @@ static void send_failed(attempt *a, int32_t status) {
     if (said && e->message.length > 0) {
         message = e->message.bytes;
         message_length = e->message.length;
-    } else if (status == PAWL_E_INVALID_INPUT && a->args_fault.length > 0) {
+    } else if ((status == PAWL_E_INVALID_INPUT || status == PAWL_E_LIMIT) && a->args_fault.length > 0) {
         message = a->args_fault.bytes;
         message_length = a->args_fault.length;
     } else {

@@ -32,7 +32,7 @@
 
 #include <stdint.h>
 
-#define PAWL_WIRE_VERSION 2u
+#define PAWL_WIRE_VERSION 3u
 #define PAWL_CONTROL_MAX 65536u        /* bytes of a control datagram */
 #define PAWL_FRAME_MAX (1u << 20)      /* bytes of a data frame's payload; larger things go in fragments */
 #define PAWL_RESULT_MAX (64u << 20)    /* bytes of a result, all fragments together */
@@ -234,7 +234,8 @@ enum pawl_frame_kind {
     PAWL_F_PONG = 27,
     PAWL_F_DROPPED = 28,  /* pawl_f_dropped: log lines the child dropped for lack of credit, so far */
     PAWL_F_IDLE = 29,     /* pawl_f_idle: the run is over, and the child could take another */
-    PAWL_F_POSITION = 30  /* pawl_f_position + file, optional: before a PONG, where the plugin tells it */
+    PAWL_F_POSITION = 30, /* pawl_f_position + file, optional: before a PONG, where the plugin tells it */
+    PAWL_F_FOLLOW_UP = 31 /* pawl_f_follow_up + texts: a run that is wanted if this attempt succeeds */
 };
 
 typedef struct pawl_f_run {
@@ -295,6 +296,22 @@ typedef struct pawl_f_position {
     uint32_t line;               /* of the handler's last call into its SDK */
     uint32_t file_length;
 } pawl_f_position;
+
+typedef struct pawl_f_follow_up {
+    int64_t delay_ms;            /* from the run's end; 0: at once */
+    int32_t priority;
+    uint32_t flags;              /* PAWL_FOLLOW_UP_* */
+    uint32_t attempts;           /* 0: as the job has it */
+    uint32_t job_length;
+    uint32_t args_length;        /* a JSON object */
+    uint32_t queue_length;       /* 0: as the job has it */
+    uint32_t title_length;
+    uint32_t labels_length;      /* a JSON object of strings; 0: none */
+} pawl_f_follow_up;
+
+#define PAWL_FOLLOW_UP_HAS_PRIORITY 1u
+#define PAWL_WIRE_FOLLOW_UPS_MAX 100u              /* as in pawl.h */
+#define PAWL_WIRE_FOLLOW_UP_BYTES_MAX (512u << 10) /* likewise, without the head */
 
 typedef struct pawl_f_result {
     uint32_t status;             /* 0 */
@@ -396,6 +413,7 @@ PAWL_SIZE(pawl_f_run, 56);
 PAWL_SIZE(pawl_f_log, 24);
 PAWL_SIZE(pawl_f_progress, 40);
 PAWL_SIZE(pawl_f_position, 8);
+PAWL_SIZE(pawl_f_follow_up, 40);
 PAWL_SIZE(pawl_f_result, 24);
 PAWL_SIZE(pawl_f_failure, 32);
 PAWL_SIZE(pawl_f_idle, 104);
