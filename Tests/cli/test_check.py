@@ -199,6 +199,14 @@ def test_compares_the_manifest_in_the_file(build, check):
     assert levels(report, "manifest") == ["warning"]
 
 
+def test_the_macro_writes_the_manifest_of_the_file(build, check):
+    _, report = check(build(top='#include <pawl_note.h>\nPAWL_NOTE("hello", "1.0.0", "hello.world")'))
+    assert levels(report, "manifest") == ["ok"]
+    _, report = check(build(top='#include <pawl_note.h>\nPAWL_NOTE("hello", "1.0.1", "hello.world", "hello.moon")'))
+    assert levels(report, "manifest") == ["warning"]
+    assert "1.0.1" in words(report, "manifest") and "hello.moon" in words(report, "manifest")
+
+
 @pytest.mark.parametrize("content", [b"", b"#!/bin/sh\n", b"\x7fELF", b"\x7fELF" + bytes(200)])
 def test_refuses_what_is_no_library(check, tmp_path, content):
     path = tmp_path / "odd.so"
@@ -230,8 +238,8 @@ def test_a_missing_file_has_a_code_of_its_own(binary, tmp_path):
 
 
 def test_a_manifest_of_functions_is_tried(check, tmp_path):
-    good = tmp_path / "m.ffi.json"
-    build_of_repository = ROOT / "plugins" / "ffi" / "zlib.ffi.json"
+    good = tmp_path / "m.pawl.json"
+    build_of_repository = ROOT / "plugins" / "ffi" / "zlib.pawl.json"
     if not build_of_repository.exists():
         pytest.skip("the example's manifest is elsewhere")
     shutil.copy(build_of_repository, good)
@@ -239,3 +247,25 @@ def test_a_manifest_of_functions_is_tried(check, tmp_path):
     assert code == 0 and report["plugin"]["handlers"]
     good.write_text("{")
     assert check(good)[0] == 2
+
+
+def test_declarations_are_compared_with_the_librarys_debug_information(check, tmp_path):
+    source = tmp_path / "own.c"
+    source.write_text("double half(double x) { return x / 2; }\n")
+    manifest = tmp_path / "own.pawl.json"
+
+    def said(prototype, *flags):
+        library = tmp_path / "libown.so"
+        subprocess.run(["cc", "-shared", "-fPIC", *flags, "-o", library, source], check=True)
+        manifest.write_text(json.dumps({"plugin": "own", "version": "1", "library": str(library),
+                                        "functions": [{"name": "own.half", "prototype": prototype}]}))
+        return check(manifest, "--strict", "--all")
+
+    code, report = said("double half(double x)", "-g")
+    assert (code, levels(report, "declaration")) == (0, ["ok"]), report
+    code, report = said("double half(float x)", "-g")
+    assert (code, levels(report, "declaration")) == (2, ["refused"])
+    assert 'functions[0] (own.half): parameter 1, "x": the manifest says f32, the library double' in words(report, "declaration")
+    code, report = said("double half(float x)", "-s")
+    assert (code, levels(report, "declaration")) == (0, ["note"])
+    assert words(report, "declaration").startswith("unchecked: ") and "no debug information" in words(report, "declaration")

@@ -183,7 +183,7 @@ final class ServeHost {
             supervisor: supervisor, logger: self.logger,
             signatures: SignaturePolicy(
                 trustedKeys: self.configuration.trustedKeys, isRequired: self.configuration.requireSigned),
-            storeLimit: UInt64(self.configuration.pluginStore))
+            inspector: self.installation.inspector, storeLimit: UInt64(self.configuration.pluginStore))
     }
 
     private var storeDirectory: String { self.directory.path + "/store" }

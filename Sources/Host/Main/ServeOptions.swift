@@ -22,7 +22,7 @@ struct ServeOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Directory whose *.so and *.ffi.json files are served (PAWL_PLUGINS).",
+            "Directory whose *.so and *.pawl.json files are served (PAWL_PLUGINS).",
             discussion: "Default: plugins/ in the data directory, made if missing.", valueName: "directory"))
     var plugins: String?
 

@@ -105,7 +105,7 @@ final class CatalogHands: PluginHands, PluginCatalogDelegate {
         try await self.doing { () async throws(ReloadFault) in
             if let text = fetched.configuration {
                 return try await self.catalog.take(
-                    text, fileName: "\(plugin).ffi.json", bridge: fetched.library, signature: fetched.signature)
+                    text, fileName: "\(plugin).pawl.json", bridge: fetched.library, signature: fetched.signature)
             }
             return try await self.catalog.take(
                 fetched.library, fileName: "\(plugin).so", signature: fetched.signature)

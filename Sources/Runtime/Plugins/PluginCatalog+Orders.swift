@@ -7,14 +7,14 @@ extension PluginCatalog {
     /// Takes a file that is not in the plugin directory into the content store: sent by somebody, or fetched from where other
     /// hosts can get it. The file stays where it is.
     /// - Parameters:
-    ///   - fileName: tells by its ending what it is (`.so`, `.ffi.json`); never used as a path.
+    ///   - fileName: tells by its ending what it is (`.so`, `.pawl.json`); never used as a path.
     ///   - bridge: for a manifest of C functions: the library that serves it; nil: this host's own.
     ///   - signature: detached, 64 bytes, of the file.
     package func take(
         _ path: String, fileName: String, bridge: String? = nil, signature: [UInt8]? = nil
     ) async throws(ReloadFault) -> PluginImage {
         guard let kind = PluginEntry.kind(of: fileName) else {
-            throw ReloadFault(.badFile, "a plugin's name ends in .so or .ffi.json")
+            throw ReloadFault(.badFile, "a plugin's name ends in .so or .pawl.json")
         }
         do throws(IngestFault) {
             let image = try await self.ingester.ingest(
@@ -176,10 +176,9 @@ extension PluginCatalog {
     /// Makes one for a plugin that is not here yet.
     private func entry(named plugin: String?, of image: PluginImage) -> PluginEntry {
         let kind = image.configuration == nil ? PluginStatus.Kind.native : .ffi
-        let suffix = kind == .native ? ".so" : ".ffi.json"
-        let title =
-            plugin
-            ?? (image.nameHint.hasSuffix(suffix) ? String(image.nameHint.dropLast(suffix.utf8.count)) : image.nameHint)
+        let suffix = kind == .native ? ".so" : ".pawl.json"
+        let ending = [suffix, ".ffi.json"].first { image.nameHint.hasSuffix($0) } ?? ""
+        let title = plugin ?? String(image.nameHint.dropLast(ending.utf8.count))
         if let entry = self.named(title) { return entry }
         let file = title + suffix
         let entry = self.entries[file] ?? PluginEntry(file: file, kind: kind)

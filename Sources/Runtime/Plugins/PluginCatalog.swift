@@ -47,6 +47,8 @@ package final class PluginCatalog {
     let directory: String?
     let ingester: Ingester
     let content: ContentStore
+    /// Path of `pawl-inspect`, which compares declarations of C functions with their library; nil if there is none.
+    private let inspector: String?
     let supervisor: Supervisor
     let logger: Logger
     /// By the name of their file, or the one that it would have.
@@ -79,15 +81,16 @@ package final class PluginCatalog {
     }
 
     /// directory: nil for none. store: where the content is kept, made if missing. ffiBridge: path of `pawl-ffi.so`, nil
-    /// if there is none. storeLimit: bytes; beyond it the oldest versions that nobody needs are deleted. warmFor: how long the
+    /// if there is none. inspector: path of `pawl-inspect`, likewise. storeLimit: bytes; beyond it the oldest versions that nobody needs are deleted. warmFor: how long the
     /// version before the one that serves stays loaded.
     package init(
         directory: String?, store: String, ffiBridge: String?, helper: Helper, supervisor: Supervisor, logger: Logger,
         delegate: (any PluginCatalogDelegate)? = nil, signatures: SignaturePolicy = SignaturePolicy(),
-        storeLimit: UInt64 = 4 << 30, warmFor: Duration = .seconds(60)
+        inspector: String? = nil, storeLimit: UInt64 = 4 << 30, warmFor: Duration = .seconds(60)
     ) {
         self.directory = directory
         self.ingester = Ingester(store: store, bridge: ffiBridge, helper: helper, signatures: signatures)
+        self.inspector = inspector
         self.content = ContentStore(directory: store, limit: storeLimit)
         self.supervisor = supervisor
         self.logger = logger
@@ -272,6 +275,7 @@ package final class PluginCatalog {
         self.tell(entry, .warming, hash)
         do throws(ReloadFault) {
             version.image = try await self.intact(version.image)
+            try await self.compareDeclarations(version)
             let manifest = try await self.warm(version.image)
             if let taken = self.conflict(manifest, entry) {
                 entry.isConflict = true
@@ -292,6 +296,14 @@ package final class PluginCatalog {
             if !version.hasServed { self.content.drop(version.image, unless: self.neededPaths) }
         }
         self.forgetIfGone(entry)
+    }
+
+    /// Where a library says how its functions are called, a manifest that says otherwise is not loaded at all.
+    private func compareDeclarations(_ version: PluginVersion) async throws(ReloadFault) {
+        guard let text = version.image.configuration else { return }
+        let check = await DeclarationCheck.of(text, inspector: self.inspector)
+        version.declarations = check
+        if let words = check.refusal { throw ReloadFault(.refused, words) }
     }
 
     /// Nothing is dispatched to a version that has not already run a child.

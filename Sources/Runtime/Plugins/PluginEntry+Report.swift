@@ -8,7 +8,7 @@ extension PluginEntry {
             file: self.file, kind: self.kind, name: self.active?.manifest?.name ?? self.title,
             version: self.active?.manifest?.version, sha256: self.active?.sha256 ?? self.machine.candidate.hash,
             state: self.state, error: self.machine.rejection, handlers: self.active?.manifest?.handlers ?? [],
-            loadedAt: self.active?.loadedAt, notes: self.active?.notes ?? [])
+            loadedAt: self.active?.loadedAt, notes: (self.active?.notes ?? []) + self.oldEndingNotes)
     }
 
     /// What serves comes first: a broken newer file shows as the error of an active plugin.

@@ -96,6 +96,12 @@ final class PluginEntry {
         return file.hasSuffix(".ffi.json") && file.utf8.count > 9 ? .ffi : nil
     }
 
+    /// Manifests of C functions had this ending first. Said once per file, beside what else is said of it.
+    var oldEndingNotes: [String] {
+        self.hasFile && self.file.hasSuffix(".ffi.json")
+            ? ["the ending .ffi.json is an older name of .pawl.json, and goes on working"] : []
+    }
+
     /// The file's name without what tells its kind.
     var stem: String {
         String(self.file.dropLast(self.kind == .native ? 3 : self.file.hasSuffix(".pawl.json") ? 10 : 9))
@@ -139,6 +145,8 @@ final class PluginVersion {
     /// Where it stands when it neither serves nor is about to.
     var rest = VersionState.staged
     var steps: [PluginEvent] = []
+    /// Of a manifest of C functions: what its library says of them.
+    var declarations: DeclarationCheck?
     /// What the supervisor found out about it, after it was loaded.
     var remarks: [String] = []
     var hasServed = false
@@ -167,7 +175,7 @@ final class PluginVersion {
         if manifest.forkMode == .spawn && manifest.threads <= 1 {
             notes.append("the plugin says that it must not be forked (PAWL_PF_NO_FORK): every attempt loads it afresh")
         }
-        return notes + self.noteFaults(manifest) + self.remarks
+        return notes + self.noteFaults(manifest) + (self.declarations?.notes ?? []) + self.remarks
     }
 
     /// Where the section that says what the plugin is does not say what it is.

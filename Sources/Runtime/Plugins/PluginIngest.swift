@@ -73,7 +73,7 @@ package enum PluginIngest {
         let name = hex(SHA256.hash(data: Array("pawl-ffi \(served.sha256) \(hash)".utf8)))
         return Taken(
             sha256: name, bytes: served.bytes, path: served.path,
-            configuration: try copy.publish(as: "\(hash).ffi.json"), signedBy: seal?.key, signature: seal?.signature)
+            configuration: try copy.publish(as: "\(hash).pawl.json"), signedBy: seal?.key, signature: seal?.signature)
     }
 
     // MARK: Signatures

@@ -71,7 +71,7 @@ extension Backend {
                 fields: [.init(.header("Content-Type"), "unsupported_media_type", "must be application/octet-stream")])
         }
         var upload = PluginUpload(
-            plugin: name, path: "", bytes: 0, fileName: type == "application/json" ? "\(name).ffi.json" : "\(name).so",
+            plugin: name, path: "", bytes: 0, fileName: type == "application/json" ? "\(name).pawl.json" : "\(name).so",
             actor: call.principal.name)
         if let file = try call.query.one("file") {
             guard !file.isEmpty, file.utf8.count <= 200, !file.utf8.contains(UInt8(ascii: "/")), !file.hasPrefix("."),
@@ -82,7 +82,7 @@ extension Backend {
             upload.fileName = file
         }
         guard ["so", "json"].contains(upload.fileName.split(separator: ".").last) else {
-            throw .invalidParameter("file", "unknown_kind", "must end in .so, .ffi.json or .pawl.json")
+            throw .invalidParameter("file", "unknown_kind", "must end in .so or .pawl.json")
         }
         upload.signature = try signature(call.headers)
         upload.activates = try call.query.flag("activate") ?? true
@@ -121,7 +121,7 @@ extension Backend {
 
     /// What a file's name tells of its kind.
     private static func suffix(of fileName: String) -> String {
-        fileName.hasSuffix(".pawl.json") ? ".pawl.json" : fileName.hasSuffix(".json") ? ".ffi.json" : ".so"
+        fileName.hasSuffix(".ffi.json") ? ".ffi.json" : fileName.hasSuffix(".json") ? ".pawl.json" : ".so"
     }
 }
 

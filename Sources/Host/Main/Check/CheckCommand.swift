@@ -18,6 +18,9 @@ struct CheckCommand: ParsableCommand {
             Refused is what no host takes, or what works only where it was built. Warnings are worth mending; notes are for \
             your information.
 
+            A manifest of C functions (*.pawl.json) is compared with the debug information of its library: what does not fit is \
+            refused; where there is none, a note says that nothing was compared.
+
             Exit codes: 0 fine; 1 warnings, with --strict; 2 refused; 66 no such file; 78 this installation is incomplete.
 
             EXAMPLES
@@ -30,7 +33,7 @@ struct CheckCommand: ParsableCommand {
         case text, json
     }
 
-    @Argument(help: ArgumentHelp("The plugin's file, or a manifest of C functions (*.json).", valueName: "file.so"))
+    @Argument(help: ArgumentHelp("A plugin, or a manifest of C functions (*.pawl.json).", valueName: "file.so"))
     var file: String
 
     @Option(help: "text or json.")
@@ -85,7 +88,7 @@ struct CheckCommand: ParsableCommand {
             return report
         }
         for problem in image.problems { report.add(CheckFinding("file", .warning, "it is damaged: \(problem)")) }
-        let outcome = Self.probe(self.file, configuration: nil, installation)
+        let outcome = Self.probe(self.file, configuration: nil, installation).outcome
         report.manifest = outcome.manifest
         let hasLoaded = outcome.manifest != nil
         report.findings += PluginFileCheck(image, named: self.file).findings().map {
@@ -115,9 +118,16 @@ struct CheckCommand: ParsableCommand {
         guard let text = Self.text(of: self.file) else {
             throw ClientFailure(exit: .inputMissing, message: "\(self.file) is no text of at most 60,000 bytes.")
         }
-        let outcome = Self.probe(bridge, configuration: text, installation)
+        let (outcome, declarations) = Self.probe(bridge, configuration: text, installation)
         report.manifest = outcome.manifest
         report.findings += PluginProbeCheck(outcome, nil).findings()
+        if let declarations { report.findings += DeclarationFindings(declarations).findings() }
+        if self.file.hasSuffix(".ffi.json") {
+            report.add(
+                CheckFinding(
+                    "name", .note, "the ending .ffi.json is an older name of .pawl.json, and goes on working",
+                    advice: "rename it when you next touch it"))
+        }
     }
 
     private static func text(of path: String) -> String? {
@@ -134,15 +144,22 @@ struct CheckCommand: ParsableCommand {
         return count > 60_000 ? nil : String(validating: bytes[..<count], as: UTF8.self)
     }
 
-    private static func probe(_ path: String, configuration: String?, _ installation: Installation)
-        -> PluginProbe.Outcome
-    {
+    /// Of a manifest also what its library's debug information says; a host asks that first, too.
+    private static func probe(
+        _ path: String, configuration: String?, _ installation: Installation
+    ) -> (outcome: PluginProbe.Outcome, declarations: DeclarationCheck?) {
         do {
             return try LoopActor.runMain {
-                try await PluginProbe.load(path, configuration: configuration, zygotePath: installation.zygote)
+                var declarations: DeclarationCheck?
+                if let configuration {
+                    declarations = await DeclarationCheck.of(configuration, inspector: installation.inspector)
+                }
+                let outcome = try await PluginProbe.load(
+                    path, configuration: configuration, zygotePath: installation.zygote)
+                return (outcome, declarations)
             }
         } catch {
-            return PluginProbe.Outcome(problem: "\(error)")
+            return (PluginProbe.Outcome(problem: "\(error)"), nil)
         }
     }
 }

@@ -25,7 +25,7 @@ struct UploadPluginCommand: ClientCommand {
 
     @Argument(help: "The plugin's name, as it calls itself.") var plugin: String
 
-    @Argument(help: "The shared library, or a manifest of C functions (.ffi.json, .pawl.json).") var file: String
+    @Argument(help: "The shared library, or a manifest of C functions (.pawl.json).") var file: String
 
     @Option(help: ArgumentHelp("Sign it with this private key (PEM).", valueName: "key")) var sign: String?
 
