@@ -5,6 +5,7 @@ A proof is named in the row's last column, in backticks:
   `seeds:CASE`   a case of Tests/seeds/cases.json that names the row; with --results it must have passed
   `cli:TEST`     a test function in Tests/cli          `page:TEST`  one in Tests/page
   `system:TEST`  one in Tests/System                   `swift:TEST` a test function in a Swift test target
+  `plugins:TEST` one in Tests/plugins
 The other suites fail `make test` by themselves when a test of theirs fails; here their tests only have to exist.
 """
 
@@ -96,6 +97,7 @@ def main() -> int:
         "cli": tests_of("Tests/cli", r"def (test_\w+)", {".py"}),
         "page": tests_of("Tests/page", r"def (test_\w+)", {".py"}),
         "system": tests_of("Tests/System", r"def (test_\w+)", {".py"}),
+        "plugins": tests_of("Tests/plugins", r"def (test_\w+)", {".py"}),
         "swift": tests_of("Tests", r"func (\w+)\(", {".swift"}),
     }
     complaints = check(
