@@ -353,6 +353,8 @@ class Thumbnail(Case):
         self.refused(self.handler, {**args, "input": "a"}, "absolute path")
         self.write("a.png", png(4, 4, quadrants()))
         self.refused(self.handler, {**args, "input": str(self.directory / "a.png"), "output": str(self.directory)}, "is a folder")
+        for same in [str(self.directory), str(self.directory / "a.png")]:
+            self.refused(self.handler, {**args, "input": same, "output": same}, "originals would be written over")
 
 
 class Metadata(Case):

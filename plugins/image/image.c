@@ -360,13 +360,15 @@ static int32_t folder(job *j) {
 
 static int32_t thumbnail(void *user, pawl_attempt *attempt, pawl_bytes json) {
     job j = {.attempt = attempt};
-    struct stat info;
+    struct stat info, out;
     (void)user;
     (void)json;
     int32_t status = options_read(&j);
     if (status == PAWL_OK) {
         if (stat(j.input.ptr, &info) != 0)
             status = fail_with(attempt, errno == ENOENT ? "file_not_found" : "unreadable", PAWL_RETRY_NEVER, "cannot open %s: %s", j.input.ptr, strerror(errno));
+        else if (stat(j.output.ptr, &out) == 0 && out.st_dev == info.st_dev && out.st_ino == info.st_ino)
+            status = wrong(attempt, "output", "is the input: the originals would be written over");
         else status = S_ISDIR(info.st_mode) ? folder(&j) : one_image(&j);
     }
     text_free(&j.list);
