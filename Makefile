@@ -128,7 +128,7 @@ install: build install-sdk ## binaries, what authors need, and plugins under PRE
 	install -m 755 $(OUT)/pawl-inspect $(DESTDIR)$(PREFIX)/libexec/pawl/pawl-inspect
 	test ! -e $(OUT)/pawl.revision || install -m 644 $(OUT)/pawl.revision $(DESTDIR)$(PREFIX)/libexec/pawl/pawl.revision
 	install -m 755 $(OUT)/pawl-ffi.so $(DESTDIR)$(PREFIX)/libexec/pawl/pawl-ffi.so
-	for p in csv.so text-stats.so $(FOUND_PLUGINS:%=%.so); do \
+	for p in csv.so $(SWIFT_PLUGINS:%=%.so) $(FOUND_PLUGINS:%=%.so) $(FOUND_CXX_PLUGINS:%=%.so); do \
 	    install -m 644 $(OUT)/plugins/$$p $(DESTDIR)$(PREFIX)/lib/pawl/plugins/$$p; done
 	rm -f $(DESTDIR)$(PREFIX)/lib/pawl/plugins/zlib.ffi.json
 	install -m 644 plugins/ffi/*.pawl.json $(DESTDIR)$(PREFIX)/lib/pawl/plugins

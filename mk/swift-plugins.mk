@@ -1,6 +1,6 @@
 # swift-plugins.mk - plugins in Swift, the kit that authors build theirs with, and typed C calls (libffi).
 #
-#   swift-plugins  $(OUT)/plugins/text-stats.so
+#   swift-plugins  $(OUT)/plugins/{text-stats,bulk,train}.so
 #   pluginkit      $(OUT)/pluginkit: the module, its object, and plugin.rsp, the flags of every Swift plugin
 #   ffi            $(OUT)/pawl-ffi.so and $(OUT)/plugins/zlib.pawl.json
 #   install-pluginkit  the kit under $(PREFIX)/lib/pawl/swift
@@ -23,7 +23,8 @@ FFI_SOURCES := $(wildcard plugins/ffi/*.c)
 
 pluginkit: $(PLUGINKIT)/plugin.rsp
 
-swift-plugins: $(OUT)/plugins/text-stats.so
+SWIFT_PLUGINS := text-stats bulk train
+swift-plugins: $(SWIFT_PLUGINS:%=$(OUT)/plugins/%.so)
 
 ffi: $(OUT)/pawl-ffi.so $(OUT)/plugins/zlib.pawl.json
 
@@ -49,12 +50,14 @@ $(PLUGINKIT)/plugin.rsp: share/swift/plugin.rsp.in $(PLUGINKIT_FILES)
 	sed 's|@KIT@|$(abspath $(PLUGINKIT))|g' $< > $@
 
 # A library is built beside its place and renamed into it: a host that watches the directory sees only whole ones.
-$(OUT)/plugins/text-stats.so: $(wildcard plugins/text-stats/*.swift) $(PLUGINKIT)/plugin.rsp
-	@mkdir -p $(@D)
-	$(SWIFTC) @$(PLUGINKIT)/plugin.rsp -warnings-as-errors -o $(PLUGINKIT)/text-stats.so \
-	    $(wildcard plugins/text-stats/*.swift)
-	scripts/check-plugin-symbols $(PLUGINKIT)/text-stats.so
-	mv $(PLUGINKIT)/text-stats.so $@
+define SWIFT_PLUGIN
+$(OUT)/plugins/$(1).so: $(wildcard plugins/$(1)/*.swift) $(PLUGINKIT)/plugin.rsp
+	@mkdir -p $$(@D)
+	$$(SWIFTC) @$$(PLUGINKIT)/plugin.rsp -warnings-as-errors -o $$(PLUGINKIT)/$(1).so $$(wildcard plugins/$(1)/*.swift)
+	scripts/check-plugin-symbols $$(PLUGINKIT)/$(1).so
+	mv $$(PLUGINKIT)/$(1).so $$@
+endef
+$(foreach plugin,$(SWIFT_PLUGINS),$(eval $(call SWIFT_PLUGIN,$(plugin))))
 
 $(OUT)/pawl-ffi.so: $(FFI_SOURCES) $(wildcard plugins/ffi/*.h) include/pawl.h | $(OUT)/native/.made
 	@mkdir -p $(@D)
@@ -106,6 +109,7 @@ test-plugins: zygote inspector plugins fixtures
 	PAWL_TEST_BIN=$(CURDIR)/$(OUT) python3 Tests/plugins/test_cpp.py
 	PAWL_TEST_BIN=$(CURDIR)/$(OUT) python3 Tests/plugins/test_rust.py
 	PAWL_TEST_BIN=$(CURDIR)/$(OUT) python3 Tests/plugins/test_useful.py
+	PAWL_TEST_BIN=$(CURDIR)/$(OUT) python3 Tests/plugins/test_jobs.py
 	PAWL_TEST_BIN=$(CURDIR)/$(OUT) python3 Tests/plugins/test_media.py
 
 # The example had another ending first: a directory with both would have two files for one plugin.
