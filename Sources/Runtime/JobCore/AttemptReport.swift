@@ -43,6 +43,8 @@ package struct AttemptReport: Hashable, Sendable {
     package var leaks = LeakReport()
     /// The last lines of its log, oldest first, for the crash report.
     package var lastLines: [LogLine] = []
+    /// Runs that it asked for, in order; only of an attempt that succeeded.
+    package var followUps: [FollowUp] = []
 
     package init(
         runID: RunID, attempt: Int, outcome: AttemptOutcome, reason: AttemptReason? = nil, started: WallTime? = nil,

@@ -355,6 +355,7 @@ extension Attempt {
         report.leaks.processes = max(report.leaks.processes, self.survivorsKilled)
         report.samples = self.ledger.samples.all
         report.diagnosis = self.diagnosis
+        if verdict.outcome == .succeeded { report.followUps = self.followUps }
         if verdict.outcome != .succeeded { report.lastLines = self.lastLines }
         return report
     }

@@ -112,6 +112,7 @@ extension Attempt {
             if let result = try self.result.take(bytes, hasMore: hasMore) { try self.finish(.result(result)) }
         case .failure(let error, let status): try self.finish(.failure(error, status: status))
         case .snooze(let until): try self.finish(.snooze(until))
+        case .followUp(let wanted): try self.take(wanted, size: size)
         case .idle(let body):
             // Acted on when everything read is worked off: it may be the last that this attempt hears.
             guard self.child.stage == .finished, self.audit == nil else { throw WireFault("IDLE within a run") }
@@ -121,6 +122,21 @@ extension Attempt {
         case .pong, .unknown: break
         }
     }
+
+    /// The child keeps to the bounds, but its memory is the handler's to break.
+    private func take(_ wanted: FollowUp, size: Int) throws(WireFault) {
+        guard self.child.stage == .started else { throw WireFault("a follow-up run outside of a run") }
+        self.followUpBytes += size
+        guard self.followUps.count < Self.followUpLimit, self.followUpBytes <= Self.followUpBytesLimit else {
+            throw WireFault("more follow-up runs than an attempt may ask for")
+        }
+        self.followUps.append(wanted)
+    }
+
+    /// As pawl.h has them.
+    private static let followUpLimit = Int(PAWL_WIRE_FOLLOW_UPS_MAX)
+    private static let followUpBytesLimit =
+        Int(PAWL_WIRE_FOLLOW_UP_BYTES_MAX) + followUpLimit * MemoryLayout<pawl_f_follow_up>.size
 
     private func finish(_ ending: AttemptEnding) throws(WireFault) {
         try self.obey(self.child.finished())

@@ -50,6 +50,9 @@ final class Attempt {
     var resources = ResourceUsage()
     var crash: CrashInfo?
     var spawnFailure: String?
+    /// Runs that it wants, and the bytes of their frames.
+    var followUps: [FollowUp] = []
+    var followUpBytes = 0
     /// Why it could not have the sandbox that its job asks for.
     var sandboxFault: String?
     var protocolFault: String?

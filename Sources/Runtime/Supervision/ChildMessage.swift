@@ -17,6 +17,8 @@ enum ChildMessage {
     case resultPiece(UnsafeRawBufferPointer, hasMore: Bool)
     case failure(AttemptError, status: Int32)
     case snooze(WallTime)
+    /// A run that it wants if its attempt succeeds.
+    case followUp(FollowUp)
     case pong
     /// Where the handler called its SDK last.
     case position(CodePosition)
@@ -42,6 +44,7 @@ enum ChildMessage {
             self = .failure(try Self.error(body, &reader), status: body.status)
         case PAWL_F_SNOOZE.rawValue:
             self = .snooze(Self.wallTime(milliseconds: try reader.take(pawl_f_snooze.self).until_unix_ms))
+        case PAWL_F_FOLLOW_UP.rawValue: self = .followUp(try Self.followUp(&reader))
         case PAWL_F_PONG.rawValue: self = .pong
         case PAWL_F_POSITION.rawValue:
             let body = try reader.take(pawl_f_position.self)
@@ -89,6 +92,26 @@ enum ChildMessage {
         return Progress(
             stage: stage, current: body.current, total: body.total == UInt64.max ? nil : body.total, unit: unit,
             message: message, counters: counters)
+    }
+
+    /// Bounds are looked at when it is to be made: what is wrong with it then is the run's fault, not a broken child's.
+    private static func followUp(_ reader: inout WireReader) throws(WireFault) -> FollowUp {
+        let body = try reader.take(pawl_f_follow_up.self)
+        let job = try reader.text(body.job_length)
+        let args = try reader.text(body.args_length)
+        let queue = try reader.optionalText(body.queue_length)
+        let title = try reader.optionalText(body.title_length)
+        var labels: [String: String] = [:]
+        if let text = try reader.optionalText(body.labels_length) {
+            do {
+                guard case .object(let members) = try JSONValue(parsing: text) else { throw WireFault("no object") }
+                for member in members { labels[member.key] = member.value.text ?? member.value.json }
+            } catch { throw WireFault("labels of a follow-up run: \(error)") }
+        }
+        return FollowUp(
+            job: job, args: args, delay: body.delay_ms == 0 ? nil : .milliseconds(body.delay_ms),
+            priority: body.flags & PAWL_FOLLOW_UP_HAS_PRIORITY == 0 ? nil : body.priority,
+            attempts: body.attempts == 0 ? nil : Int(body.attempts), queue: queue, title: title, labels: labels)
     }
 
     private static func error(_ body: pawl_f_failure, _ reader: inout WireReader) throws(WireFault) -> AttemptError {
