@@ -108,7 +108,7 @@ class Case(test_useful.Case):
 
     def left(self):
         """Names of files that a run forgot."""
-        return [path.name for path in self.directory.rglob("*") if path.name.endswith(".tmp")]
+        return [path.name for path in self.directory.rglob("*") if path.name.endswith((".tmp", ".reading"))]
 
 
 class Thumbnail(Case):
@@ -506,6 +506,27 @@ class Metadata(Case):
         self.sound("in/a.wav", 0.1)
         args = {**self.args, "output": str(self.directory / "in/out.jsonl")}
         self.assertEqual([self.value(args)["files"] for _ in range(2)], [1, 1])
+
+    def test_a_file_that_ends_attempts_is_left_out(self):
+        """As one that crashes a library does: here the attempt is killed in the middle of it."""
+        self.write("in/a.png", png(4, 4, quadrants(4, 4)))
+        os.truncate(self.write("in/deadly.bin", b""), 64 << 30)
+        self.write("in/z.png", png(5, 5, quadrants(5, 5)))
+        args, run = {**self.args, "sha256": True}, self.zygote.next_run
+        for number in (1, 2):
+            self.zygote.next_run = run
+            attempt = self.zygote.spawn(self.handler, args, number=number).spawned()
+            driver.until(lambda: any(b"deadly.bin" in p.read_bytes().split(b"\0")[number - 1:] for p in self.directory.glob("*.reading")))
+            attempt.kill()
+            attempt.rest()
+            attempt.exited()
+            attempt.reap()
+            attempt.close()
+        self.zygote.next_run = run
+        (kind, value), log, _ = self.run_all(self.handler, args, number=3)
+        self.assertEqual((kind, value["updates"], value["errors"]), ("result", 2, 1), value)
+        self.assertIn("deadly.bin is left out: 2 attempts ended", "".join(l["message"] for l in log))
+        self.assertEqual((list(self.lines()), self.left()), (["a.png", "z.png"], []))
 
     def test_cancel_within_a_file(self):
         path = self.write("in/big.bin", b"")

@@ -3,7 +3,8 @@
  * It is the cookbook's full example. Two stages: "Looking for files" with an unknown total, then "Reading" with a known one, the file's
  * name as the message, and counters for what became of the files. It can be stopped at any place, also within a file. The output gets
  * its name when it is whole, so that doing the run twice does no harm, and the second time only reads what changed: lines of files with
- * the same size and time are copied from the output that is there. */
+ * the same size and time are copied from the output that is there. A file that is able to crash a library does so at every attempt: the
+ * journal says which one was being read, and a file that was twice the last one of an attempt is left out of the next. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -24,6 +25,8 @@
 #define FLUSH_AT (256u << 10)
 #define PIECE (256u << 10)
 #define EXTENSIONS_MAX 200
+#define STRIKES_MAX 2             /* attempts that may end while the same file is read; one may be the host's fault */
+#define JOURNAL_MAX (64u << 10)
 
 typedef struct job {
     pawl_attempt *attempt;
@@ -34,8 +37,9 @@ typedef struct job {
     int64_t budget, max_files;
     walk files;
     previous before;
-    char *temporary;
-    int fd;
+    char *temporary, *journal;
+    int fd, journal_fd;
+    text strikes; /* what earlier attempts ended with, each with a zero byte behind it; then comes ours in the journal */
     text out;
     /* what became of the files */
     uint64_t updates, unchanged, removed, errors, warnings, skipped, read_bytes, written_bytes;
@@ -120,6 +124,43 @@ static int32_t open_output(job *j) {
     return j->fd < 0 ? output_failed(j, "write", errno) : PAWL_OK;
 }
 
+/* Beside the output, since the scratch directory goes with the attempt. */
+static int32_t open_journal(job *j) {
+    size_t room = strlen(j->temporary) + 16;
+    char piece[4096];
+    j->journal = malloc(room);
+    if (j->journal == NULL) return no_memory(j);
+    snprintf(j->journal, room, "%s.reading", j->temporary);
+    j->journal_fd = open(j->journal, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+    if (j->journal_fd < 0) return output_failed(j, "write beside", errno);
+    for (ssize_t got; (got = read(j->journal_fd, piece, sizeof piece)) > 0 && j->strikes.length < JOURNAL_MAX;)
+        text_put(&j->strikes, piece, (size_t)got);
+    while (j->strikes.length > 0 && j->strikes.bytes[j->strikes.length - 1] != 0) j->strikes.length--; /* half a name */
+    return PAWL_OK;
+}
+
+/* Two system calls for each file that is read: dear for counting, cheap beside opening it. */
+static void note_reading(job *j, const char *file) {
+    size_t length = strlen(file) + 1;
+    if (pwrite(j->journal_fd, file, length, (off_t)j->strikes.length) == (ssize_t)length &&
+        ftruncate(j->journal_fd, (off_t)(j->strikes.length + length)) == 0) return;
+    /* Without a journal the run is as good as before, but for a hostile file. */
+}
+
+static unsigned strikes_of(const job *j, const char *file) {
+    unsigned count = 0;
+    for (size_t at = 0; at < j->strikes.length; at += strlen(j->strikes.bytes + at) + 1) count += strcmp(j->strikes.bytes + at, file) == 0;
+    return count;
+}
+
+/* An attempt that ends in good order blames no file. */
+static void close_journal(job *j, int32_t status) {
+    if (j->journal_fd < 0) return;
+    int needed = status != PAWL_OK && status != PAWL_E_CANCELLED && j->strikes.length > 0;
+    if (!needed || ftruncate(j->journal_fd, (off_t)j->strikes.length) != 0) unlink(j->journal);
+    close(j->journal_fd);
+}
+
 static int32_t flush(job *j) {
     int error = j->out.failed ? ENOMEM : write_all(j->fd, j->out.bytes, j->out.length);
     j->written_bytes += j->out.length;
@@ -185,8 +226,15 @@ static int32_t read_file(job *j, const char *file, const char *path) {
     struct stat info;
     char hex[65] = "";
     int32_t status = PAWL_OK;
+    if (strikes_of(j, file) >= STRIKES_MAX) {
+        log_line(j->attempt, PAWL_LOG_WARNING, "%s is left out: %d attempts ended while it was read", file, STRIKES_MAX);
+        j->attempt->host->count(j->attempt, PAWL_STR("errors"), 1);
+        j->errors++;
+        return PAWL_OK;
+    }
     int fd = open_regular(path);
     if (fd < 0) return tell_error(j, file, errno);
+    note_reading(j, file);
     if (fstat(fd, &info) != 0) {
         status = tell_error(j, file, errno);
         close(fd);
@@ -293,18 +341,22 @@ static int32_t publish(job *j) {
 }
 
 static int32_t metadata(void *user, pawl_attempt *attempt, pawl_bytes json) {
-    job j = {.attempt = attempt, .fd = -1};
+    job j = {.attempt = attempt, .fd = -1, .journal_fd = -1};
     (void)user;
     (void)json;
     int32_t status = options_read(&j);
     if (status == PAWL_OK) status = list_files(&j);
     if (status == PAWL_OK) status = open_output(&j);
+    if (status == PAWL_OK) status = open_journal(&j);
     if (status == PAWL_OK) status = read_files(&j);
     if (status == PAWL_OK) status = publish(&j);
     /* Until it has the output's name, nothing of it stays. */
     if (j.fd >= 0) close(j.fd);
     if (j.fd >= 0 && j.temporary != NULL) unlink(j.temporary);
+    close_journal(&j, status);
     free(j.temporary);
+    free(j.journal);
+    text_free(&j.strikes);
     previous_close(&j.before);
     walk_free(&j.files);
     text_free(&j.out);
@@ -317,7 +369,7 @@ static int32_t child_start(void) {
     return PAWL_OK;
 }
 
-static const pawl_limits limits = {.struct_size = sizeof limits, .attempts = 3, .wall_ms = 6 * 3600 * 1000, .memory_bytes = UINT64_C(2) << 30,
+static const pawl_limits limits = {.struct_size = sizeof limits, .attempts = 5, .wall_ms = 6 * 3600 * 1000, .memory_bytes = UINT64_C(2) << 30,
                                    .open_files = 64};
 
 static const pawl_handler handlers[] = {
