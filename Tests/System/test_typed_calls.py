@@ -62,8 +62,11 @@ def row(host, file):
 
 
 def settled(host, file, state):
-    return until(lambda: (lambda r: r if r and r["state"] == state else None)(row(host, file)), 30,
-                 f"{file} is {state}; it is {row(host, file)}")
+    """Its row, once it is so; where it serves, once its jobs are known as well."""
+    found = until(lambda: (lambda r: r if r and r["state"] == state else None)(row(host, file)), 30, f"{file} is {state}")
+    for handler in found["handlers"] if state == "active" else ():
+        until(lambda: host.call("GET", f"/api/v1/jobs/{handler['name']}").status == 200, 30, f"{handler['name']} is a job")
+    return found
 
 
 def result(host, job, args):
@@ -123,7 +126,7 @@ def test_every_attempt_has_a_process_of_its_own(served, library):
 def test_what_is_wrong_is_on_the_plugins_row_with_its_place(served, library):
     for number, (content, words) in enumerate((
             ('{"plugin": "a", ', "JSON"),
-            (own(library(), {"prototype": "int64_t add(int64_t a, wrong b)"}), 'functions[0]: "prototype"'),
+            (own(library(), {"prototype": "int64_t add(int64_t a, wrong b)"}), 'functions[0].params[1]: unknown type "wrong"'),
             (own(library(), ADD, {"prototype": "int add(int a", "name": "x.y"}), "functions[1]"),
             (own(library(), {"prototype": "int absent(void)"}), 'no function "absent"'),
             (own("libnobodyhasthis.so.9", ADD), "libnobodyhasthis.so.9"))):
@@ -172,5 +175,6 @@ def test_a_manifest_is_reloaded(served, library):
     assert result(served, "own.add", {"a": 1, "b": 1}) == {"result": 2}
     drop(served, "own.pawl.json", own(built, ADD, COUNT, version="2"))
     until(lambda: row(served, "own.pawl.json")["version"] != first["version"], 30, "the new manifest serves")
+    settled(served, "own.pawl.json", "active")
     assert result(served, "own.count", {}) == {"result": 1}
     assert result(served, "own.add", {"a": 2, "b": 2}) == {"result": 4}

@@ -66,7 +66,7 @@ package struct DeclarationCheck: Sendable, Hashable {
     }
 
     /// Reads what `pawl-inspect calls` has printed.
-    init(answer: String) {
+    package init(answer: String) {
         self.init()
         do throws(JSONFault) {
             let value = try JSONValue(parsing: answer)
