@@ -295,7 +295,11 @@ class Monkey:
 
     def rest(self, bound=90):
         """Until nothing is below the host but zygotes: idle children go after half a minute."""
-        until(lambda: not strays(self.host), bound, f"no children of any kind: {strays(self.host)}")
+        try:
+            until(lambda: not strays(self.host), bound, "no children of any kind")
+        except AssertionError as error:
+            left = strays(self.host)
+            raise Failure(f"{error}; {len(left)} are left, such as {dict(list(left.items())[:20])}") from None
         until(lambda: not populated_leaves(instance_group(self.host)), 10, "empty cgroups")
         until(lambda: not scratch_leftovers(self.host), 20, "empty scratch directories")
         # Each of them is a process with its descriptors for a moment.

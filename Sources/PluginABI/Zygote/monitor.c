@@ -23,6 +23,7 @@
 #define SWEEP_LIMIT_NS UINT64_C(5000000000) /* after that EMPTY tells how many survive */
 #define SWEEP_PAUSE_MIN_MS 1
 #define SWEEP_PAUSE_MAX_MS 50
+#define ORPHANS_TOLD 16 /* of one tree */
 #define FREEZE_PAUSE_MAX_MS 200 /* between two looks for what was not stopped */
 
 typedef struct monitor {
@@ -35,6 +36,7 @@ typedef struct monitor {
     uint64_t sweep_deadline_ns;
     int sweep_pause_ms, freeze_pause_ms;
     uint32_t killed; /* by the sweep, the leader not counted */
+    uint32_t orphans; /* that came here and were reaped */
 } monitor;
 
 static bool is_leader(pid_t child, void *context) {
@@ -49,15 +51,17 @@ static void start_sweep(monitor *m) {
     m->sweep_pause_ms = SWEEP_PAUSE_MIN_MS;
 }
 
-static void reap_orphans(monitor *m) {
-    pid_t pid;
-    int status;
-    while (sweep_reap(is_leader, m, &pid, &status)) {
-        if (m->sweeping && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) m->killed++;
-        pawl_c_orphan orphan = {.pid = (uint32_t)pid, .status = status};
-        if (!m->host_gone) control_send(&m->host, PAWL_C_ORPHAN, m->slot, &orphan, sizeof orphan, NULL, 0, NULL, 0);
-    }
+static void count_orphan(pid_t pid, int status, void *context) {
+    monitor *m = context;
+    if (m->sweeping && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) m->killed++;
+    /* Words for the host's log: of thousands a few will do. */
+    if (m->host_gone || ++m->orphans > ORPHANS_TOLD) return;
+    pawl_c_orphan orphan = {.pid = (uint32_t)pid, .status = status};
+    control_send(&m->host, PAWL_C_ORPHAN, m->slot, &orphan, sizeof orphan, NULL, 0, NULL, 0);
 }
+
+/* False: there are more. */
+static bool reap_orphans(monitor *m) { return sweep_reap(is_leader, count_orphan, m); }
 
 static uint64_t microseconds(const struct timeval *t) { return (uint64_t)t->tv_sec * 1000000u + (uint64_t)t->tv_usec; }
 
@@ -148,17 +152,21 @@ static int step(monitor *m) {
     control *host = m->host_gone ? &nobody : &m->host; /* frames to nobody are dropped */
     if (m->host_gone) m->reap_asked = true;
     keeper_notice(host, m->slot, &m->leader);
-    reap_orphans(m);
+    bool has_more = !reap_orphans(m);
     end_if_empty(m); /* mostly: then no look into /proc is needed */
-    if (!m->sweeping) return m->freezing ? stay_frozen(m) : -1;
+    if (!m->sweeping) {
+        int pause = m->freezing ? stay_frozen(m) : -1;
+        return has_more ? 0 : pause;
+    }
     fault_at("monitor.sweep");
     size_t alive = sweep_descendants(NULL, NULL);
     keeper_notice(host, m->slot, &m->leader);
-    reap_orphans(m);
+    has_more = !reap_orphans(m);
     end_if_empty(m);
     if (alive > 0 && monotonic_ns() > m->sweep_deadline_ns) tell_empty(m, (uint32_t)alive); /* and go on */
     int pause = m->sweep_pause_ms;
     m->sweep_pause_ms = pause * 2 < SWEEP_PAUSE_MAX_MS ? pause * 2 : SWEEP_PAUSE_MAX_MS;
+    if (has_more) return 0;
     return alive > 0 ? pause : -1;
 }
 

@@ -19,6 +19,7 @@
 
 #define ROUNDS_MAX 32      /* of looking for new ones before the kill; the caller comes again */
 #define PROCESSES_MAX 4096 /* pinned at once; the rest is found in the next pass */
+#define REAPED_MAX 4096    /* in one call */
 
 typedef struct pinned {
     pid_t pid;
@@ -185,47 +186,46 @@ size_t sweep_descendants(sweep_spared *spared, void *context) {
     return f.count;
 }
 
-/* What is left of a search among the direct children. */
-typedef struct search {
-    sweep_spared *spared;
-    void *context;
-    bool any;  /* a child that is not spared */
-    bool seen; /* any child at all */
-    pid_t reaped;
-    int status;
-} search;
-
 static int as_waitpid(const siginfo_t *info) {
     if (info->si_code == CLD_EXITED) return (info->si_status & 0xFF) << 8;
     return info->si_status | (info->si_code == CLD_DUMPED ? 0x80 : 0);
 }
 
-static bool reap(idtype_t type, id_t id, int flags, search *s) {
+static bool reap(pid_t child, int flags, sweep_reaped *reaped, void *context) {
     siginfo_t info = {0};
-    if (waitid(type, id, &info, WEXITED | WNOHANG | flags) != 0 || info.si_pid == 0) return false;
-    s->reaped = info.si_pid;
-    s->status = as_waitpid(&info);
+    if (waitid(P_PID, (id_t)child, &info, WEXITED | WNOHANG | flags) != 0 || info.si_pid == 0) return false;
+    reaped(info.si_pid, as_waitpid(&info), context);
     return true;
 }
 
-static void reap_unspared(pid_t child, void *context) {
-    search *s = context;
-    if (s->reaped == 0 && !s->spared(child, s->context)) reap(P_PID, (id_t)child, __WALL, s);
+/* A handler may leave tens of thousands of dead behind: each look must be worth many of them, and between two the caller
+ * hears its host. */
+bool sweep_reap(sweep_spared *spared, sweep_reaped *reaped, void *context) {
+    size_t count = 0;
+    for (;;) {
+        siginfo_t info = {0};
+        /* Children of clone3 are not seen by this call, so mostly there is nobody, or an orphan. */
+        if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return true;
+        if (spared(info.si_pid, context)) break;
+        if (!reap(info.si_pid, 0, reaped, context)) return true;
+        if (++count == REAPED_MAX) return false;
+    }
+    /* A held leader that was forked by the C library, or has called exec, hides others. */
+    pids children = {0};
+    for_each_child(getpid(), collect, &children);
+    for (size_t i = 0; i < children.count && count < REAPED_MAX; i++)
+        if (!spared(children.items[i], context) && reap(children.items[i], __WALL, reaped, context)) count++;
+    free(children.items);
+    return count < REAPED_MAX;
 }
 
-int sweep_reap(sweep_spared *spared, void *context, pid_t *pid, int *status) {
-    search s = {.spared = spared, .context = context};
-    siginfo_t info = {0};
-    /* Children of clone3 are not seen by this call, so mostly there is nobody, or an orphan. */
-    if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return 0;
-    /* A held leader that was forked by the C library, or has called exec, hides others. */
-    if (!spared(info.si_pid, context)) reap(P_PID, (id_t)info.si_pid, 0, &s);
-    else for_each_child(getpid(), reap_unspared, &s);
-    if (s.reaped == 0) return 0;
-    *pid = s.reaped;
-    *status = s.status;
-    return 1;
-}
+/* What is found among the direct children. */
+typedef struct search {
+    sweep_spared *spared;
+    void *context;
+    bool any;  /* a child that is not spared */
+    bool seen; /* any child at all */
+} search;
 
 static void note_unspared(pid_t child, void *context) {
     search *s = context;

@@ -18,8 +18,10 @@ bool sweep_freeze(void);
 /* Has those go on that sweep_freeze() has stopped. */
 void sweep_thaw(void);
 
-/* Reaps one child that ended and is not spared: 1 and *pid, *status (as waitpid gives it); 0: there is none. */
-int sweep_reap(sweep_spared *spared, void *context, pid_t *pid, int *status);
+typedef void sweep_reaped(pid_t child, int status, void *context); /* status as waitpid gives it */
+
+/* Reaps children that have ended and are not spared, at most a few thousand. False: there may be more, call again. */
+bool sweep_reap(sweep_spared *spared, sweep_reaped *reaped, void *context);
 
 /* Whether a child exists, zombie or not, that is not spared. */
 bool sweep_any_child(sweep_spared *spared, void *context);

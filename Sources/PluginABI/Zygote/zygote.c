@@ -30,6 +30,7 @@
 #define END_LIMIT_NS UINT64_C(10000000000) /* for the trees to end when the host is gone */
 #define MONITOR_LIMIT_NS UINT64_C(5000000000) /* of that, for monitors: one that stands still is killed then */
 #define SWEEP_PAUSE_MS 5
+#define ORPHANS_TOLD 16 /* within a second */
 
 zygote z;
 
@@ -222,14 +223,22 @@ static void on_message(control_message *m) {
 
 /* ---- the loop ---- */
 
-static void reap_orphans(void) {
-    pid_t pid;
-    int status;
-    while (sweep_reap(runs_own, &z.runs, &pid, &status)) {
-        pawl_c_orphan orphan = {.pid = (uint32_t)pid, .status = status};
-        control_send(&z.host, PAWL_C_ORPHAN, 0, &orphan, sizeof orphan, NULL, 0, NULL, 0);
+static void tell_orphan(pid_t pid, int status, void *context) {
+    (void)context;
+    /* Words for the host's log: of thousands a few will do, and the rest would keep both from their work. */
+    uint64_t now = monotonic_ns();
+    if (now - z.orphans_since_ns > UINT64_C(1000000000)) {
+        z.orphans_since_ns = now;
+        z.orphans_told = 0;
     }
+    if (z.orphans_told >= ORPHANS_TOLD) return;
+    z.orphans_told++;
+    pawl_c_orphan orphan = {.pid = (uint32_t)pid, .status = status};
+    control_send(&z.host, PAWL_C_ORPHAN, 0, &orphan, sizeof orphan, NULL, 0, NULL, 0);
 }
+
+/* False: there are more. */
+static bool reap_orphans(void) { return sweep_reap(runs_own, tell_orphan, &z.runs); }
 
 /* After each event. Returns how long to wait for the next one. */
 static int step(bool child_signal) {
@@ -241,11 +250,13 @@ static int step(bool child_signal) {
         if (run->is_monitor) finish_monitor(run);
         else if (keeper_notice(&z.host, run->slot, &run->leader) && run->reap_asked) finish(run);
     }
-    if (child_signal || z.orphaned_count > 0) reap_orphans();
-    if (z.orphaned_count == 0) return -1;
+    static bool has_more;
+    if (child_signal || has_more || z.orphaned_count > 0) has_more = !reap_orphans();
+    if (z.orphaned_count == 0) return has_more ? 0 : -1;
     /* Profile none: all children but monitors are leftovers of dead monitors. */
     size_t alive = sweep_descendants(runs_own, &z.runs);
-    reap_orphans();
+    has_more = !reap_orphans();
+    if (has_more) return 0;
     if (alive > 0 || sweep_any_child(runs_own, &z.runs)) return SWEEP_PAUSE_MS;
     for (size_t i = 0; i < z.orphaned_count; i++) tell_empty(z.orphaned[i]);
     z.orphaned_count = 0;

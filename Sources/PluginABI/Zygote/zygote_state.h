@@ -20,6 +20,8 @@ typedef struct zygote {
     /* Profile none: slots whose monitor died before its tree was empty; their processes came here. */
     uint32_t *orphaned;
     size_t orphaned_count;
+    uint64_t orphans_since_ns; /* that the host is told of few of them */
+    uint32_t orphans_told;
 } zygote;
 
 extern zygote z;

@@ -52,6 +52,8 @@ struct ProcessFacts: Equatable {
         self = facts
     }
 
+    /// By a signal; not by a debugger or a freezer.
+    var isStopped: Bool { self.state == UInt8(ascii: "T") }
     var isDead: Bool { self.state == UInt8(ascii: "Z") || self.state == UInt8(ascii: "X") }
 
     private static let pageBytes = Int64(sysconf(Int32(_SC_PAGESIZE)))

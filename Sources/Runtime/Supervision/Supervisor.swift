@@ -33,7 +33,7 @@ package final class Supervisor {
     /// Accepted and not ended.
     var attempts: [AttemptKey: Attempt] = [:]
     /// Those with descriptors in the readiness set, by serial.
-    private var watched: [UInt64: RunChild] = [:]
+    private(set) var watched: [UInt64: RunChild] = [:]
     private var pausedAttempts: [Attempt] = []
     /// Ends of children without a run, under way.
     private var farewells: [UInt64: Attempt] = [:]
@@ -44,7 +44,7 @@ package final class Supervisor {
     let scratch: ScratchPool
     let sandboxUsers: SandboxUsers
     private let slowTimer = LoopTimer()
-    private let strayTimer = LoopTimer()
+    let strayTimer = LoopTimer()
     private let sampler = Sampler()
     private(set) lazy var machineMemory = MachineMemory()
     /// Looks at live processes and tells what they do, as a JSON object; nil where nothing can.
@@ -271,31 +271,6 @@ package final class Supervisor {
 
     var zygoteEnvironment: [String: String] { self.childEnvironment.ofZygote }
 
-    /// Kills what dead zygotes and monitors have left to us, and reaps it. Returns what still had to be killed. With
-    /// cgroups the leaf finds them.
-    func killStrays() -> Set<Int32> {
-        ProcessTable.reapStrays()
-        guard self.cgroups == nil else { return [] }
-        // Monitors outlive their zygote, and finish their work as our children.
-        let monitors = self.watched.values.compactMap { $0.monitor >= 0 ? $0.monitorPID : nil }
-        return ProcessTable.killStrays(except: Set(monitors), marker: self.childEnvironment.instanceMarker)
-    }
-
-    func lookForStrays() {
-        let killed = self.killStrays()
-        if !killed.isEmpty { self.logger.warning("killed \(killed.count) processes that dead zygotes have left") }
-        let reaped = ProcessTable.reapStrays()
-        if reaped > 0 { self.logger.debug("reaped \(reaped) strays") }
-    }
-
-    /// Now, and a few times more within the second: the kernel's list of children may leave out one of them while others
-    /// end (proc(5), `/proc/pid/task/tid/children`).
-    func lookForStraysRepeatedly(again: Duration = .milliseconds(20)) {
-        self.lookForStrays()
-        guard self.cgroups == nil, self.phase != .stopped, again < .seconds(1) else { return }
-        self.strayTimer.start(after: again) { [weak self] in self?.lookForStraysRepeatedly(again: again * 2) }
-    }
-
     // MARK: For attempts
 
     var readiness: ReadinessSet {
@@ -369,6 +344,9 @@ package final class Supervisor {
         child.ready(channel, events)
     }
 
+    /// Those that are to end included.
+    var everyZygote: [Zygote] { Array(self.zygotes.values) + Array(self.spawnZygotes.values) + self.leaving }
+
     private func slowTick() {
         self.ticks += 1
         if !self.pausedAttempts.isEmpty && self.observerAcceptsLogs { self.logsAccepted() }
@@ -377,11 +355,8 @@ package final class Supervisor {
         self.sampler.sample(Array(self.attempts.values))
         for farewell in Array(self.farewells.values) { farewell.slowTick() }
         self.pool.tick(self.ticks)
-        if self.ticks % 5 == 0 {
-            for zygote in Array(self.zygotes.values) + Array(self.spawnZygotes.values) + self.leaving {
-                zygote.ping(at: .now)
-            }
-        }
+        self.letStoppedKeepersGoOn()
+        if self.ticks % 5 == 0 { for zygote in self.everyZygote { zygote.ping(at: .now) } }
         if self.ticks % 10 == 0 {
             self.lookForStrays()
             self.releaseQuarantined()

@@ -125,6 +125,9 @@ final class Zygote {
     /// An attempt that waited is not to be started any more.
     func dequeue(_ attempt: Attempt) { self.queued.removeAll { $0 === attempt } }
 
+    /// After somebody has stopped it.
+    func letGoOn() { self.process?.signal(SIGCONT) }
+
     /// Once in a while, to notice a process that stands still.
     func ping(at now: LoopInstant) {
         guard self.isReady, !self.kept.isEmpty else {
