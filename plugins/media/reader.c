@@ -24,6 +24,7 @@ typedef struct source {
 static char *first_error;
 static size_t first_error_room;
 
+__attribute__((format(printf, 3, 0)))
 static void on_message(void *object, int level, const char *format, va_list arguments) {
     (void)object;
     if (level > AV_LOG_ERROR || first_error == NULL || first_error[0] != 0) return;
