@@ -1,6 +1,7 @@
 import Inspection
 import JobCore
 import JobStore
+import Postgres
 import PostgresTestSupport
 import Testing
 import UVLoop
@@ -79,6 +80,35 @@ import UVLoop
             #expect(
                 report.frames.map(\.offset) == [0x110, 0x20, nil] && report.frames.allSatisfy { $0.function == nil })
             filer.stop()
+        }
+    }
+
+    /// What the database refuses keeps nothing else waiting, however many there are.
+    @Test func whatIsRefusedIsSetAside() async throws {
+        try await withStage { stage in
+            stage.delivery.fenced()
+            try await stage.side.execute(
+                """
+                CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+                BEGIN
+                    IF (SELECT count(*) FROM pawl.run WHERE id < NEW.run_id) < 20 THEN RAISE EXCEPTION 'never'; END IF;
+                    RETURN NEW;
+                END $$;
+                CREATE TRIGGER refuse BEFORE INSERT ON pawl.crash_report FOR EACH ROW EXECUTE FUNCTION refuse();
+                """)
+            try await crash(stage, 23)
+            let filer = CrashFiler(store: stage.store, naming: Self.naming, logger: TestDatabase.logger)
+            filer.begin(stage.lease)
+            try await eventually { filer.filed == 3 && filer.setAside.count == 20 }
+            #expect(try await stage.number("SELECT count(*) FROM pawl.crash_pending") == 20)
+            // Mended meanwhile: the next start files them.
+            try await stage.side.execute("DROP TRIGGER refuse ON pawl.crash_report")
+            filer.stop()
+            let next = CrashFiler(store: stage.store, naming: Self.naming, logger: TestDatabase.logger)
+            next.begin(stage.lease)
+            try await eventually { next.filed == 20 }
+            #expect(try await stage.store.errorGroups(limit: 10).map(\.count) == [23])
+            next.stop()
         }
     }
 }
