@@ -135,7 +135,12 @@ import UVLoop
     @Test func manyAtOnceDecideOnce() async throws {
         try await withBench { bench in
             let total = 400
-            let runs = (0..<total).map { NewRun(job: "test.noop", queueTime: .milliseconds(Int64($0 % 40 + 1) * 5)) }
+            // Every fourth waits as long as it takes: however slow the machine is, there is something to claim, and more runs
+            // expire than are claimed.
+            let runs = (0..<total).map {
+                NewRun(
+                    job: "test.noop", queueTime: $0 % 4 == 3 ? nil : .milliseconds(Int64($0 % 40 + 1) * 5))
+            }
             _ = try await bench.store.enqueue(batch: runs)
             let other = bench.anotherStore()
             let second = try await other.registerHost(Bench.registration("directory-2")).lease
@@ -164,9 +169,12 @@ import UVLoop
                 expired += rest
             }
             await other.shutdown()
-            #expect(claimed + expired == total && claimed > 0 && expired > 0)
-            #expect(
-                try await counts(bench) == [.running: Int64(claimed), .failed: Int64(expired)])
+            let left = total - claimed - expired
+            #expect(claimed > 0 && expired > 0 && (0...total / 4).contains(left), "\(claimed), \(expired)")
+            let expected: [RunState: Int64] = [
+                .running: Int64(claimed), .failed: Int64(expired), .queued: Int64(left),
+            ]
+            #expect(try await counts(bench) == expected.filter { $0.value > 0 })
             #expect(try await bench.number("SELECT count(*) FROM pawl.run WHERE reason = 'expired'") == Int64(expired))
         }
     }
