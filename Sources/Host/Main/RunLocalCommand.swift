@@ -27,7 +27,7 @@ struct RunLocal: ParsableCommand {
     @Argument(help: ArgumentHelp("The plugin's file.", valueName: "file.so"))
     var file: String
 
-    @Argument(help: ArgumentHelp("The handler's name; may be left out where there is one only.", valueName: "handler"))
+    @Argument(help: ArgumentHelp("The handler's name; `pawl check` lists them.", valueName: "handler"))
     var handler: String
 
     @Option(help: ArgumentHelp("Arguments: a JSON object, @FILE, or - for standard input.", valueName: "json"))

@@ -44,10 +44,20 @@ struct DevScreen: Sendable {
         }
         self.out.writeLine(line)
         if run.state != "succeeded", let error = run.errorLine { self.quote(error, .red) }
-        if let result = run.json["result"]?.present { self.quote(result.pretty) }
+        if let result = run.json["result"]?.present { self.quote(Self.beginning(of: result.pretty, id: run.id)) }
         if run.outcome == "crashed" || run.outcome == "timed_out" {
             self.quote("pawl explain \(run.id), pawl replay \(run.id) --gdb say more", .dim)
         }
+    }
+
+    /// How much of a result stays in sight of what was said before it.
+    private static let resultLines = 40
+
+    private static func beginning(of text: String, id: String) -> String {
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        guard lines.count > Self.resultLines else { return text }
+        let rest = lines.count - Self.resultLines
+        return (lines.prefix(Self.resultLines) + ["… \(rest) more lines: pawl show \(id)"]).joined(separator: "\n")
     }
 
     /// From the save to here, and where the time went.

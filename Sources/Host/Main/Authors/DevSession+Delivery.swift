@@ -101,12 +101,14 @@ extension DevSession {
                     let short = delivery.sha256?.prefix(12) ?? ""
                     self.screen.good(
                         "\(delivery.file): live in \(DevScreen.seconds(LoopInstant.now - start)), version \(short)")
+                    self.complainAboutSchemas(own)
                     break
                 }
                 let waited = LoopInstant.now - start
                 if let error = row?["error"]?.text, error != delivery.errorBefore || waited > Self.sameWords {
                     self.screen.bad("\(delivery.file) is not served")
                     self.screen.quote(error)
+                    if let hint = Self.hint(error) { self.screen.quote("hint: \(hint)", .dim) }
                     break
                 }
                 if let held = row?["held"]?.present, held["version"]?.text == delivery.sha256 {
@@ -124,6 +126,34 @@ extension DevSession {
             }
         }
         return handlers
+    }
+
+    /// What to do about words of the loader that say only what is.
+    static func hint(_ error: String) -> String? {
+        if error.contains("exports no pawl_plugin_entry") {
+            return "PAWL_PLUGIN(\"name\", \"1.0.0\", handlers) in the source makes it"
+        }
+        if error.contains("undefined symbol") {
+            return "the library that has it is missing from the link: name it in a Makefile, as -lz"
+        }
+        return error.contains("_schema of handler") && error.contains("no valid JSON")
+            ? "in a literal each quote needs its backslash, and between two members there is one comma" : nil
+    }
+
+    /// A schema that cannot be used refuses nothing: without a word its author would believe that it does.
+    private func complainAboutSchemas(_ handlers: [JSONValue]) {
+        for handler in handlers {
+            for (what, member) in [("args", "args_schema"), ("result", "result_schema")] {
+                guard let schema = handler[member]?.present else { continue }
+                do throws(JSONSchemaFault) {
+                    _ = try JSONSchema(parsing: schema.json)
+                } catch {
+                    let name = handler["name"]?.text ?? ""
+                    self.screen.note(
+                        "the schema of \(name)'s \(what) cannot be used, so nothing is checked: \(error)", .yellow)
+                }
+            }
+        }
     }
 
     /// The host serves a version at once, and writes its jobs into the database a moment later.

@@ -180,7 +180,7 @@ final class DevSession {
     // MARK: One change
 
     private func cycle() async throws {
-        let changed = self.changed.subtracting([""])
+        let changed = self.withoutPassing(self.changed.subtracting([""]))
         let isFirst = self.changed.contains("")
         let start = self.changedAt ?? .now
         self.changed = []
@@ -192,6 +192,7 @@ final class DevSession {
         }
         let outcomes = await self.carryOut(steps)
         if self.isStopped { return }
+        let compiled = LoopInstant.now
         try await self.waitForHost()
         let built = LoopInstant.now
         let plugins = try self.deliver(outcomes)
@@ -211,7 +212,21 @@ final class DevSession {
         }
         self.screen.end(run)
         let end = LoopInstant.now
-        self.screen.time(end - start, [("build", built - start), ("live", live - built), ("run", end - live)])
+        let hostStart = built - compiled
+        self.screen.time(
+            end - start,
+            [("build", compiled - start)] + (hostStart < .milliseconds(50) ? [] : [("start of the host", hostStart)])
+                + [("live", live - built), ("run", end - live)])
+    }
+
+    /// Editors write a file of a passing name (`sedAb12Cd`, `hello.c.tx3k2`) and rename it: what was neither a source nor is there now
+    /// makes nobody build anything.
+    private func withoutPassing(_ changed: Set<String>) -> Set<String> {
+        let lasting = changed.filter {
+            SourceBuild.isSource($0) || ["h", "hpp", "hh", "json"].contains(Folder.suffix(of: $0))
+                || access("\(self.settings.build.root)/\($0)", F_OK) == 0
+        }
+        return lasting.isEmpty ? changed : lasting
     }
 
     /// Builds, and says what the compilers said.

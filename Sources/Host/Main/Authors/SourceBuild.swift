@@ -79,7 +79,7 @@ struct SourceBuild: Sendable {
             "-Wl,-z,relro,-z,now",
         ]
         switch Folder.suffix(of: source) {
-        case "c": return ["cc", "-std=gnu11"] + shared + ["-I", self.kit.headers, "-o", target, source]
+        case "c": return ["cc", "-std=gnu11"] + shared + ["-I", self.kit.headers, "-o", target, source, "-lm"]
         case "cpp", "cc", "cxx":
             return ["c++", "-std=c++17"] + shared
                 + ["-Wl,--version-script=\(self.kit.exports)", "-I", self.kit.headers, "-o", target, source]

@@ -16,7 +16,8 @@ struct TestCommand: ParsableCommand {
               {"name": "greets", "handler": "hello.world", "args": {"name": "Ada"}, "timeout": "10s", "match": "subset",
                "expect": {"outcome": "succeeded", "result": {"greetings": 1}, "error": {"code": "…"}, "log": ["hello Ada"]}}
 
-            Only handler has to be there. What is not expected is not compared; with "match": "exact" the result may have no \
+            Only handler has to be there. Outcomes are succeeded, error (the handler said that it failed, or the args do not \
+            fit), crashed, timed_out, out_of_memory and others. What is not expected is not compared; with "match": "exact" the result may have no \
             more members, and the log no more lines. Log lines are parts of messages, or objects with level, message, \
             stream, stage, fields. "${any}" stands for any value, "${dir}" in strings for the directory of the case's file, \
             "${tmp}" for a new one that is removed.

@@ -22,8 +22,9 @@ struct RunCommand: ClientCommand {
     var job: String?
 
     @Option(
-        name: .customLong("arg"), help: ArgumentHelp("One argument: name=text, or name:=json.", valueName: "name=value")
-    )
+        name: .customLong("arg"),
+        help: ArgumentHelp(
+            "One argument: name=text, or name:=json for numbers, true, lists and the like.", valueName: "name=value"))
     var members: [String] = []
 
     @Option(
