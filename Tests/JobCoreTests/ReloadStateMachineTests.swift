@@ -171,6 +171,68 @@ import Testing
         #expect(machine.forget("a") && machine.previous == ["b"])
     }
 
+    /// The author's next version comes while the bad one is taken back: it is not lost, and not taken back in its place.
+    @Test func takingBackDoesNotCostTheNextVersion() {
+        func bad() -> Machine {
+            var machine = self.active("b", self.active("a"))
+            _ = machine.cooled()
+            #expect(machine.takenBack("b") == nil, "it is not loaded any more")
+            return machine
+        }
+        let back = Request(7, .image("a"), asks: false, isRollback: true, takesBack: "b")
+        var machine = bad()
+        _ = machine.wanted(Request(5, .file))
+        _ = machine.ingested("c")
+        #expect(machine.wanted(back).isEmpty)
+        #expect(machine.loaded("c") == [.ask("c")])
+        #expect(machine.allowed("c").contains(.answer(7, .superseded)) && machine.active == "c" && machine.isIdle)
+        // The next version is no better: then the one before serves.
+        machine = bad()
+        _ = machine.wanted(Request(5, .file))
+        _ = machine.wanted(back)
+        #expect(machine.ingestFailed("bad") == [.answer(5, .rejected("bad")), .load("a")])
+        #expect(machine.rejection == "bad")
+        // What comes while it is taken back is looked at next.
+        machine = bad()
+        #expect(machine.wanted(back) == [.load("a")])
+        #expect(machine.wanted(Request(8, .file)).isEmpty)
+        #expect(machine.loaded("a") == [.serve("a", replaces: "b", request: 7), .retire("b"), .ingest])
+        // Somebody's own wish is the later one.
+        machine = bad()
+        _ = machine.wanted(back)
+        #expect(machine.wanted(Request(8, .image("d"), asks: false)).isEmpty)
+        #expect(machine.loaded("a") == [.retire("a"), .answer(7, .superseded), .load("d")])
+    }
+
+    @Test func aTrialTakesNobodysPlace() {
+        var machine = self.active("a")
+        _ = machine.wanted(Request(2, .image("b"), asks: false))
+        #expect(machine.wanted(Request(3, .image("c"), goal: .trial, asks: false)).isEmpty)
+        #expect(machine.loaded("b").last == .load("c") && machine.active == "b")
+        #expect(machine.loaded("c") == [.beginTrial("c", request: 3)])
+        // But what is to serve ends a trial that has not begun.
+        _ = machine.wanted(Request(4, .image("d"), goal: .trial, asks: false))
+        _ = machine.wanted(Request(5, .image("e"), asks: false))
+        #expect(machine.loaded("d") == [.retire("d"), .answer(4, .superseded), .load("e")])
+    }
+
+    @Test func twoWhoWantTheSameBothGetIt() {
+        var machine = self.active("a")
+        _ = machine.wanted(Request(2, .image("b"), asks: false))
+        _ = machine.wanted(Request(3, .image("b"), asks: false))
+        #expect(
+            machine.loaded("b")
+                == [.serve("b", replaces: "a", request: 2), .keepWarm("a"), .answer(3, .unchanged)])
+    }
+
+    @Test func aTrialOfADisabledPluginNeverServes() {
+        var machine = self.active("a")
+        _ = machine.disabled()
+        _ = machine.wanted(Request(2, .image("b"), goal: .trial, asks: false))
+        #expect(machine.loaded("b") == [.retire("b"), .answer(2, .disabled)])
+        #expect(machine.enabled() == "a")
+    }
+
     enum Event: CaseIterable {
         case changed, removed, image, trial, good, same, bad, loaded, refused, allowed, denied, passed, failed, worse,
             cooled
@@ -180,22 +242,29 @@ import Testing
     /// Whatever happens: what serves was loaded and allowed, nothing that serves is let go, each wish is answered once, work never
     /// overlaps, and the last wish is looked at.
     @Test func everyShortSequenceKeepsThePromises() {
-        everySequence(Event.allCases, length: 4) { events in
-            var world = World()
-            for event in events { world.step(event) }
-            // Left alone, everything comes to an end.
-            for _ in 0..<12 where !world.machine.isIdle {
-                switch world.machine.candidate {
-                case .verifying: world.step(.good)
-                case .warming: world.step(.loaded)
-                case .asking: world.step(.allowed)
-                case .none: world.fault("there are wishes, and nothing is done")
-                }
+        everySequence(Event.allCases, length: 4) { events in self.play(events, in: World()) }
+        // The same where a version serves, and the one before it is known and not loaded.
+        var grown = World()
+        for event in [Event.image, .loaded, .image, .loaded, .cooled] { grown.step(event) }
+        #expect(grown.machine.active == "v2" && grown.machine.previous == ["v1"] && grown.machine.warm == nil)
+        everySequence(Event.allCases, length: 4) { events in self.play(events, in: grown) }
+    }
+
+    private func play(_ events: [Event], in world: World) {
+        var world = world
+        for event in events { world.step(event) }
+        // Left alone, everything comes to an end.
+        for _ in 0..<12 where !world.machine.isIdle {
+            switch world.machine.candidate {
+            case .verifying: world.step(.good)
+            case .warming: world.step(.loaded)
+            case .asking: world.step(.allowed)
+            case .none: world.fault("there are wishes, and nothing is done")
             }
-            if !world.machine.isIdle { world.fault("it never ends") }
-            if !world.open.isEmpty { world.fault("wishes \(world.open) were never answered") }
-            if let fault = world.found { Issue.record("\(fault): \(events)") }
         }
+        if !world.machine.isIdle { world.fault("it never ends") }
+        if !world.open.isEmpty { world.fault("wishes \(world.open) were never answered") }
+        if let fault = world.found { Issue.record("\(fault): \(events)") }
     }
 
     private struct World {
@@ -284,7 +353,14 @@ import Testing
                 self.obey(self.machine.denied(hash))
             case .passed: self.obey(self.machine.canary.map { self.machine.promoted($0) } ?? [])
             case .failed: self.obey(self.machine.canary.map { self.machine.trialEnded($0) } ?? [])
-            case .worse: self.obey(self.machine.active.flatMap { self.machine.takenBack($0) } ?? [])
+            case .worse:
+                guard let active = self.machine.active, let last = self.machine.previous.first else { return }
+                if let orders = self.machine.takenBack(active) { return self.obey(orders) }
+                self.number += 1
+                self.open.insert(self.number)
+                let request = Request(
+                    self.number, .image(last), asks: false, isRollback: true, takesBack: active)
+                self.obey(self.machine.wanted(request))
             case .cooled: self.obey(self.machine.cooled())
             case .disabled: self.obey(self.machine.disabled())
             case .enabled: if let hash = self.machine.enabled() { self.want(.image(hash), asks: false) }

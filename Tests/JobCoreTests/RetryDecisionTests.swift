@@ -21,6 +21,19 @@ import Testing
             now: ended, random: 0.5)
     }
 
+    /// On trial, neither a crash nor not coming to the handler is the run's fault; what the handler does is.
+    @Test func onTrialTheVersionIsJudged() {
+        func answer(_ outcome: AttemptOutcome, _ reason: AttemptReason?) -> RetryDecision.Outcome {
+            decision(maximum: 1, canary: true).decide(
+                AttemptReport(runID: RunID(1), attempt: 1, outcome: outcome, reason: reason, ended: ended),
+                now: ended, random: 0.5)
+        }
+        #expect(answer(.crashed, .signal) == .redo(at: ended))
+        #expect(answer(.timedOut, .start) == .redo(at: ended))
+        #expect(answer(.timedOut, .wall) == .finish(.failed, counts: true))
+        #expect(answer(.error, nil) == .finish(.failed, counts: true))
+    }
+
     /// Every outcome with every number of attempts used and lost: a run never has more attempts than allowed, a terminal
     /// answer comes exactly when it must, nothing that was forced or asked to end is tried again.
     @Test(arguments: AttemptOutcome.allCases, [false, true])

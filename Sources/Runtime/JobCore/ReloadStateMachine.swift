@@ -1,7 +1,8 @@
 /// The versions of one plugin, from the first sight of new bytes until the old ones are gone.
 ///
 /// Work on candidates never overlaps, and the latest wish wins: what comes while an older candidate is being looked at is looked at
-/// next, and what came in between is skipped. What serves keeps serving until something better is ready.
+/// next, and what came in between is skipped. What serves keeps serving until something better is ready. A wish for a trial takes no
+/// place of one that is to serve: the trial begins beside it.
 package struct ReloadStateMachine: Sendable {
     /// What a candidate is wanted for.
     package enum Goal: Hashable, Sendable {
@@ -29,15 +30,20 @@ package struct ReloadStateMachine: Sendable {
         package var asks: Bool
         /// It takes the place of one that has failed: that one is no version to go back to.
         package var isRollback: Bool
+        /// Nobody wants it but the one that has failed, which is named here: whatever else is wanted goes on, and nothing is to be done
+        /// once that one serves no more.
+        package var takesBack: String?
 
         package init(
-            _ number: Int, _ what: What, goal: Goal = .serve, asks: Bool = true, isRollback: Bool = false
+            _ number: Int, _ what: What, goal: Goal = .serve, asks: Bool = true, isRollback: Bool = false,
+            takesBack: String? = nil
         ) {
             self.number = number
             self.what = what
             self.goal = goal
             self.asks = asks
             self.isRollback = isRollback
+            self.takesBack = takesBack
         }
     }
 
@@ -90,7 +96,7 @@ package struct ReloadStateMachine: Sendable {
     }
 
     package private(set) var candidate = Candidate.none
-    /// What comes after the candidate. At most one of them changes what serves: it is the latest.
+    /// What comes after the candidate. At most one of them is to serve, the latest, and one is to be tried.
     private var queue: [Request] = []
     /// Serves now.
     package private(set) var active: String?
@@ -131,7 +137,10 @@ package struct ReloadStateMachine: Sendable {
     package var isIdle: Bool { self.candidate == .none && self.queue.isEmpty }
 
     /// Something newer waits for the end of the work on a candidate.
-    package var isWaitedFor: Bool { self.candidate != .none && self.isStale }
+    package var isWaitedFor: Bool { self.candidate != .none && self.queue.contains { $0.goal != .keep } }
+
+    /// These bytes serve, or may at once: they must stay loaded.
+    package func uses(_ hash: String) -> Bool { hash == self.active || hash == self.canary || hash == self.warm }
 
     /// Bytes that must stay in the store.
     package var needed: Set<String> {
@@ -153,10 +162,18 @@ package struct ReloadStateMachine: Sendable {
     }
 
     private mutating func enqueue(_ request: Request) -> [Order] {
+        guard request.takesBack == nil else {
+            let waiting = self.queue.filter { $0.takesBack != nil }
+            self.queue.removeAll { $0.takesBack != nil }
+            // First what is known to be better, then what may be.
+            self.queue.insert(request, at: 0)
+            return waiting.map { .answer($0.number, .superseded) }
+        }
         var orders: [Order] = []
         if request.goal != .keep {
-            orders = self.queue.filter { $0.goal != .keep }.map { .answer($0.number, .superseded) }
-            self.queue.removeAll { $0.goal != .keep }
+            let isOver = { (waiting: Request) in Self.overtakes(request, waiting) }
+            orders = self.queue.filter(isOver).map { .answer($0.number, .superseded) }
+            self.queue.removeAll(where: isOver)
         } else if self.queue.count >= Self.queueLimit {
             return [.answer(request.number, .superseded)]
         }
@@ -164,7 +181,16 @@ package struct ReloadStateMachine: Sendable {
         return orders
     }
 
+    /// Whether a wish makes an earlier one pointless. The state of a file says nothing about whether the version that serves is to be
+    /// taken back, and a trial takes nobody's place.
+    private static func overtakes(_ new: Request, _ old: Request) -> Bool {
+        guard new.goal != .keep, old.goal != .keep, new.takesBack == nil else { return false }
+        if new.goal == .trial { return old.goal == .trial }
+        return old.takesBack == nil || new.what != .file
+    }
+
     private mutating func begin(_ request: Request) -> [Order] {
+        if self.isPointless(request) { return self.end(request, .superseded) }
         switch request.what {
         case .file:
             self.candidate = .verifying(request)
@@ -248,7 +274,7 @@ package struct ReloadStateMachine: Sendable {
     /// They are ready.
     package mutating func loaded(_ hash: String) -> [Order] {
         guard case .warming(hash, let request) = self.candidate else { return [] }
-        if self.mustDrop(request) { return self.drop(hash, request) }
+        if self.mustDrop(hash, request) { return self.drop(hash, request) }
         if request.goal == .keep { return self.let(hash, request, .staged) }
         if request.asks {
             self.candidate = .asking(hash, request)
@@ -265,13 +291,13 @@ package struct ReloadStateMachine: Sendable {
 
     package mutating func allowed(_ hash: String) -> [Order] {
         guard case .asking(hash, let request) = self.candidate else { return [] }
-        return self.mustDrop(request) ? self.drop(hash, request) : self.place(hash, request)
+        return self.mustDrop(hash, request) ? self.drop(hash, request) : self.place(hash, request)
     }
 
     /// They may not serve.
     package mutating func denied(_ hash: String) -> [Order] {
         guard case .asking(hash, let request) = self.candidate else { return [] }
-        if self.mustDrop(request) { return self.drop(hash, request) }
+        if self.mustDrop(hash, request) { return self.drop(hash, request) }
         self.held = hash
         self.rejection = nil
         return self.let(hash, request, .held)
@@ -332,13 +358,23 @@ package struct ReloadStateMachine: Sendable {
 
     // MARK: Inside
 
-    /// Something newer is to serve.
-    private var isStale: Bool { self.queue.contains { $0.goal != .keep } }
+    /// Something newer takes the candidate's place.
+    private var isStale: Bool {
+        guard let request = self.candidate.request else { return false }
+        return self.queue.contains { request.goal == .keep ? $0.goal != .keep : Self.overtakes($0, request) }
+    }
+
+    /// What it was to take the place of serves no more.
+    private func isPointless(_ request: Request) -> Bool { request.takesBack.map { $0 != self.active } ?? false }
 
     /// Nobody wants the candidate any more. A newer state of the same file is no reason: it would starve one that changes often.
-    private func mustDrop(_ request: Request) -> Bool {
+    /// And who wants the same once more wants it all the same.
+    private func mustDrop(_ hash: String, _ request: Request) -> Bool {
         if self.isRemoved { return request.goal != .keep }
-        return request.goal != .keep && self.queue.contains { $0.goal != .keep && $0.what != .file }
+        return self.isPointless(request)
+            || self.queue.contains {
+                Self.overtakes($0, request) && $0.what != .file && !($0.what == .image(hash) && $0.goal == request.goal)
+            }
     }
 
     private mutating func drop(_ hash: String, _ request: Request) -> [Order] {
@@ -348,7 +384,9 @@ package struct ReloadStateMachine: Sendable {
     /// The candidate is loaded, and not needed so.
     private mutating func `let`(_ hash: String, _ request: Request, _ answer: Answer) -> [Order] {
         self.candidate = .none
-        return self.release(hash) + self.end(request, answer)
+        let orders = self.end(request, answer)
+        // The next wish may be for the same bytes.
+        return self.candidate.hash == hash ? orders : self.release(hash) + orders
     }
 
     /// Lets bytes drain, unless they are needed loaded.
@@ -364,7 +402,8 @@ package struct ReloadStateMachine: Sendable {
         self.held = nil
         self.skips = 0
         if self.isDisabled {
-            self.resting = hash
+            // What is only to be tried must not serve all runs later.
+            if request.goal == .serve { self.resting = hash }
             return self.let(hash, request, .disabled)
         }
         guard request.goal == .trial, self.active != nil else {

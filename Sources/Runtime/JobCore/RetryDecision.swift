@@ -57,7 +57,9 @@ package struct RetryDecision: Sendable {
             return .snooze(until: clamped(report.snoozeUntil ?? now, now))
         case .error, .crashed, .timedOut, .outOfMemory:
             if isCancelRequested { return .finish(.cancelled, counts: true) }
-            if isCanary && report.outcome == .crashed { return .redo(at: now) }
+            // Not to have come to the handler in time is no fault of the run's either.
+            let isTrials = report.outcome == .crashed || (report.outcome == .timedOut && report.reason == .start)
+            if isCanary && isTrials { return .redo(at: now) }
             let used = attemptsUsed + 1
             if report.error?.retry == .never || used >= maxAttempts { return .finish(.failed, counts: true) }
             let byPolicy = now.advanced(by: policy.delay(afterAttempt: used, random: random))
