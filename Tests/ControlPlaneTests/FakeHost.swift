@@ -34,6 +34,7 @@ final class FakeHost: HostControl {
     /// Attempts are ending: nothing can be done with them any more.
     var isTooLate = false
     var stored: [String: StoredPlugin] = [:]
+    var handlerNames = ["test.echo"]
     var pluginViews: [PluginView] = []
     var facts: [PluginFacts] = []
     var uploads: [Upload] = []
@@ -113,7 +114,7 @@ final class FakeHost: HostControl {
     func live(runID: RunID) -> LiveAttempt? { attempts.first { $0.runID == runID } }
     func liveRuns() -> [LiveAttempt] { attempts }
     func plugins() -> [PluginView] { pluginViews }
-    func handlers() -> [String] { ["test.echo"] }
+    func handlers() -> [String] { handlerNames }
     func readiness() async -> [ReadinessCheck] { checks }
     func metrics() -> [MetricFamily] { families }
     func flushLogs(of runID: RunID) async {}

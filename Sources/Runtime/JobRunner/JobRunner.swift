@@ -144,7 +144,12 @@ package final class JobRunner {
             do {
                 try await self.store.listen(
                     host: lease.id, onWake: { [weak self] _ in self?.delivery.hint() },
-                    onSignal: { [weak self] in self?.obey($0) }, onPlugin: { [weak self] in self?.registry.heard($0) },
+                    onSignal: { [weak self] in self?.obey($0) },
+                    onPlugin: { [weak self] in
+                        self?.registry.heard($0)
+                        // Jobs may have come or gone with it.
+                        self?.delivery.lookAtReach()
+                    },
                     onReconnect: { [weak self] in self?.poll() })
             } catch {
                 self.isListening = false

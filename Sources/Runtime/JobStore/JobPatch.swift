@@ -27,6 +27,12 @@ package struct JobPatch: Sendable {
         self.queue = queue
         self.retentionDays = retentionDays
     }
+
+    /// It changes nothing.
+    package var isEmpty: Bool {
+        limits.isEmpty && execution == nil && attempts == nil && backoff == nil && priority == nil && queue == nil
+            && retentionDays == nil
+    }
 }
 
 /// What became of a patch.

@@ -55,6 +55,8 @@ package struct JobRow: Sendable, Hashable {
     package var lastRunID: RunID?
     package var lastState: RunState?
     package var lastFinishedAt: WallTime?
+    /// Somebody defined it over a handler of another name; else it is its handler's own.
+    package var isDefined: Bool { name != handler }
 }
 
 package struct QueueRow: Sendable, Hashable {

@@ -2,18 +2,21 @@ import JobCore
 import Postgres
 
 extension JobStore {
-    /// Makes or refreshes the jobs of a plugin's handlers. Settings that an operator made stay.
+    /// Makes or refreshes the jobs of a plugin's handlers, and what the jobs that were defined over them take from them.
+    /// Settings that an operator made stay.
     package func registerHandlers(plugin: String, _ handlers: [JobUpsert]) async throws(StoreError) {
         guard !handlers.isEmpty else { return }
-        _ = try await query(
-            .jobRegister,
-            [
-                .text(plugin.storable), .textArray(handlers.map(\.handler)),
-                .textArray(handlers.map { $0.description?.storable }), .jsonArray(handlers.map(\.argsSchema)),
-                .jsonArray(handlers.map(\.resultSchema)), .jsonArray(handlers.map(\.limits.json)),
-                .nullableInt64Array(handlers.map { $0.limits.attempts.map(Int64.init) }),
-                .jsonArray(handlers.map(\.execution.json)),
-            ])
+        let names: [PGParameter] = [.text(plugin.storable), .textArray(handlers.map(\.handler))]
+        let declared: [PGParameter] = [
+            .jsonArray(handlers.map(\.argsSchema)), .jsonArray(handlers.map(\.resultSchema)),
+            .jsonArray(handlers.map(\.limits.json)),
+            .nullableInt64Array(handlers.map { $0.limits.attempts.map(Int64.init) }),
+            .jsonArray(handlers.map(\.execution.json)),
+        ]
+        let descriptions = PGParameter.textArray(handlers.map { $0.description?.storable })
+        _ = try await transaction([
+            (.jobRegister, names + [descriptions] + declared), (.jobFollow, names + declared),
+        ])
         schemas.forget()
     }
 

@@ -18,15 +18,7 @@ extension JobStore {
             var reader = RowReader(row)
             let now = try reader.int64()
             if let ifRevision, ifRevision != now { return (false, now) }
-            var limits = try reader.limits()
-            var execution = try reader.execution()
-            do throws(FieldFault) {
-                limits = try patch.merged(limits)
-                execution = try patch.merged(execution)
-            } catch {
-                throw StoreError.invalid(error)
-            }
-            _ = try await connection.query(.jobPatch, Self.parameters(name, patch, limits, execution))
+            try await self.apply(patch, to: name, try reader.limits(), try reader.execution(), connection)
             _ = try await connection.query(
                 .auditAdd,
                 [.text(orNull: actor), .text("job.settings"), .text(name.storable), .json(patch.summary)])
@@ -35,6 +27,20 @@ extension JobStore {
         guard let revision else { return .notFound }
         guard revision.isChanged else { return .mismatch(revision.now) }
         return .changed(try await job(name))
+    }
+
+    /// Merges a patch that was checked over what is there, within somebody's transaction. Throws `StoreError.invalid`.
+    func apply(
+        _ patch: JobPatch, to name: String, _ limits: Limits, _ execution: ExecutionSettings,
+        _ connection: PostgresConnection
+    ) async throws {
+        let settings: (limits: Limits, execution: ExecutionSettings)
+        do throws(FieldFault) {
+            settings = (try patch.merged(limits), try patch.merged(execution))
+        } catch {
+            throw StoreError.invalid(error)
+        }
+        _ = try await connection.query(.jobPatch, Self.parameters(name, patch, settings.limits, settings.execution))
     }
 
     private static func parameters(

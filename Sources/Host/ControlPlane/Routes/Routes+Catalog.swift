@@ -102,6 +102,7 @@ enum CatalogJSON {
         object.string("name", job.name)
         object.string("handler", job.handler)
         object.string("plugin", job.plugin)
+        object.bool("defined", job.isDefined)
         object.bool("available", available.contains(job.handler))
         object.string("description", job.description)
         object.raw("args_schema", job.argsSchema ?? "null")

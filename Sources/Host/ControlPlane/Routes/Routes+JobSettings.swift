@@ -23,13 +23,7 @@ extension Backend {
         case .changed(let row):
             return Answer.json(CatalogJSON.job(row, Set(host.handlers()))).tagged(call, revision: row.revision)
         case .mismatch:
-            var problem = Problem(
-                .preconditionFailed, "etag_mismatch", "The job was changed meanwhile. Look at it again.",
-                fields: [.init(.header("If-Match"), "etag_mismatch", "is not the present ETag")])
-            let row = try await store.job(job)
-            let present = CatalogJSON.job(row, Set(host.handlers())).text.utf8
-            problem.headers[.eTag] = EntityTag.of(present, revision: row.revision)
-            throw problem
+            throw try await changedMeanwhile(job)
         case .notFound:
             _ = try await store.job(job)  // Throws, with the names that are near.
             throw Problem.notFound("job", job)

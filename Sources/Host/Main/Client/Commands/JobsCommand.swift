@@ -5,15 +5,19 @@ import JobCore
 struct JobsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "jobs",
-        abstract: "List jobs, show one with the arguments it takes, or change its settings.",
+        abstract: "List jobs, show one with the arguments it takes, change its settings, or define one.",
         discussion: """
             EXAMPLES
               pawl jobs
               pawl jobs csv.to_jsonl
               pawl jobs schema csv.to_jsonl
               pawl jobs settings csv.to_jsonl --set limits.wall=30s
+              pawl jobs create nightly-export --handler csv.to_jsonl
             """,
-        subcommands: [ListJobsCommand.self, JobSettingsCommand.self, JobSchemaCommand.self],
+        subcommands: [
+            ListJobsCommand.self, JobSettingsCommand.self, JobSchemaCommand.self, CreateJobCommand.self,
+            DeleteJobCommand.self,
+        ],
         defaultSubcommand: ListJobsCommand.self)
 }
 

@@ -1,0 +1,164 @@
+import JobCore
+import Postgres
+
+/// Jobs that somebody defines over handlers.
+extension JobStore {
+    /// How many runs are ended in one transaction.
+    private static let endedAtOnce: Int64 = 1000
+    /// Runs may be enqueued while a job is being removed; who keeps doing so has not decided yet.
+    private static let removalRounds = 5
+
+    /// Makes a job of another name over a handler, with all of its settings or not at all.
+    ///
+    /// Throws `.invalid` with a pointer into `{name, handler, description, settings}`, `.notFound` with near matches for a
+    /// handler that no plugin ever brought, `.conflict("job_exists")`.
+    /// - Parameter actor: who wants it, for the record.
+    package func createJob(_ definition: JobDefinition, actor: String? = nil) async throws(StoreError) -> JobRow {
+        guard JobDefinition.isName(definition.name) else {
+            throw .invalid(FieldFault(pointer: "/name", code: "bad_name", detail: JobDefinition.nameRule))
+        }
+        do throws(FieldFault) {
+            try definition.settings.check()
+        } catch {
+            throw .invalid(error.under("/settings"))
+        }
+        let isMade = try await withTransaction { connection -> Bool? in
+            let handler = PGParameter.text(definition.handler.storable)
+            guard let source = try await connection.query(.jobSource, [handler]).first else { return nil }
+            let name = PGParameter.text(definition.name)
+            let made = try await connection.query(
+                .jobDefine, [name, .text(try source.text(0)), .text(orNull: definition.description)])
+            guard !made.isEmpty else { return false }
+            if !definition.settings.isEmpty {
+                do {
+                    try await self.apply(
+                        definition.settings, to: definition.name, Limits(), ExecutionSettings(), connection)
+                } catch StoreError.invalid(let fault) {
+                    throw StoreError.invalid(fault.under("/settings"))
+                }
+            }
+            let detail = JSONText.object(["handler": definition.handler])
+            _ = try await connection.query(
+                .auditAdd, [.text(orNull: actor), .text("job.create"), name, .json(detail)])
+            return true
+        }
+        guard let isMade else { throw await unknownHandler(definition.handler) }
+        guard isMade else {
+            throw .conflict(code: "job_exists", detail: "there is a job \(definition.name) already", currentState: nil)
+        }
+        schemas.forget()
+        return try await job(definition.name)
+    }
+
+    /// What would go with a job.
+    package func useOfJob(_ name: String) async throws(StoreError) -> JobUse {
+        guard let row = try await query(.jobUse, [.text(name.storable)]).first else { throw await unknownJob(name) }
+        return try await decoding { try JobUse(row) }
+    }
+
+    /// Removes a job; its finished runs stay until their retention is over.
+    ///
+    /// Throws `.conflict`: `job_of_handler` for a handler's own job while its plugin is served, `job_running`, and
+    /// `job_in_use` while runs wait or schedules name it, unless these are to go with it.
+    /// - Parameters:
+    ///   - ifRevision: what the caller has seen; nil: whatever is there.
+    ///   - cascade: runs that wait are cancelled, and schedules are removed.
+    package func removeJob(
+        _ name: String, ifRevision: Int64?, cascade: Bool, actor: String? = nil
+    ) async throws(StoreError) -> JobRemoval {
+        let reason = "the job \(name) was removed"
+        var ended: Int64 = 0
+        for _ in 0..<Self.removalRounds {
+            let answer = try await removeNow(name, ifRevision, cascade, actor)
+            switch answer {
+            case .gone(let schedules):
+                schemas.forget()
+                // Who asked for a run between the last look and the end.
+                return .removed(endedRuns: ended + (try await endWaiting(name, reason)), schedules: schedules)
+            case .mismatch(let revision): return .mismatch(revision)
+            case .notFound: return .notFound
+            case .hasRuns: ended += try await endWaiting(name, reason)
+            }
+        }
+        throw .conflict(
+            code: "job_in_use", detail: "somebody keeps enqueueing runs of the job \(name)", currentState: nil)
+    }
+
+    private enum Removal: Sendable { case gone(schedules: Int64), mismatch(Int64), notFound, hasRuns }
+
+    private func removeNow(
+        _ name: String, _ ifRevision: Int64?, _ cascade: Bool, _ actor: String?
+    ) async throws(StoreError) -> Removal {
+        try await withTransaction { connection -> Removal in
+            let parameter = PGParameter.text(name.storable)
+            guard let row = try await connection.query(.jobUse, [parameter]).first else { return .notFound }
+            let use = try JobUse(row)
+            if let ifRevision, ifRevision != use.revision { return .mismatch(use.revision) }
+            if let refusal = use.refusal(name, cascade: cascade) { throw refusal }
+            if use.waiting > 0 { return .hasRuns }
+            let gone = try await connection.query(.jobDelete, [parameter])
+            _ = try await connection.query(
+                .auditAdd, [.text(orNull: actor), .text("job.delete"), parameter, .json("{}")])
+            return .gone(schedules: try gone[0].int64(0))
+        }
+    }
+
+    private func endWaiting(_ name: String, _ reason: String) async throws(StoreError) -> Int64 {
+        var ended: Int64 = 0
+        while true {
+            let rows = try await query(
+                .jobEndWaiting, [.text(name.storable), .text(reason.storable), .int64(Self.endedAtOnce)])
+            let (some, looked) = try await decoding { (try rows[0].int64(0), try rows[0].int64(1)) }
+            ended += some
+            // None of what was seen could be ended: it is being claimed just now.
+            if looked == 0 || some == 0 { return ended }
+        }
+    }
+
+    private func unknownHandler(_ name: String) async -> StoreError {
+        do throws(StoreError) {
+            let rows = try await query(.jobHandlers)
+            let all = try await decoding { try rows.map { try $0.text(0) } }
+            return .notFound(what: "handler", id: name, nearMatches: NearMatches.find(name, among: all))
+        } catch {
+            return error
+        }
+    }
+}
+
+extension JobUse {
+    fileprivate init(_ row: PGRow) throws(PGDecodingError) {
+        var reader = RowReader(row)
+        revision = try reader.int64()
+        isDefined = try reader.bool()
+        isServed = try reader.bool()
+        running = try reader.int64()
+        waiting = try reader.int64()
+        schedules = try reader.int64()
+    }
+
+    /// Why the job must stay; nil: it may go.
+    package func refusal(_ name: String, cascade: Bool) -> StoreError? {
+        if !isDefined && isServed {
+            return .conflict(
+                code: "job_of_handler",
+                detail: "\(name) is the own job of a handler whose plugin is in service; disable the plugin first",
+                currentState: nil)
+        }
+        if running > 0 {
+            return .conflict(
+                code: "job_running",
+                detail:
+                    "\(Self.count(running, "run", "runs")) of the job \(name) \(running == 1 ? "is" : "are") under way; cancel \(running == 1 ? "it" : "them") first",
+                currentState: .running)
+        }
+        guard !cascade, waiting + schedules > 0 else { return nil }
+        let what = [
+            waiting > 0 ? Self.count(waiting, "waiting run", "waiting runs") : nil,
+            schedules > 0 ? Self.count(schedules, "schedule", "schedules") : nil,
+        ].compactMap(\.self).joined(separator: " and ")
+        return .conflict(code: "job_in_use", detail: "the job \(name) has \(what)", currentState: nil)
+    }
+
+    private static func count(_ n: Int64, _ one: String, _ many: String) -> String { "\(n) \(n == 1 ? one : many)" }
+}
