@@ -225,6 +225,38 @@ class Declarations(unittest.TestCase):
         self.assertEqual(self.states(wrong, library=self.directory / "none.so"), [("unchecked", "the library is not found")])
         self.assertEqual(self.states(wrong, library="./libtyped.so"), [("unchecked", "the library is not found")])
 
+    def test_assembler_says_nothing_of_parameters(self):
+        source, library = self.directory / "twice.s", self.directory / "libtwice.so"
+        source.write_text("    .text\n    .globl twice\n    .type twice, @function\ntwice:\n    nop\n    .size twice, . - twice\n")
+        subprocess.run(["cc", "-g", "-shared", "-fPIC", "-Wl,-z,noexecstack", "-o", library, source], check=True, stderr=subprocess.DEVNULL)
+        self.assertEqual(self.states({"prototype": "int twice(int x)"}, library=library),
+                         [("unchecked", "the function is written in assembler")])
+
+    def test_what_the_c_library_has(self):
+        """Of a large library that is well known nothing is refused that is right."""
+        types = {"timespec": {"struct": [{"name": "s", "type": "i64"}, {"name": "ns", "type": "i64"}]},
+                 "div_t": {"struct": [{"name": "quot", "type": "i32"}, {"name": "rem", "type": "i32"}]}}
+        room = {"out": {"type": "buffer", "size": "256"}, "n": {"value": "size(out)"}}
+        functions = [
+            {"prototype": "char *getenv(const char *name)"}, {"prototype": "int abs(int x)"}, {"prototype": "div_t div(int a, int b)"},
+            {"prototype": "long strtol(const char *s, char **end, int base)", "params": {"end": {"type": "usize", "const": 0}}},
+            {"prototype": "int64_t time(int64_t *t)", "params": {"t": {"type": "out<i64>"}}},
+            {"prototype": "int clock_gettime(int which, timespec *t)", "params": {"t": {"type": "out<timespec>"}}},
+            {"prototype": "int gethostname(char *out, size_t n)", "params": room},
+            {"prototype": "char *getcwd(char *out, size_t n)", "params": room},
+            {"prototype": "int open(const char *p, int f, ...)", "varargs": [{"name": "m", "type": "u32"}]},
+            {"prototype": "int getpid(void)"}, {"prototype": "int kill(int pid, int signal)"}, {"prototype": "size_t strlen(const char *s)"},
+            {"prototype": "ssize_t write(int fd, const void *b, size_t n)", "params": {"b": {"type": "bytes"}}},
+            {"prototype": "char *strdup(const char *s)", "free": "free"}, {"prototype": "unsigned sleep(unsigned s)"}]
+        manifest = {"plugin": "t", "version": "1", "library": "libc.so.6", "types": types,
+                    "functions": [{"name": f"t.f{i}", **f} for i, f in enumerate(functions)]}
+        done = subprocess.run([INSPECT, "calls"], input=json.dumps(manifest), capture_output=True, text=True, timeout=60)
+        answer = json.loads(done.stdout)
+        self.assertEqual([f for f in answer["functions"] if f["state"] == "mismatch"], [])
+        self.assertEqual(len(answer["functions"]), len(functions))
+        if answer["debug"] is not None:
+            self.assertIn("checked", [f["state"] for f in answer["functions"]])
+
     def test_debug_information_of_its_own_file(self):
         library = self.compile("apart", "-g")
         debug = library.with_suffix(".so.debug")

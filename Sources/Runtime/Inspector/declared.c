@@ -133,6 +133,9 @@ const char *declared_function(const debug_library *library, const char *symbol, 
         if (dwarf_haspc(&unit, search.address) == 1) search_below(dwarf_tag(&split) > 0 ? &split : &unit, &search, 0);
     if (!search.is_found) return "the debug information does not have this function";
     *entry = search.entry;
+    /* Assemblers know where their functions are, and nothing of what they take. */
+    if (dwarf_diecu(entry, &unit, NULL, NULL) != NULL && dwarf_srclang(&unit) == DW_LANG_Mips_Assembler)
+        return "the function is written in assembler";
     return NULL;
 }
 
@@ -206,7 +209,7 @@ shape shape_of(Dwarf_Die *entry) {
         break;
     }
     case DW_TAG_subroutine_type: out.kind = SHAPE_FUNCTION; break;
-    case DW_TAG_unspecified_type: out.kind = SHAPE_VOID; break;
+    case DW_TAG_unspecified_type: out.kind = SHAPE_UNREADABLE; break;
     default: out.kind = SHAPE_OTHER; break;
     }
     return out;
