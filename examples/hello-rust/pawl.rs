@@ -191,6 +191,26 @@ impl Attempt<'_> {
         unsafe { (self.host().count)(self.handle, kind.into(), n) };
     }
 
+    /// Asks for a run of `job` once this run has succeeded. `args`: a JSON object, or "". `options`: a JSON object with delay_ms,
+    /// priority, attempts, queue, title, labels, or "". What the host refuses at once is a failure that says why.
+    pub fn enqueue(&self, job: &str, args: &str, options: &str) -> Result<(), Failure> {
+        let host = self.host();
+        let table = unsafe { (host.get_extension)(host, b"pawl.follow-up/1\0".as_ptr() as *const c_char) };
+        let table = unsafe { (table as *const raw::FollowUpTable).as_ref() }
+            .ok_or_else(|| Failure::new("unsupported", "this host has no extension pawl.follow-up/1").retry_never())?;
+        let wanted = raw::FollowUp {
+            struct_size: std::mem::size_of::<raw::FollowUp>() as u32,
+            reserved0: 0,
+            job: job.into(),
+            args_json: args.into(),
+            options_json: options.into(),
+        };
+        let mut why: raw::Str = "".into();
+        if unsafe { (table.enqueue)(self.handle, &wanted, &mut why) } == raw::OK { return Ok(()) }
+        let words = format!("a follow-up run of {job}: {}", unsafe { why.to_string() });
+        Err(Failure::new("follow_up_refused", words).retry_never())
+    }
+
     // -- Args, member by member. Absent or null: None. Of another type: the run says so, and `?` leaves the handler.
 
     fn args(&self) -> Result<&raw::ArgsTable, Failure> {
@@ -581,6 +601,22 @@ pub mod raw {
         pub array_count: unsafe extern "C" fn(*mut Attempt, *const c_char, *mut usize) -> i32,
         pub array_str: unsafe extern "C" fn(*mut Attempt, *const c_char, usize, *mut Str) -> i32,
         pub only: unsafe extern "C" fn(*mut Attempt, *const *const c_char, usize) -> i32,
+    }
+
+    #[repr(C)]
+    pub struct FollowUp {
+        pub struct_size: u32,
+        pub reserved0: u32,
+        pub job: Str,
+        pub args_json: Str,
+        pub options_json: Str,
+    }
+
+    #[repr(C)]
+    pub struct FollowUpTable {
+        pub struct_size: u32,
+        pub reserved0: u32,
+        pub enqueue: unsafe extern "C" fn(*mut Attempt, *const FollowUp, *mut Str) -> i32,
     }
 
     /// A descriptor: written by the compiler, only read afterwards, alive until the process ends.

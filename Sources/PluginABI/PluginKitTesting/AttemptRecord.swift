@@ -19,6 +19,7 @@ final class AttemptRecord: @unchecked Sendable {
         var progress = TestProgress()
         var stages: [TestProgress] = []
         var lateCalls = 0
+        var followUps: [TestFollowUp] = []
     }
 
     private struct Waiter {

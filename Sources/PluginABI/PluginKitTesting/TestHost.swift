@@ -42,7 +42,7 @@ enum TestHost {
         return UnsafeRawPointer(handle).assumingMemoryBound(to: Handle.self).pointee.record.takeUnretainedValue()
     }
 
-    private static func record(_ handle: UnsafeMutablePointer<pawl_attempt>?) -> AttemptRecord {
+    static func record(_ handle: UnsafeMutablePointer<pawl_attempt>?) -> AttemptRecord {
         self.record(UnsafePointer(handle))
     }
 
@@ -50,7 +50,7 @@ enum TestHost {
         self.record(handle).texts[text] ?? pawl_str()
     }
 
-    private static func string(_ text: pawl_str) -> String {
+    static func string(_ text: pawl_str) -> String {
         String(decoding: UnsafeRawBufferPointer(start: text.ptr, count: text.len), as: UTF8.self)
     }
 
@@ -68,7 +68,7 @@ enum TestHost {
     }()
 
     private static func addQuestions(to host: inout pawl_host) {
-        host.get_extension = { _, _ in nil }
+        host.get_extension = { _, id in TestFollowUps.table(id) }
         host.run_id = { TestHost.text($0, .runID) }
         host.job_name = { TestHost.text($0, .jobName) }
         host.scratch_dir = { TestHost.text($0, .scratch) }

@@ -24,6 +24,8 @@ public struct TestOutcome<Result: Sendable>: Sendable {
     public let stages: [TestProgress]
     /// How often the handler spoke after it had returned: misbehaviour, which the host reports.
     public let lateCalls: Int
+    /// The runs that would be made, in order: none where the attempt did not succeed, whatever it has asked for.
+    public let followUps: [TestFollowUp]
 
     /// What the handler returned; throws the ``TestFailure`` of an attempt that failed, or ``NoValue``.
     public func value() throws -> Result {
@@ -57,6 +59,7 @@ public struct TestOutcome<Result: Sendable>: Sendable {
         self.progress = end.progress
         self.stages = end.stages + [end.progress]
         self.lateCalls = end.lateCalls
+        self.followUps = self.ending == .succeeded ? end.followUps : []
     }
 }
 
