@@ -75,6 +75,9 @@ enum LocalOutput {
         case .bytes(let bytes, _): bytes.withUnsafeBytes { _ = write(STDOUT_FILENO, $0.baseAddress, $0.count) }
         case .none: break
         }
+        for wanted in report.followUps {
+            Self.print("follow-up run: \(wanted.line) (not enqueued here)\n", to: STDERR_FILENO)
+        }
         let cpu = report.resources.userCPU + report.resources.systemCPU
         let summary =
             "\(report.outcome.rawValue)\(report.sentence.isEmpty ? "" : ": \(report.sentence)") "
@@ -101,6 +104,20 @@ enum LocalOutput {
     static func print(_ text: String, to fd: Int32) {
         var text = text
         text.withUTF8 { _ = write(fd, $0.baseAddress, $0.count) }
+    }
+}
+
+extension FollowUp {
+    /// The job, what differs from its settings, the args.
+    var line: String {
+        var words = [self.job]
+        if let delay { words.append("after \(delay.wholeMilliseconds) ms") }
+        if let priority { words.append("priority \(priority)") }
+        if let attempts { words.append("attempts \(attempts)") }
+        if let queue { words.append("queue \(queue)") }
+        if let title { words.append(JSONText.quoted(title)) }
+        if !self.labels.isEmpty { words.append(JSONText.object(self.labels)) }
+        return words.joined(separator: ", ") + ": " + self.args
     }
 }
 

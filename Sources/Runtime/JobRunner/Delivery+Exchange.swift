@@ -84,6 +84,7 @@ extension Delivery {
     fileprivate func accept(_ batch: [Settlement], _ results: [SettleResult]) {
         var hasCrash = false
         var hasRedo = false
+        var hasFollowUps = false
         for (settlement, result) in zip(batch, results) {
             let run = settlement.report.runID
             switch result {
@@ -105,13 +106,16 @@ extension Delivery {
                 hasCrash = true
             }
             if case .redo = settlement.decision, result == .applied { hasRedo = true }
+            if result == .applied, !settlement.report.followUps.isEmpty { hasFollowUps = true }
             self.held[key] = nil
             if self.newest[run] == key.attempt { self.newest[run] = nil }
             self.logs.forget(key)
             self.watch.poke(run)
         }
         if hasCrash { self.onCrash?() }
-        if hasRedo { self.onRedo?() }
+        // Some of them may be due now, others later.
+        if hasFollowUps { self.machine.hinted() }
+        if hasRedo || hasFollowUps { self.onRedo?() }
     }
 
     fileprivate func hold(_ runs: [ClaimedRun], under lease: HostLease) {

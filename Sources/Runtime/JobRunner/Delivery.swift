@@ -83,7 +83,7 @@ final class Delivery {
     var onVerdict: @LoopActor (_ held: Held, _ report: AttemptReport) -> Bool = { held, _ in held.isCanary }
     /// A run was given to a version; `onVerdict` follows.
     var onBegan: (@LoopActor (String) -> Void)?
-    /// Runs go back to wait for the next look.
+    /// Runs go back to wait for the next look, or have been made that wait.
     var onRedo: (@LoopActor () -> Void)?
     /// An outcome with a crash record was settled.
     var onCrash: (@LoopActor () -> Void)?

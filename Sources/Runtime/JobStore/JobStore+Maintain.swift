@@ -31,6 +31,7 @@ extension JobStore {
             let heavy = try await withTransaction { connection -> (made: Int64, dropped: Int64, keys: Int)? in
                 guard try await connection.query(.upkeepLock, [.int64(Self.heavyLock)])[0].bool(0) else { return nil }
                 let keys = try await connection.query(.upkeepKeys).affectedRows
+                _ = try await connection.query(.upkeepFollowUps)
                 _ = try await connection.query(.upkeepOccurrences)
                 _ = try await connection.query(.upkeepCrashes)
                 _ = try await connection.query(.upkeepPlugins)

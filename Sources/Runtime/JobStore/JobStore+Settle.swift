@@ -17,6 +17,7 @@ extension JobStore {
     package func settleAndClaim(
         _ lease: HostLease, _ batch: [Settlement], claim request: ClaimRequest
     ) async throws(StoreError) -> (settled: [SettleResult], claimed: [ClaimedRun]) {
+        let batch = try await checkingFollowUps(batch)
         do throws(PostgresError) {
             return try await repeatingDeadlocks { () async throws(PostgresError) in
                 try await self.exchange(lease, batch, request)
@@ -47,7 +48,8 @@ extension JobStore {
 
     private func settleAlone(_ lease: HostLease, _ item: Settlement) async throws(StoreError) -> SettleResult {
         var last: PostgresError?
-        for candidate in [item, item.stripped] {
+        for candidate in item.lesserForms {
+            if let last { logger.debug("settled in a lesser form", metadata: ["error": "\(last)"]) }
             do throws(PostgresError) {
                 return try await exchange(lease, [candidate], ClaimRequest(limit: 0)).settled[0]
             } catch {
@@ -192,6 +194,13 @@ extension JobStore {
 }
 
 extension Settlement {
+    /// Itself, and what may still be stored of it when the database refuses it.
+    fileprivate var lesserForms: [Settlement] {
+        guard asksForRuns else { return [self, stripped] }
+        let refused = refusingFollowUps("the database refuses one of its \(report.followUps.count) follow-up runs")
+        return [self, refused, stripped, refused.stripped]
+    }
+
     /// Without all that a handler may have put into it in a form that the database refuses.
     fileprivate var stripped: Settlement {
         var copy = self

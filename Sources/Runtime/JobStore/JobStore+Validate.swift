@@ -38,7 +38,7 @@ extension JobStore {
         }
     }
 
-    private func rules(_ jobs: Set<String>) async throws(StoreError) -> [String: SchemaBook.Rule] {
+    func rules(_ jobs: Set<String>) async throws(StoreError) -> [String: SchemaBook.Rule] {
         var rules: [String: SchemaBook.Rule] = [:]
         for job in jobs { rules[job] = schemas.rule(job) }
         let stale = schemas.stale(jobs)

@@ -30,6 +30,8 @@ struct SettleSteps {
         // its own, which finds only what the one before it has settled.
         let crashed = ended.map(\.report).filter { $0.outcome == .crashed && $0.crash != nil }
         if !crashed.isEmpty { steps.append((.crashNote, head + Self.keys(crashed))) }
+        let asking = ended.filter(\.asksForRuns).map(\.report)
+        if !asking.isEmpty { steps.append((.runFollowUp, [.int64(lease.id.rawValue)] + Self.followUps(asking))) }
         if !lost.isEmpty { steps.append((.runSettleLost, head + Self.lost(lost))) }
         if !released.isEmpty { steps.append((.runRelease, head + Self.keys(released))) }
     }
@@ -65,6 +67,21 @@ struct SettleSteps {
             .textArray(reports.map { $0.sentence.isEmpty ? nil : $0.sentence.storable }),
             .jsonArray(reports.map(\.result.json)), .bytesArray(reports.map(\.result.bytes)),
             .textArray(reports.map { $0.result.mediaType?.storable }), .textArray(batch.map(\.decision.avoided)),
+        ]
+    }
+
+    private static func followUps(_ reports: [AttemptReport]) -> [PGParameter] {
+        let wanted = reports.flatMap { report in
+            report.followUps.enumerated().map { (report: report, number: Int64($0.offset + 1), run: $0.element) }
+        }
+        func texts(_ value: (FollowUp) -> String?) -> PGParameter { .textArray(wanted.map { value($0.run)?.storable }) }
+        func numbers(_ value: (FollowUp) -> Int64?) -> PGParameter { .nullableInt64Array(wanted.map { value($0.run) }) }
+        return keys(wanted.map(\.report)) + [
+            .timestampArray(wanted.map(\.report.ended.micros)), .int64Array(wanted.map(\.number)),
+            texts(\.job), .jsonArray(wanted.map(\.run.args)), numbers { $0.delay?.wholeMilliseconds },
+            numbers { $0.priority.map(Int64.init) }, numbers { $0.attempts.map(Int64.init) }, texts(\.queue),
+            texts(\.title),
+            texts { $0.labels.isEmpty ? nil : JSONText.object($0.labels.mapValues(\.storable)) },
         ]
     }
 

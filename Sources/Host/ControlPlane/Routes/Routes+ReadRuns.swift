@@ -100,7 +100,9 @@ extension Backend {
         let id = try call.runID()
         let parts = try Self.parts(call.query, default: [.args, .result])
         let run = try await existingRun(id)
-        return Answer.json(RunJSON.object(run, live: host.live(runID: id), parts: parts)).tagged(call)
+        var object = RunJSON.object(run, live: host.live(runID: id), parts: parts)
+        RunJSON.add(try await store.links(id), to: &object)
+        return Answer.json(object).tagged(call)
     }
 
     private func listAttempts(_ call: Call) async throws -> Answer {

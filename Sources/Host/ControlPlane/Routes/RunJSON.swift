@@ -58,6 +58,19 @@ struct RunJSON {
         return object
     }
 
+    /// The run's relatives; only where one run is shown.
+    static func add(_ links: RunLinks, to object: inout JSONObject) {
+        object.string("parent", links.parent?.description)
+        object.array(
+            "follow_ups",
+            links.followUps.map { child in
+                var object = JSONObject()
+                object.string("id", child.id.description)
+                object.string("job", child.job)
+                return object.text
+            })
+    }
+
     /// Nil while the handler has reported nothing.
     static func progress(_ progress: Progress) -> JSONObject? {
         guard !progress.isEmpty else { return nil }

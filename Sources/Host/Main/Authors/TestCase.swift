@@ -22,6 +22,8 @@ struct TestCase: Sendable {
         var error: JSONValue?
         /// Lines that come in this order: each a part of a message, or an object.
         var log: [JSONValue]?
+        /// Runs that it asks for: all of them, in order.
+        var followUps: JSONValue?
 
         var wantedOutcome: String { self.outcome ?? (self.error == nil ? "succeeded" : "error") }
     }
@@ -83,7 +85,7 @@ struct TestCaseFile {
 
     private func expectation(_ json: JSONValue?, _ place: String) throws(ClientFailure) -> TestCase.Expectation {
         guard let json else { return TestCase.Expectation() }
-        try Self.check(json, ["outcome", "result", "error", "log"], self.path, place)
+        try Self.check(json, ["outcome", "result", "error", "log", "follow_ups"], self.path, place)
         var expect = TestCase.Expectation(outcome: json["outcome"]?.text, result: json["result"], error: json["error"])
         if let outcome = json["outcome"], AttemptOutcome(rawValue: outcome.text ?? "") == nil {
             throw Self.fault(
@@ -100,6 +102,16 @@ struct TestCaseFile {
                     line, ["level", "stream", "stage", "message", "fields"], self.path, "\(place)/log/\(index)")
             }
             expect.log = lines
+        }
+        if let runs = json["follow_ups"] {
+            guard let items = runs.elements else {
+                throw Self.fault(self.path, place + "/follow_ups", "must be a list")
+            }
+            let names = ["job", "args", "delay_ms", "priority", "attempts", "queue", "title", "labels"]
+            for (index, run) in items.enumerated() {
+                try Self.check(run, names, self.path, "\(place)/follow_ups/\(index)")
+            }
+            expect.followUps = runs
         }
         return expect
     }

@@ -43,6 +43,25 @@ struct TestActual: Sendable {
         return .members(["code": .string(error.code), "message": .string(error.message), "details": details])
     }
 
+    /// With what differs from the jobs' settings.
+    var followUps: JSONValue {
+        .array(
+            self.report.followUps.map { run in
+                let args: JSONValue
+                do { args = try JSONValue(parsing: run.args) } catch { args = .string(run.args) }
+                return .members([
+                    "job": .string(run.job), "args": args,
+                    "delay_ms": run.delay.map { .int(Int($0.wholeMilliseconds)) },
+                    "priority": run.priority.map { .int(Int($0)) }, "attempts": run.attempts.map { .int($0) },
+                    "queue": run.queue.map { .string($0) }, "title": run.title.map { .string($0) },
+                    "labels": run.labels.isEmpty
+                        ? nil
+                        : .object(
+                            run.labels.sorted { $0.key < $1.key }.map { JSONMember($0.key, .string($0.value)) }),
+                ])
+            })
+    }
+
     var log: [JSONValue] {
         self.lines.map { line in
             var fields: JSONValue?
@@ -82,6 +101,11 @@ enum TestComparison {
             found.append(TestDifference(place: "result", expected: nil, actual: result.json))
         }
         if let error = expect.error { Self.compare(error, actual.error, "error", false, &found) }
+        if let runs = expect.followUps {
+            Self.compare(runs, actual.followUps, "follow_ups", isExact, &found)
+        } else if isExact, !actual.report.followUps.isEmpty {
+            found.append(TestDifference(place: "follow_ups", expected: nil, actual: actual.followUps.json))
+        }
         if let log = expect.log { Self.compareLog(log, actual.log, isExact, &found) }
         return found
     }

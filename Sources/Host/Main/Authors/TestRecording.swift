@@ -33,6 +33,9 @@ enum TestRecording {
         if let error = actual.report.error, outcome != .succeeded {
             members.append(JSONMember("error", .members(["code": .string(error.code)])))
         }
+        if !actual.report.followUps.isEmpty || test.expect.followUps != nil {
+            members.append(JSONMember("follow_ups", actual.followUps.mappingStrings(result.unplace)))
+        }
         // A log is compared only where somebody asked for that.
         if test.expect.log != nil {
             let own = actual.log.filter { $0["stream"]?.text != "host" }

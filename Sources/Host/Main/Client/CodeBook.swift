@@ -24,6 +24,8 @@ enum CodeBook {
         "terminated": "Outcome: it was asked to stop, did not, and its whole tree was ended by force.",
         "lost": "Outcome: its host or the process that kept it is gone; uses up no attempt. Reason: lost too often.",
         "snoozed": "Outcome: the handler asked to be run again later; uses up no attempt.",
+        "follow_up_refused":
+            "Code of a failed run: its work is done, but a run that it asked for cannot be made; the message names it.",
         // Reasons
         "signal": "Reason of crashed: a signal of the process's own making, such as SIGSEGV.",
         "no_result": "Reason of crashed: it exited without a result. Problem (404): the run has no result.",

@@ -29,6 +29,11 @@ struct RunReport {
         }
         self.line("host", self.run.host)
         self.line("retry of", self.run.json["retry_of"]?.text)
+        self.line("follows", self.run.json["parent"]?.text)
+        for child in self.run.json["follow_ups"]?.elements ?? [] {
+            let words = [child["id"]?.text, child["job"]?.text].compactMap { $0 }
+            self.line("follow-up", words.joined(separator: "  "))
+        }
         self.line("schedule", self.run.json["schedule_id"]?.text)
         if let progress = self.run.progress {
             self.line("progress", (progress.line ?? "") + (progress.percent.map { ", \(Int($0))%" } ?? ""))
