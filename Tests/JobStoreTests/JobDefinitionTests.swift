@@ -1,5 +1,6 @@
 import JobCore
 import JobStore
+import Postgres
 import Testing
 import UVLoop
 
@@ -68,14 +69,14 @@ import UVLoop
                 #expect(fault.pointer == "/name")
             }
             guard
-                case .notFound("handler", "test.nop", let near) = try await refusal({
+                case .notFound(let what, let id, let near) = try await refusal({
                     _ = try await store.createJob(JobDefinition(name: "x", handler: "test.nop"))
                 })
             else {
                 Issue.record("an unknown handler was taken")
                 return
             }
-            #expect(near.contains("test.noop"))
+            #expect(what == "handler" && id == "test.nop" && near.contains("test.noop"))
             guard
                 case .invalid(let fault) = try await refusal({
                     _ = try await store.createJob(
@@ -208,7 +209,7 @@ import UVLoop
         try await withBench { bench in
             let store = bench.store
             _ = try await store.createJob(JobDefinition(name: "mine", handler: "test.noop"))
-            _ = try await bench.side.execute("INSERT INTO pawl.plugin (name, active) VALUES ('test', repeat('a', 64))")
+            try await bench.side.execute("INSERT INTO pawl.plugin (name, active) VALUES ('test', repeat('a', 64))")
             guard
                 case .conflict("job_of_handler", _, _) = try await refusal({
                     _ = try await store.removeJob("test.noop", ifRevision: nil, cascade: true)
@@ -222,7 +223,7 @@ import UVLoop
                 Issue.record("it was not removed")
                 return
             }
-            _ = try await bench.side.execute("UPDATE pawl.plugin SET disabled = true")
+            try await bench.side.execute("UPDATE pawl.plugin SET disabled = true")
             guard case .removed = try await store.removeJob("test.noop", ifRevision: nil, cascade: false) else {
                 Issue.record("it was not removed")
                 return

@@ -28,9 +28,10 @@ extension Backend {
         let definition = JobDefinition(
             name: name, handler: handler, description: description, settings: settings ?? JobPatch())
         let row: JobRow
-        do {
+        do throws(StoreError) {
             row = try await store.createJob(definition, actor: call.principal.name)
-        } catch StoreError.notFound("handler", let id, let near) {
+        } catch {
+            guard case .notFound(let what, let id, let near) = error, what == "handler" else { throw error }
             // The body names it, not the path.
             let detail = "no plugin brought a handler \(id.clipped)"
             var problem = Problem.invalid([FieldFault(pointer: "/handler", code: "unknown_handler", detail: detail)])
