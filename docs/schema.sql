@@ -855,6 +855,18 @@ CREATE VIEW pawl.crashes AS
   ORDER BY error_group.last_seen_at DESC;
 
 --
+-- Name: follow_up; Type: TABLE; Schema: pawl; Owner: -
+--
+
+CREATE TABLE pawl.follow_up (
+    parent bigint NOT NULL,
+    number integer NOT NULL,
+    child bigint NOT NULL,
+    job text NOT NULL COLLATE pg_catalog."C",
+    expires_at timestamp with time zone NOT NULL
+);
+
+--
 -- Name: host; Type: TABLE; Schema: pawl; Owner: -
 --
 
@@ -2537,6 +2549,13 @@ ALTER TABLE ONLY pawl.error_group
     ADD CONSTRAINT error_group_pkey PRIMARY KEY (fingerprint);
 
 --
+-- Name: follow_up follow_up_pkey; Type: CONSTRAINT; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.follow_up
+    ADD CONSTRAINT follow_up_pkey PRIMARY KEY (parent, number);
+
+--
 -- Name: host host_data_directory_id_key; Type: CONSTRAINT; Schema: pawl; Owner: -
 --
 
@@ -2804,6 +2823,18 @@ CREATE INDEX crash_report_group ON pawl.crash_report USING btree (fingerprint, r
 --
 
 CREATE INDEX error_group_seen ON pawl.error_group USING btree (last_seen_at DESC, fingerprint);
+
+--
+-- Name: follow_up_child; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX follow_up_child ON pawl.follow_up USING btree (child);
+
+--
+-- Name: follow_up_expiry; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX follow_up_expiry ON pawl.follow_up USING btree (expires_at);
 
 --
 -- Name: plugin_event_plugin; Type: INDEX; Schema: pawl; Owner: -
