@@ -608,7 +608,7 @@ extension SupervisionSuite {
                 try await catalog.start()
                 let name = try #require(catalog.plugins.first?.name)
                 let policy = CanaryPolicy(percent: 10)
-                func end(of image: PluginImage) -> PluginEvent? {
+                @LoopActor func end(of image: PluginImage) -> PluginEvent? {
                     ear.events.last { $0.sha256 == image.sha256 && $0.kind == .canaryEnded }
                 }
                 let (two, three) = (try await Self.image(2, host, catalog), try await Self.image(3, host, catalog))

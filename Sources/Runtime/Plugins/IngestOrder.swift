@@ -122,7 +122,11 @@ struct Taken: Equatable {
 
 /// Why a file does not go into the store, in words for people.
 struct IngestFault: Error, Equatable {
-    enum Kind { case bad, change, unsigned }
+    enum Kind {
+        case bad, change, unsigned
+        /// It lies with the host, not with the file, and may be otherwise in a moment.
+        case passing
+    }
 
     var words: String
     var kind: Kind
@@ -132,8 +136,11 @@ struct IngestFault: Error, Equatable {
         self.kind = kind
     }
 
-    /// With the calling thread's errno.
-    static func last(_ what: String) -> IngestFault { IngestFault("\(what): \(String(cString: strerror(errno)))") }
+    /// With the calling thread's errno. What the system refuses now it may grant later: a file that is gone is another matter.
+    static func last(_ what: String) -> IngestFault {
+        let kind: Kind = errno == ENOENT || errno == ELOOP || errno == ENXIO ? .bad : .passing
+        return IngestFault("\(what): \(String(cString: strerror(errno)))", kind)
+    }
 
     var json: String { JSONValue.object([JSONMember("error", .string(self.words))]).json }
 }

@@ -66,7 +66,10 @@ struct Ingester {
     func hash(of path: String) async throws(IngestFault) -> String {
         let (output, value) = try await self.ask(IngestOrder(.hash(path)))
         guard let hash = value["sha256"]?.text else {
-            throw IngestFault(value["error"]?.text ?? "the ingest helper ended with \(output.status)")
+            guard let words = value["error"]?.text else {
+                throw IngestFault("the ingest helper ended with \(output.status)", .passing)
+            }
+            throw IngestFault(words, Self.kind(output.status))
         }
         return hash
     }
@@ -78,9 +81,7 @@ struct Ingester {
                 do { try await LoopClock.sleep(for: .milliseconds(200)) } catch { break }
                 continue
             }
-            if let error = value["error"]?.text {
-                throw IngestFault(error, output.status == .code(PluginIngest.unsignedCode) ? .unsigned : .bad)
-            }
+            if let error = value["error"]?.text { throw IngestFault(error, Self.kind(output.status)) }
             guard output.status.isSuccess, let taken = Taken(json: value) else {
                 throw IngestFault("the ingest helper ended with \(output.status)")
             }
@@ -94,13 +95,22 @@ struct Ingester {
             executable: self.helper.executable, arguments: self.helper.arguments + order.arguments)
         let output: ChildProcess.Output
         do { output = try await ChildProcess.run(spec, timeout: .seconds(60)) } catch {
-            throw IngestFault("the ingest helper failed: \(error)")
+            throw IngestFault("the ingest helper failed: \(error)", .passing)
         }
         do {
             return (output, try JSONValue(parsing: String(decoding: output.stdout, as: UTF8.self)))
         } catch {
+            // It was killed, by whoever needs memory say: it says nothing about the file.
             let words = String(decoding: output.stderr.prefix(500), as: UTF8.self)
-            throw IngestFault("the ingest helper ended with \(output.status) \(words)")
+            throw IngestFault("the ingest helper ended with \(output.status) \(words)", .passing)
+        }
+    }
+
+    private static func kind(_ status: ChildProcess.ExitStatus) -> IngestFault.Kind {
+        switch status {
+        case .code(PluginIngest.unsignedCode): .unsigned
+        case .code(PluginIngest.passingCode): .passing
+        default: .bad
         }
     }
 

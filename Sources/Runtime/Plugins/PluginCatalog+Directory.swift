@@ -45,10 +45,11 @@ extension PluginCatalog {
         entry.settleTimer.start(after: Self.settleTime) { [weak self] in self?.appeared(file) }
     }
 
-    /// A signature came after its file.
+    /// A signature came after its file, or while that is being looked at.
     private func signed(_ file: String) {
-        guard let entry = self.entries[file], entry.hasFile, entry.machine.rejection != nil else { return }
-        self.appeared(file)
+        guard let entry = self.entries[file], entry.hasFile else { return }
+        if case .verifying = entry.machine.candidate { return self.appeared(file) }
+        if entry.machine.rejection != nil { self.appeared(file) }
     }
 
     /// Until the directory is there again.
@@ -88,6 +89,7 @@ extension PluginCatalog {
         let entry = self.entries[file] ?? PluginEntry(file: file, kind: kind)
         self.entries[file] = entry
         entry.settleTimer.stop()
+        entry.againTimer.stop()
         entry.hasFile = true
         entry.fingerprint = self.fingerprint(file)
         self.want(
@@ -95,6 +97,19 @@ extension PluginCatalog {
             .init(
                 source: .file(file, isFirstLook: self.isFirstLook), wish: .activate(force: false), image: nil,
                 waiter: nil))
+    }
+
+    /// What stood in the way of a file may pass (a full disk, no memory for a process, no right to read it): nobody has to touch the
+    /// file for that.
+    func lookAgain(_ entry: PluginEntry, after fault: ReloadFault) {
+        guard fault.code == .unavailable, entry.hasFile, !self.isStopped, self.entries[entry.file] === entry else {
+            return
+        }
+        entry.againTimer.start(after: entry.pause) { [weak self, weak entry] in
+            guard let self, let entry, entry.hasFile, entry.machine.isIdle else { return }
+            self.appeared(entry.file)
+        }
+        entry.pause = min(entry.pause * 2, PluginEntry.longestPause)
     }
 
     private func vanished(_ file: String) {
@@ -112,7 +127,9 @@ extension PluginCatalog {
         entry.fingerprint = nil
         entry.fileHash = nil
         entry.settleTimer.stop()
-        let served = entry.machine.active
+        entry.againTimer.stop()
+        // What rests while the plugin is disabled is what would serve.
+        let served = entry.machine.active ?? entry.machine.resting
         let orders = entry.machine.removed()
         if served != nil { self.tell(entry, .withdrawn, served, words: "\(entry.file) was removed") }
         self.stopServing(entry, orders)

@@ -36,8 +36,11 @@ extension PluginCatalog {
         return (index, manifest.handlers[index])
     }
 
+    /// Another file may have the same bytes, and serve nothing.
     private func entry(of sha256: String) -> PluginEntry? {
-        self.entries.values.first { $0.versions[sha256] != nil }
+        let known = self.entries.values.filter { $0.versions[sha256] != nil }
+        return known.first { $0.machine.uses(sha256) } ?? known.first { $0.versions[sha256]?.hasServed == true }
+            ?? known.first
     }
 
     /// A run was given to a version.
@@ -75,7 +78,7 @@ extension PluginCatalog {
             return self.judged(decision, sha256, entry) && isBad
         }
         // Its trial, or its time as the one that serves, ended while the run was under way.
-        return isBad && version.rest == .rolledBack
+        return isBad && version.rest == .rolledBack && (entry.machine.active != sha256 || entry.isTakingBack)
     }
 
     // MARK: Trials
@@ -84,14 +87,23 @@ extension PluginCatalog {
         guard let intent = entry.intents[request], case .canary(let policy, _) = intent.wish else {
             preconditionFailure("a trial that nobody wanted")
         }
-        if let old = entry.trial, old.sha256 != hash { entry.versions[old.sha256]?.rest = .retired }
+        let old = entry.trial
         entry.trial = .init(
             sha256: hash, machine: CanaryStateMachine(policy, at: self.now), beganAt: .now)
         entry.versions[hash]?.problem = nil
         entry.versions[hash]?.hasServed = true
         self.tell(entry, .canary, hash, policy: policy)
+        if let old, old.sha256 != hash {
+            self.overtaken(old, "version \(hash.prefix(12)) is tried in its place", entry)
+        }
         self.armJudge(entry)
         self.resume(request, .success(.canary), entry)
+    }
+
+    /// A trial ends without a judgement because of what happened otherwise.
+    func overtaken(_ trial: PluginEntry.Trial, _ words: String, _ entry: PluginEntry) {
+        entry.versions[trial.sha256]?.rest = .retired
+        self.tell(entry, .canaryEnded, trial.sha256, words: words, isConsequence: true)
     }
 
     /// Acts on what a trial has shown.
@@ -142,7 +154,8 @@ extension PluginCatalog {
             } else {
                 self.want(
                     entry, .image(last),
-                    .init(source: .rollback, wish: .activate(force: true), image: image, waiter: nil))
+                    .init(
+                        source: .rollback, wish: .activate(force: true), image: image, waiter: nil, takesBack: sha256))
             }
             return true
         }

@@ -29,7 +29,7 @@ extension PluginCatalog {
         entry.standsIn.insert(reason)
         if entry.machine.warm == last, self.supervisor.isLoaded(last) { return true }
         do throws(ReloadFault) {
-            version.image = try await self.intact(version.image)
+            version.image = try await self.intact(version.image, entry)
             do throws(PluginRefusal) { _ = try await self.supervisor.load(version.image) } catch {
                 throw ReloadFault(.refused, error.message)
             }

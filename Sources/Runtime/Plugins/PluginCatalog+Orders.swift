@@ -20,12 +20,11 @@ extension PluginCatalog {
             let image = try await self.ingester.ingest(
                 path, kind, hint: fileName, bridge: bridge, signature: signature)
             self.taken[image.sha256] = image
+            self.takenOrder.removeAll { $0 == image.sha256 }
             self.takenOrder.append(image.sha256)
             if self.takenOrder.count > Self.takenAtMost { self.taken[self.takenOrder.removeFirst()] = nil }
             return image
-        } catch {
-            throw ReloadFault(error.kind == .unsigned ? .unsigned : .badFile, error.words)
-        }
+        } catch { throw ReloadFault(error) }
     }
 
     /// A version that is in this host's content store; nil: it is not, or nobody here knows whose signature it has where that
@@ -78,6 +77,7 @@ extension PluginCatalog {
     /// Serves the version before the active one again, whatever it breaks.
     package func rollback(plugin: String) async throws(ReloadFault) {
         let entry = try self.entry(plugin)
+        guard !entry.machine.isDisabled else { throw ReloadFault(.disabled, "\(plugin) is disabled: enable it first") }
         guard let last = entry.machine.previous.first, let image = entry.versions[last]?.image else {
             throw ReloadFault(.notFound, "no version of \(plugin) before the one that serves is known here")
         }
@@ -163,7 +163,10 @@ extension PluginCatalog {
     private static let takenAtMost = 64
 
     private func named(_ plugin: String) -> PluginEntry? {
-        self.entries.values.first { $0.name == plugin } ?? self.entries.values.first { $0.title == plugin }
+        // A file that was renamed has left one behind whose attempts go on.
+        let named = self.entries.values.filter { $0.name == plugin }
+        return named.first { $0.machine.active != nil || $0.machine.isDisabled } ?? named.first { $0.hasFile }
+            ?? named.first ?? self.entries.values.first { $0.title == plugin }
     }
 
     private func entry(_ plugin: String) throws(ReloadFault) -> PluginEntry {

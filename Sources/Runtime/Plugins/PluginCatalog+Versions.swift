@@ -69,7 +69,7 @@ extension PluginCatalog {
     func reload(_ entry: PluginEntry, _ version: PluginVersion) async {
         guard !self.isStopped, entry.machine.active == version.sha256 else { return }
         do throws(ReloadFault) {
-            version.image = try await self.intact(version.image)
+            version.image = try await self.intact(version.image, entry)
             do throws(PluginRefusal) { _ = try await self.supervisor.load(version.image) } catch {
                 throw ReloadFault(.refused, error.message)
             }
@@ -81,8 +81,20 @@ extension PluginCatalog {
 
     // MARK: Bytes
 
-    /// The image with a seal: its bytes are those that its name says.
-    func intact(_ image: PluginImage) async throws(ReloadFault) -> PluginImage {
+    /// The image with a seal: its bytes are those that its name says. What is broken is fetched from where other hosts have it.
+    func intact(_ image: PluginImage, _ entry: PluginEntry) async throws(ReloadFault) -> PluginImage {
+        do throws(ReloadFault) { return try await self.sealed(image) } catch {
+            guard error.code == .badFile,
+                let fetched = await self.delegate?.bytesWanted(image.sha256, of: entry.title),
+                fetched.sha256 == image.sha256, fetched.seal != nil, fetched.isIntact
+            else { throw error }
+            self.logger.notice(
+                "the right bytes of a version are in the store again", metadata: ["path": "\(fetched.path)"])
+            return fetched
+        }
+    }
+
+    private func sealed(_ image: PluginImage) async throws(ReloadFault) -> PluginImage {
         if image.seal != nil, image.isIntact { return image }
         let seal = FileSeal(of: image.path)
         do throws(IngestFault) {
@@ -94,9 +106,9 @@ extension PluginCatalog {
             image.seal = seal
             return image
         } catch {
-            // What is no use must not be in the way of the right bytes.
-            if FileSeal(of: image.path) == seal { unlink(image.path) }
-            throw ReloadFault(.badFile, error.words)
+            // What is no use must not be in the way of the right bytes; whether it is none has to be known.
+            if error.kind != .passing, FileSeal(of: image.path) == seal { unlink(image.path) }
+            throw ReloadFault(error)
         }
     }
 
@@ -114,7 +126,7 @@ extension PluginCatalog {
         entry.isTampered = true
         self.work {
             do throws(ReloadFault) {
-                version.image = try await self.intact(version.image)
+                version.image = try await self.intact(version.image, entry)
             } catch {
                 if let directory = self.directory, entry.hasFile {
                     do throws(IngestFault) {

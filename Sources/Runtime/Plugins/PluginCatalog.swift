@@ -15,8 +15,11 @@ package protocol PluginCatalogDelegate: AnyObject {
     /// and where it is forced.
     func mayActivate(_ candidate: ActivePlugin, replacing: ActivePlugin?) async -> ActivationVerdict
     /// Every step, in order. `canary`, `canaryEnded`, `rolledBack`, `disabled`, `enabled`, `withdrawn`: what all hosts are to serve
-    /// changes with it, unless they were told so.
+    /// changes with it, unless they were told so, or it `isConsequence` of another.
     func pluginEvent(_ event: PluginEvent)
+    /// The bytes of a version whose file in this host's store is not what it was, from where other hosts have them, back in the
+    /// store; nil: they cannot be had.
+    func bytesWanted(_ sha256: String, of plugin: String) async -> PluginImage?
 }
 
 extension PluginCatalogDelegate {
@@ -24,6 +27,7 @@ extension PluginCatalogDelegate {
         .allowed
     }
     package func pluginEvent(_ event: PluginEvent) {}
+    package func bytesWanted(_ sha256: String, of plugin: String) async -> PluginImage? { nil }
 }
 
 /// The plugins of one host: watches their directory, takes files into the content store, loads them, swaps versions.
@@ -145,6 +149,7 @@ package final class PluginCatalog {
             entry.settleTimer.stop()
             entry.hurryTimer.stop()
             entry.forgiveTimer.stop()
+            entry.againTimer.stop()
         }
         self.supervisor.onVersionChange = nil
         self.supervisor.onZygoteDeath = nil
@@ -174,7 +179,9 @@ package final class PluginCatalog {
         }
         self.perform(
             entry.machine.wanted(
-                .init(number, what, goal: goal, asks: asks, isRollback: intent.source == .rollback)), entry)
+                .init(
+                    number, what, goal: goal, asks: asks, isRollback: intent.source == .rollback,
+                    takesBack: intent.takesBack)), entry)
         self.hurry(entry)
     }
 
@@ -183,7 +190,9 @@ package final class PluginCatalog {
         guard entry.machine.isWaitedFor, let request = entry.machine.candidate.request else { return }
         entry.hurryTimer.start(after: Self.patience) { [weak self, weak entry] in
             guard let self, let entry, entry.machine.candidate.request == request,
-                case .warming(let hash, _) = entry.machine.candidate
+                case .warming(let hash, _) = entry.machine.candidate,
+                // What is loaded because it serves, or may at once, is nobody's to end.
+                !self.entries.values.contains(where: { $0.machine.uses(hash) })
             else { return }
             self.supervisor.abandon(hash)
         }
@@ -234,11 +243,12 @@ package final class PluginCatalog {
     /// Puts a step on record.
     func tell(
         _ entry: PluginEntry, _ kind: PluginEvent.Kind, _ sha256: String? = nil, words: String? = nil,
-        problems: [ContractProblem] = [], policy: CanaryPolicy? = nil
+        problems: [ContractProblem] = [], policy: CanaryPolicy? = nil, isConsequence: Bool = false
     ) {
-        let event = PluginEvent(
+        var event = PluginEvent(
             plugin: entry.title, file: entry.hasFile ? entry.file : nil, sha256: sha256, kind: kind, at: .now,
             words: words, problems: problems, policy: policy)
+        event.isConsequence = isConsequence
         if let sha256 { entry.versions[sha256]?.add(event) }
         self.delegate?.pluginEvent(event)
     }
@@ -260,10 +270,16 @@ package final class PluginCatalog {
         } catch {
             // A file that is gone by now is no broken one.
             if self.fingerprint(entry.file) == nil { self.fileGone(entry) }
-            entry.fault = ReloadFault(error.kind == .unsigned ? .unsigned : .badFile, error.words)
+            let fault = ReloadFault(error)
+            entry.fault = fault
+            let before = entry.machine.rejection
             let orders = entry.machine.ingestFailed(error.words)
-            if entry.machine.rejection == error.words { self.tell(entry, .rejected, words: error.words) }
+            let isRepeated = fault.code == .unavailable && before == error.words
+            if entry.machine.rejection == error.words, !isRepeated {
+                self.tell(entry, .rejected, words: error.words)
+            }
             self.perform(orders, entry)
+            self.lookAgain(entry, after: fault)
         }
         self.forgetIfGone(entry)
     }
@@ -274,9 +290,10 @@ package final class PluginCatalog {
         version.problem = nil
         self.tell(entry, .warming, hash)
         do throws(ReloadFault) {
-            version.image = try await self.intact(version.image)
+            version.image = try await self.intact(version.image, entry)
             try await self.compareDeclarations(version)
             let manifest = try await self.warm(version.image)
+            entry.pause = PluginEntry.firstPause
             if let taken = self.conflict(manifest, entry) {
                 entry.isConflict = true
                 throw taken
@@ -294,6 +311,7 @@ package final class PluginCatalog {
             self.perform(entry.machine.refused(hash, error.words), entry)
             self.retire(hash, entry)
             if !version.hasServed { self.content.drop(version.image, unless: self.neededPaths) }
+            if case .file = intent.source { self.lookAgain(entry, after: error) }
         }
         self.forgetIfGone(entry)
     }
@@ -350,7 +368,10 @@ package final class PluginCatalog {
         guard let version = entry.versions[hash] else { preconditionFailure("a version without a record") }
         let source = request.flatMap { entry.intents[$0]?.source } ?? .order
         let isRollback = source == .rollback || (request == nil && entry.trial?.sha256 != hash)
-        entry.trial = entry.trial?.sha256 == entry.machine.canary ? entry.trial : nil
+        if let trial = entry.trial, trial.sha256 != hash {
+            self.overtaken(trial, "version \(hash.prefix(12)) serves all runs", entry)
+        }
+        entry.trial = nil
         version.hasServed = true
         version.rest = .retired
         version.problem = nil
@@ -394,14 +415,28 @@ package final class PluginCatalog {
             case .unchanged: .success(.unchanged)
             case .held: .success(.held(entry.held.problems, words: entry.held.words))
             case .superseded: .failure(ReloadFault(.superseded, "something newer has taken its place"))
-            case .disabled: .success(.held([], words: "the plugin is disabled; it serves when it is enabled"))
+            case .disabled: .success(.held([], words: self.restingWords(entry.intents[number])))
             case .rejected(let words): .failure(entry.fault ?? ReloadFault(.refused, words))
             }
+        if case .failure = result, entry.intents[number]?.source == .rollback { self.goesOn(entry) }
         if case .rejected(let words) = answer {
             self.logger.warning(
                 "a version of \(entry.title) is rejected: \(words)", metadata: ["file": "\(entry.file)"])
         }
         self.resume(number, result, entry)
+    }
+
+    private func restingWords(_ intent: PluginEntry.Intent?) -> String {
+        if case .canary = intent?.wish { return "the plugin is disabled: there is nothing to try it beside" }
+        return "the plugin is disabled; it serves when it is enabled"
+    }
+
+    /// It was to be taken back, and the version before cannot be had: it serves, with all that belongs to that.
+    private func goesOn(_ entry: PluginEntry) {
+        guard let version = entry.active, version.rest == .rolledBack else { return }
+        version.rest = .retired
+        version.problem = nil
+        self.tell(entry, .active, version.sha256, words: "the version before it cannot serve: it goes on")
     }
 
     func resume(_ number: Int, _ result: Result<ProposalOutcome, ReloadFault>, _ entry: PluginEntry) {
@@ -415,9 +450,7 @@ package final class PluginCatalog {
     func retire(_ hash: String, _ entry: PluginEntry) {
         if let version = entry.versions[hash], version.rest == .staged, version.hasServed { version.rest = .retired }
         let isNeeded = self.entries.values.contains {
-            let machine = $0.machine
-            return machine.active == hash || machine.canary == hash || machine.warm == hash
-                || machine.candidate.hash == hash
+            $0.machine.uses(hash) || $0.machine.candidate.hash == hash
         }
         if !isNeeded { self.supervisor.retire(hash) }
         self.versionChanged(hash)
@@ -441,6 +474,11 @@ package final class PluginCatalog {
             if let served = self.serving[handler.name], served.entry !== entry {
                 return ReloadFault(.conflict, "handler \(handler.name) is served by \(served.entry.file) already")
             }
+        }
+        // Everybody else knows a plugin by its name.
+        for other in self.entries.values where other !== entry && other.name == manifest.name {
+            guard other.machine.active != nil || other.machine.isDisabled else { continue }
+            return ReloadFault(.conflict, "it calls itself \(manifest.name), as \(other.file) does already")
         }
         return nil
     }
@@ -482,6 +520,7 @@ package final class PluginCatalog {
 
     /// Nothing of it serves any more.
     func stopServing(_ entry: PluginEntry, _ orders: [ReloadStateMachine.Order]) {
+        if let trial = entry.trial { self.overtaken(trial, "the plugin serves nothing", entry) }
         entry.trial = nil
         entry.guard = nil
         entry.warmTimer.stop()

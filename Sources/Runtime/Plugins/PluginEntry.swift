@@ -20,6 +20,8 @@ final class PluginEntry {
         let wish: ProposalWish
         let image: PluginImage?
         let waiter: CheckedContinuation<Result<ProposalOutcome, ReloadFault>, Never>?
+        /// The version that is taken back by itself.
+        var takesBack: String?
     }
 
     /// A trial under way.
@@ -68,6 +70,12 @@ final class PluginEntry {
     let hurryTimer = LoopTimer()
     /// Ends a crash loop by another try.
     let forgiveTimer = LoopTimer()
+    /// Looks again at a file that could not be taken for a reason that may pass.
+    let againTimer = LoopTimer()
+    /// Until it does.
+    var pause = PluginEntry.firstPause
+    static let firstPause = Duration.seconds(2)
+    static let longestPause = Duration.seconds(60)
     /// Why the version before the one that serves stays loaded.
     var standsIn: Set<StandIn> = [] {
         didSet { self.machine.isStandingIn = !self.standsIn.isEmpty }
@@ -108,6 +116,9 @@ final class PluginEntry {
     }
 
     var title: String { self.name ?? self.stem }
+
+    /// The version before the one that serves is being brought back.
+    var isTakingBack: Bool { self.intents.values.contains { $0.source == .rollback } }
 
     var active: PluginVersion? { self.machine.active.flatMap { self.versions[$0] } }
     var candidate: PluginVersion? { self.machine.candidate.hash.flatMap { self.versions[$0] } }

@@ -51,6 +51,8 @@ package struct PluginEvent: Sendable, Hashable {
     package var problems: [ContractProblem]
     /// Of a `canary`.
     package var policy: CanaryPolicy?
+    /// It follows from another step, which is told too: nothing that all hosts are to serve changes with it.
+    package var isConsequence = false
 
     package init(
         plugin: String, file: String? = nil, sha256: String? = nil, kind: Kind, at: WallTime, words: String? = nil,

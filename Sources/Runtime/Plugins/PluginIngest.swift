@@ -13,10 +13,12 @@ package enum PluginIngest {
     package static let changedCode: Int32 = 3
     /// Exit code when it is not signed as it should be.
     package static let unsignedCode: Int32 = 4
+    /// Exit code when this host cannot take it now: its disk is full, say.
+    package static let passingCode: Int32 = 5
 
     /// Arguments: `SOURCE STORE` for a shared library, `SOURCE STORE BRIDGE` for a manifest of C functions that the shared library
     /// BRIDGE serves, or one JSON object as `IngestOrder` writes it. Prints one JSON line and returns the exit code: 0 `{sha256,
-    /// bytes, path, configuration?, signed_by?, signature?}`, 1, 3 and 4 `{error}`, 2 for wrong arguments. Blocks.
+    /// bytes, path, configuration?, signed_by?, signature?}`, 1, 3, 4 and 5 `{error}`, 2 for wrong arguments. Blocks.
     package static func run(_ arguments: [String]) -> Int32 {
         guard let order = IngestOrder(arguments: arguments) else {
             print(IngestFault("usage: SOURCE STORE [BRIDGE]").json)
@@ -38,7 +40,12 @@ package enum PluginIngest {
             return 0
         } catch {
             print(error.json)
-            return error.kind == .change ? changedCode : error.kind == .unsigned ? unsignedCode : 1
+            switch error.kind {
+            case .bad: return 1
+            case .change: return changedCode
+            case .unsigned: return unsignedCode
+            case .passing: return passingCode
+            }
         }
     }
 
@@ -104,12 +111,16 @@ package enum PluginIngest {
 
     /// 64 raw bytes, or their base64; nil: there is no such file.
     private static func detached(_ path: String) throws(IngestFault) -> [UInt8]? {
-        let fd = open(path, O_RDONLY | O_CLOEXEC)
+        let fd = open(path, StoreFile.reading)
         guard fd >= 0 else {
             if errno == ENOENT { return nil }
             throw .last("cannot open the signature")
         }
         defer { close(fd) }
+        var status = stat()
+        guard fstat(fd, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            throw IngestFault("the signature beside it is no regular file", .unsigned)
+        }
         let bytes = [UInt8](unsafeUninitializedCapacity: 4096) { buffer, filled in
             filled = max(0, read(fd, buffer.baseAddress, buffer.count))
         }

@@ -65,7 +65,7 @@ package struct PluginVersionReport: Sendable, Hashable {
     package var notes: [String]
 
     /// Given to it and not ended.
-    package var running: Int { self.started - self.ended }
+    package var running: Int { max(0, self.started - self.ended) }
 }
 
 /// Where a version of a plugin is.

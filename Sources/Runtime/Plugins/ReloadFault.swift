@@ -17,6 +17,8 @@ package struct ReloadFault: Error, Sendable, Hashable, CustomStringConvertible {
         case held
         /// Something newer took its place before it was ready.
         case superseded
+        /// Somebody has decided about the plugin since whoever wants this has looked at it.
+        case changed
         /// The version serves, is on trial or runs attempts: it cannot be removed.
         case inUse = "in_use"
         /// The plugin is disabled.
@@ -34,6 +36,16 @@ package struct ReloadFault: Error, Sendable, Hashable, CustomStringConvertible {
         self.code = code
         self.words = words
         self.problems = problems
+    }
+
+    init(_ fault: IngestFault) {
+        let code: Code =
+            switch fault.kind {
+            case .unsigned: .unsigned
+            case .passing: .unavailable
+            case .bad, .change: .badFile
+            }
+        self.init(code, fault.words)
     }
 
     package var description: String { self.words }

@@ -14,6 +14,9 @@ struct StoreFile {
         guard self.fd >= 0 else { throw .last("cannot make a file in \(store)") }
     }
 
+    /// Whatever has the name of a plugin: a pipe without a writer must not hold anybody up.
+    static let reading = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY
+
     mutating func close() {
         if self.fd >= 0 { Glibc.close(self.fd) }
         self.fd = -1
@@ -22,7 +25,7 @@ struct StoreFile {
     /// Copies `source`, at most `limit` bytes, and returns the SHA-256 in hexadecimal. Fails as a change when the source
     /// was written to or replaced meanwhile.
     mutating func fill(from source: String, limit: UInt64) throws(IngestFault) -> String {
-        let input = open(source, O_RDONLY | O_CLOEXEC)
+        let input = open(source, Self.reading)
         guard input >= 0 else { throw .last("cannot open the file") }
         defer { Glibc.close(input) }
         var before = stat()
@@ -108,9 +111,13 @@ struct StoreFile {
 
     /// What the bytes of a file hash to.
     static func hash(of path: String) throws(IngestFault) -> String {
-        let fd = open(path, O_RDONLY | O_CLOEXEC)
+        let fd = open(path, self.reading)
         guard fd >= 0 else { throw .last("cannot open the file") }
         defer { Glibc.close(fd) }
+        var status = stat()
+        guard fstat(fd, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            throw IngestFault("it is no regular file")
+        }
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 16)
         defer { buffer.deallocate() }
         var hash = SHA256()
