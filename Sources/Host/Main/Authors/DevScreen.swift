@@ -32,6 +32,15 @@ struct DevScreen: Sendable {
     }
 
     func log(_ line: JSONValue) {
+        // The outcome summary: but for its counters, the end that follows says the same.
+        if line["stream"]?.text == "host", line["level"]?.text == "info",
+            let counters = line["fields"]?["counters"]?.object
+        {
+            if !counters.isEmpty {
+                self.quote("counters: " + counters.map { "\($0.key) \($0.value.json)" }.joined(separator: ", "), .dim)
+            }
+            return
+        }
         self.out.writeLine("    " + PrintedLogLine(json: line).text(self.terminal, self.out))
     }
 

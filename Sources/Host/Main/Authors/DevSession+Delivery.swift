@@ -108,7 +108,7 @@ extension DevSession {
                 if let error = row?["error"]?.text, error != delivery.errorBefore || waited > Self.sameWords {
                     self.screen.bad("\(delivery.file) is not served")
                     self.screen.quote(error)
-                    if let hint = Self.hint(error) { self.screen.quote("hint: \(hint)", .dim) }
+                    if let hint = LoadHint.of(error) { self.screen.quote("hint: \(hint)", .dim) }
                     break
                 }
                 if let held = row?["held"]?.present, held["version"]?.text == delivery.sha256 {
@@ -126,18 +126,6 @@ extension DevSession {
             }
         }
         return handlers
-    }
-
-    /// What to do about words of the loader that say only what is.
-    static func hint(_ error: String) -> String? {
-        if error.contains("exports no pawl_plugin_entry") {
-            return "PAWL_PLUGIN(\"name\", \"1.0.0\", handlers) in the source makes it"
-        }
-        if error.contains("undefined symbol") {
-            return "the library that has it is missing from the link: name it in a Makefile, as -lz"
-        }
-        return error.contains("_schema of handler") && error.contains("no valid JSON")
-            ? "in a literal each quote needs its backslash, and between two members there is one comma" : nil
     }
 
     /// A schema that cannot be used refuses nothing: without a word its author would believe that it does.

@@ -22,7 +22,8 @@ struct PluginProbeCheck {
             return [CheckFinding("load", .warning, "it was not loaded, as that could not be tried: \(problem)")]
         }
         if let refusal = self.outcome.refusal {
-            return [CheckFinding("load", .refused, refusal.message, advice: Self.advice(refusal.reason))]
+            let advice = LoadHint.of(refusal.message) ?? Self.advice(refusal.reason)
+            return [CheckFinding("load", .refused, refusal.message, advice: advice)]
         }
         guard let manifest = self.outcome.manifest else { return [] }
         var findings = [
