@@ -9,9 +9,9 @@ struct Pawl: ParsableCommand {
             `pawl serve` is the host; everything else talks to one over HTTP, or works without any.
 
             Examples:
-              pawl serve --plugins .build/release/plugins
+              pawl serve
               pawl run csv.to_jsonl --arg input=/data/a.csv --arg output=/data/a.jsonl --wait
-              pawl run-local hello.so hello.world
+              pawl new job mail.send --lang c && pawl dev mail-send
             """,
         version: ClientVersion.current,
         subcommands: [Serve.self, RunLocal.self, CheckCommand.self, ReplayCommand.self, IngestPlugin.self]
