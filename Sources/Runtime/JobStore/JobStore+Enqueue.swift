@@ -7,11 +7,14 @@ extension JobStore {
     /// request, `.invalidArgs` if they are not what the job takes, `.conflict("idempotency_key_reused")` if the key was used for another request.
     package func enqueue(_ run: NewRun) async throws(StoreError) -> Enqueued {
         try Self.check(run)
-        try await checkArgs(run)
+        let isChecked = try await checkArgs(run)
         // The key's first user may still be rolled back, or its key may expire, between our two looks.
         for _ in 0..<3 {
             let taken = try await insert([run])
-            if let enqueued = taken[0] { return enqueued }
+            if var enqueued = taken[0] {
+                enqueued.isUnchecked = !isChecked
+                return enqueued
+            }
             if let key = run.idempotencyKey, let known = try await replay(key, run.idempotencyFingerprint) {
                 return known
             }
@@ -40,15 +43,18 @@ extension JobStore {
                 results[index] = .failure(error)
             }
         }
+        var unchecked: Set<Int> = []
         if !good.isEmpty {
-            let faults = try await argsFaults(good.map { batch[$0] })
-            for (position, list) in faults { results[good[position]] = .failure(.invalidArgs(list)) }
-            good = good.enumerated().filter { faults[$0.offset] == nil }.map(\.element)
+            let verdicts = try await judgeArgs(good.map { batch[$0] })
+            for (position, list) in verdicts.faults { results[good[position]] = .failure(.invalidArgs(list)) }
+            for position in verdicts.unchecked { unchecked.insert(good[position]) }
+            good = good.enumerated().filter { verdicts.faults[$0.offset] == nil }.map(\.element)
         }
         let taken = good.isEmpty ? [] : try await insert(good.map { batch[$0] })
         var unknown: [String: StoreError] = [:]
         for (position, index) in good.enumerated() {
-            if let enqueued = taken[position] {
+            if var enqueued = taken[position] {
+                enqueued.isUnchecked = unchecked.contains(index)
                 results[index] = .success(enqueued)
                 continue
             }
@@ -91,14 +97,15 @@ extension JobStore {
             labels: original.labels, owner: original.owner, organization: original.organization, retryOf: id,
             trigger: changes.trigger)
         try Self.check(run)
-        try await checkArgs(run)
+        let isChecked = try await checkArgs(run)
         let taken = try await decoding { () throws -> [Enqueued?] in
             var steps: [(PGStatement, [PGParameter])] = [(.runEnqueue, Self.parameters([run]))]
             if changes.removeOriginal { steps.append((.runRemove, [.int64(id.rawValue)])) }
             return try self.noteEnqueued(try await self.pool.transaction(steps)[0], count: 1)
         }
         // Jobs are not deleted, and runs refer to them by name.
-        guard let enqueued = taken[0] else { throw await unknownJob(run.job) }
+        guard var enqueued = taken[0] else { throw await unknownJob(run.job) }
+        enqueued.isUnchecked = !isChecked
         return enqueued
     }
 

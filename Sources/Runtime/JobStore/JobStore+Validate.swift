@@ -9,33 +9,52 @@ extension JobStore {
     /// More faults than this say nothing more.
     private static let faultLimit = 20
 
+    /// What is known of the args of some requests, by position.
+    struct ArgsVerdicts {
+        /// None for good args, unknown jobs and jobs that take anything.
+        var faults: [Int: [FieldFault]] = [:]
+        /// Too much to look at: nobody knows.
+        var unchecked: Set<Int> = []
+    }
+
     /// Throws `.invalidArgs` if a request's args are not what its job takes. An unknown job is somebody else's matter.
-    func checkArgs(_ run: NewRun) async throws(StoreError) {
-        if let faults = try await argsFaults([run])[0] { throw .invalidArgs(faults) }
+    /// - Returns: whether they were looked at as far as there is something to look for.
+    @discardableResult
+    func checkArgs(_ run: NewRun) async throws(StoreError) -> Bool {
+        let verdicts = try await judgeArgs([run])
+        if let faults = verdicts.faults[0] { throw .invalidArgs(faults) }
+        return verdicts.unchecked.isEmpty
     }
 
     /// Faults by position; none for good args, unknown jobs and jobs that take anything. Args must be valid JSON.
     func argsFaults(_ runs: [NewRun]) async throws(StoreError) -> [Int: [FieldFault]] {
+        try await judgeArgs(runs).faults
+    }
+
+    /// Args must be valid JSON.
+    func judgeArgs(_ runs: [NewRun]) async throws(StoreError) -> ArgsVerdicts {
         let rules = try await rules(Set(runs.map(\.job)))
-        var faults: [Int: [FieldFault]] = [:]
+        var verdicts = ArgsVerdicts()
         var slice = LoopSlice()
         for (index, run) in runs.enumerated() {
             guard case .schema(let schema)? = rules[run.job] else { continue }
-            let found = Self.faults(run.args, schema)
-            if !found.isEmpty { faults[index] = found }
+            do throws(JSONFault) {
+                let findings = try schema.findings(inArgs: run.args, limit: Self.faultLimit)
+                if !findings.problems.isEmpty {
+                    verdicts.faults[index] = findings.problems.map {
+                        FieldFault(pointer: "/args" + $0.pointer, code: $0.keyword, detail: $0.words)
+                    }
+                } else if !findings.isWhole {
+                    verdicts.unchecked.insert(index)
+                }
+            } catch {
+                verdicts.faults[index] = [
+                    FieldFault(pointer: "/args", code: "invalid_json", detail: error.description)
+                ]
+            }
             if index + 1 < runs.count { await slice.breathe() }
         }
-        return faults
-    }
-
-    private static func faults(_ args: String, _ schema: JSONSchema) -> [FieldFault] {
-        do throws(JSONFault) {
-            return try schema.problems(inArgs: args, limit: faultLimit).map {
-                FieldFault(pointer: "/args" + $0.pointer, code: $0.keyword, detail: $0.words)
-            }
-        } catch {
-            return [FieldFault(pointer: "/args", code: "invalid_json", detail: error.description)]
-        }
+        return verdicts
     }
 
     func rules(_ jobs: Set<String>) async throws(StoreError) -> [String: SchemaBook.Rule] {
@@ -73,8 +92,13 @@ extension JSONSchema {
     private static let argsWork = 20_000
 
     /// What is known to be wrong with a run's args, as far as can be told without holding the loop.
-    package func problems(inArgs args: String, limit: Int) throws(JSONFault) -> [SchemaProblem] {
-        guard args.utf8.count <= Self.largestArgs else { return [] }
-        return try validate(json: args, limit: limit, work: Self.argsWork).filter { $0.keyword != "limit" }
+    /// - Returns: the problems, and whether all of the args was looked at.
+    package func findings(
+        inArgs args: String, limit: Int
+    ) throws(JSONFault) -> (problems: [SchemaProblem], isWhole: Bool) {
+        guard args.utf8.count <= Self.largestArgs else { return ([], false) }
+        let found = try validate(json: args, limit: limit, work: Self.argsWork)
+        let problems = found.filter { $0.keyword != "limit" }
+        return (problems, problems.count == found.count)
     }
 }

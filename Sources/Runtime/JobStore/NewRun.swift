@@ -80,6 +80,8 @@ package struct Enqueued: Sendable, Hashable {
     package var priority: Int32
     /// True if the idempotency key was known: nothing new was made.
     package var isReplay: Bool
+    /// The job says what its args are like, and these were too large, or too much work, to be looked at.
+    package var isUnchecked = false
 }
 
 /// What a retry does differently from the run it repeats.

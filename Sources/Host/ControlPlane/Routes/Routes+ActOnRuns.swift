@@ -102,6 +102,7 @@ extension Backend {
         var object = JSONObject()
         object.string("new_run_id", enqueued.id.description)
         object.string("mode", "new")
+        if enqueued.isUnchecked { object.bool("args_unchecked", true) }
         object.object("run", RunJSON.object(run, live: host.live(runID: run.id), parts: [.args, .result]))
         var answer = Answer.json(object, status).with(.location, "/api/v1/runs/\(enqueued.id)")
         if let applied = preference.applied { answer.headers[.preferenceApplied] = applied }

@@ -56,6 +56,7 @@ extension Backend {
             object.string("state", enqueued.state.rawValue)
             object.string("queue", enqueued.queue)
             object.int("priority", enqueued.priority)
+            if enqueued.isUnchecked { object.bool("args_unchecked", true) }
             answer = .json(object, status)
         } else {
             let run: RunRow
@@ -65,7 +66,9 @@ extension Backend {
             } else {
                 run = try await existingRun(enqueued.id)
             }
-            answer = .json(RunJSON.object(run, live: host.live(runID: run.id), parts: [.args, .result]), status)
+            var object = RunJSON.object(run, live: host.live(runID: run.id), parts: [.args, .result])
+            if enqueued.isUnchecked { object.bool("args_unchecked", true) }
+            answer = .json(object, status)
         }
         answer.headers[.location] = "/api/v1/runs/\(enqueued.id)"
         if enqueued.isReplay { answer.headers[.idempotencyReplayed] = "true" }
@@ -173,6 +176,7 @@ extension Backend {
                 object.string("id", enqueued.id.description)
                 object.string("job", runs[index].job)
                 object.string("state", enqueued.state.rawValue)
+                if enqueued.isUnchecked { object.bool("args_unchecked", true) }
                 if enqueued.state == .queued, lanes.insert([enqueued.queue, String(enqueued.priority)]).inserted {
                     wake(enqueued)
                 }
