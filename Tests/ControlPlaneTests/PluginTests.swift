@@ -142,7 +142,7 @@ import UVLoop
             let cases: [(String, String, PluginOrder.Action)] = [
                 ("activate", "{\"version\":\"1A1A\",\"force\":true}", .activate(version: Self.one, force: true)),
                 ("rollback", "{}", .rollback), ("disable", "{}", .disable), ("enable", "{}", .enable),
-                ("unquarantine", "{}", .unquarantine),
+                ("unquarantine", "{}", .unquarantine), ("pin", "{}", .pin(true)), ("unpin", "{}", .pin(false)),
                 (
                     "canary", "{\"version\":\"2b2b\",\"percent\":5,\"crash_percent_bound\":2.5,\"deadline_ms\":1000}",
                     .canary(

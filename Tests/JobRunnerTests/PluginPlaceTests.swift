@@ -151,7 +151,22 @@ import UVLoop
         }
         #expect(decisions.pending.map(\.decision.change) == [.activate("99"), .enable])
         decisions.add(decision(.endCanary))
-        #expect(decisions.pending.map(\.decision.change) == [.enable, .endCanary])
+        #expect(decisions.pending.map(\.decision.change) == [.activate("99"), .enable, .endCanary])
+        // A trial begins beside the version that was chosen before, and ends where another is chosen.
+        decisions.add(decision(.canary("t", policy: "{}")))
+        #expect(decisions.pending.map(\.decision.change) == [.activate("99"), .enable, .canary("t", policy: "{}")])
+        decisions.add(decision(.activate("u")))
+        #expect(decisions.pending.map(\.decision.change) == [.enable, .activate("u")])
+    }
+
+    /// A trial ends with the plugin's service, and begins anew with it.
+    @Test func aTrialComesBackWithItsPlugin() {
+        var place = place(row: row("a", canary: "b", isDisabled: true), active: "a", canary: "b")
+        #expect(step(place) == .disable)
+        place.took(.disable)
+        place.row = row("a", canary: "b", revision: 2)
+        place.took(step(place))
+        #expect(step(place) == .beginCanary(PluginRow.Canary(sha256: "b", policy: "{}")))
     }
 
     @Test func ofTwoTheLaterOneCounts() {
@@ -165,5 +180,15 @@ import UVLoop
         // A person changes what they have seen, or nothing.
         #expect(PluginDecisions.verdict(on: decision(.activate("b"), revision: 7), row: row) == .write(ifRevision: 7))
         #expect(PluginDecisions.verdict(on: decision(.activate("b"), revision: 6), row: row) == .superseded)
+        // Nobody has decided since this host looked: its clock is wrong.
+        var own = decision(.activate("b"))
+        own.base = 7
+        #expect(PluginDecisions.verdict(on: own, row: row) == .write(ifRevision: 7))
+        own.base = 6
+        #expect(PluginDecisions.verdict(on: own, row: row) == .superseded)
+        var decisions = PluginDecisions()
+        decisions.add(own)
+        decisions.rebase(from: 6, to: 7)
+        #expect(decisions.first?.base == 7)
     }
 }

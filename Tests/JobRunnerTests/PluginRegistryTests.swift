@@ -296,18 +296,132 @@ private func onHosts(
         try await withHosts(2) { hosts in
             let first = try hosts[0].propose("one")
             try await eventually { hosts.allSatisfy { $0.place.active == first && $0.registry.isSettled } }
-            hosts[1].registry.wishes["p"] = PluginWish(by: "me", reason: "noise", revision: 1)
+            let noise = hosts[1].registry.ask("p", PluginWish(.disable, by: "me", reason: "noise", revision: 1))
             hosts[1].registry.disabled("p", true, reason: nil)
             try await eventually { hosts[0].place.isDisabled }
             await hosts[1].registry.written("p", atMost: .seconds(5))
+            #expect(hosts[1].registry.answered("p", noise) == nil && hosts[1].registry.asks.isEmpty)
             let row = try #require(try await hosts[0].store.plugin("p"))
             #expect(row.changedBy == "me" && row.reason == "noise" && row.isDisabled)
             #expect(row.originHost == hosts[0].registry.lease?.id, "it is still its file")
             // Somebody has changed it since: nothing happens, and the row is followed.
-            hosts[1].registry.wishes["p"] = PluginWish(by: "me", revision: 1)
+            let late = hosts[1].registry.ask("p", PluginWish(.enable, by: "me", revision: 1))
             hosts[1].registry.disabled("p", false, reason: nil)
             try await eventually { hosts[1].place.isDisabled && hosts[1].registry.isSettled }
             #expect(try await hosts[0].store.plugin("p")?.isDisabled == true)
+            #expect(hosts[1].registry.answered("p", late)?.code == .changed, "and whoever asked is told")
+        }
+    }
+
+    /// Several want something at once, and a file decides meanwhile: each decision is whose it is.
+    @Test func whoWantsSomethingIsNotMistakenForAnother() async throws {
+        try await withHosts(1) { hosts in
+            let (host, registry) = (hosts[0], hosts[0].registry)
+            let first = try host.propose("one")
+            try await eventually { registry.isSettled }
+            let second = try host.add("two")
+            let ann = registry.ask("p", PluginWish(.version(second), by: "ann", reason: "hers", isForced: true))
+            let bob = registry.ask("p", PluginWish(.disable, by: "bob", reason: "his"))
+            // A file that comes between.
+            let third = try host.propose("three")
+            try await eventually { registry.isSettled }
+            var row = try #require(try await host.store.plugin("p"))
+            #expect(row.active == third && row.changedBy == registry.lease?.id.description && row.reason == nil)
+            #expect(row.originHost == registry.lease?.id)
+            registry.disabled("p", true, reason: nil)
+            try await eventually { registry.isSettled }
+            row = try #require(try await host.store.plugin("p"))
+            #expect(row.isDisabled && row.changedBy == "bob" && row.reason == "his")
+            #expect(registry.answered("p", bob) == nil)
+            registry.disabled("p", false, reason: nil)
+            host.activate(second, .upload)
+            try await eventually { registry.isSettled }
+            row = try #require(try await host.store.plugin("p"))
+            #expect(row.active == second && row.previous == third && row.older == first)
+            #expect(row.changedBy == "ann" && row.reason == "hers" && row.originHost == nil)
+            #expect(registry.answered("p", ann) == nil && registry.asks.isEmpty)
+            // What nobody looked at before is on record.
+            try await eventually {
+                try await host.store.pluginEvents(plugin: "p").contains { $0.kind == "forced" && $0.sha256 == second }
+            }
+        }
+    }
+
+    /// A host's clock is an hour behind: a file that appears there serves all the same.
+    @Test func aClockThatIsBehindShutsNobodyOut() async throws {
+        try await withHosts(2) { hosts in
+            hosts[1].clock = hosts[1].clock.advanced(by: .seconds(7200))
+            let first = try hosts[1].propose("one")
+            try await eventually { hosts.allSatisfy { $0.place.active == first && $0.registry.isSettled } }
+            let second = try hosts[0].propose("two")
+            let third = try hosts[0].propose("three")
+            #expect(second != third)
+            try await eventually { hosts.allSatisfy { $0.place.active == third && $0.registry.isSettled } }
+        }
+    }
+
+    /// Two want the same bytes at once: neither gets in the other's way.
+    @Test func theSameBytesAreFetchedTwiceAtOnce() async throws {
+        try await withHosts(2) { hosts in
+            let text = String(repeating: "many bytes ", count: 60_000)
+            let first = try hosts[0].propose(text)
+            try await eventually { try await hosts[0].store.blob(first)?.isComplete == true }
+            let bytes = hosts[1].registry.bytes
+            let fetches = (0..<4).map { _ in
+                loopTask { () -> (String, Int)? in
+                    do {
+                        let fetched = try await bytes.fetch(first)
+                        var status = stat()
+                        stat(fetched.library, &status)
+                        return (fetched.library, Int(status.st_size))
+                    } catch {
+                        Issue.record(error)
+                        return nil
+                    }
+                }
+            }
+            var paths: Set<String> = []
+            for fetch in fetches {
+                let (path, size) = try #require(await fetch.value)
+                #expect(size == text.utf8.count)
+                paths.insert(path)
+            }
+            #expect(paths.count == 4)
+            // The next life of the host removes what nobody has come to remove.
+            _ = PluginRegistry(
+                store: hosts[1].store, directory: hosts[1].directory.path, logger: TestDatabase.logger)
+            #expect(paths.allSatisfy { access($0, F_OK) != 0 })
+        }
+    }
+
+    /// Whoever is told to serve a version can have its bytes, even if the host that had them is gone.
+    @Test func theRowNamesOnlyWhatCanBeHad() async throws {
+        try await withHosts(1) { hosts in
+            for round in 0..<5 {
+                let version = try hosts[0].propose("\(round)" + String(repeating: "many bytes ", count: 60_000))
+                try await eventually { try await hosts[0].store.plugin("p")?.active == version }
+                #expect(try await hosts[0].store.blob(version)?.isComplete == true)
+            }
+        }
+    }
+
+    /// The database refuses one thing for ever: the rest is written all the same.
+    @Test func whatTheDatabaseRefusesKeepsNothingElseWaiting() async throws {
+        try await withHosts(1) { hosts in
+            let (host, registry) = (hosts[0], hosts[0].registry)
+            let first = try host.propose("one")
+            try await eventually { registry.isSettled && !registry.isWriting }
+            // Other bytes under the same name: nobody can put its own beside them.
+            let bad = try host.add("two")
+            _ = try await host.store.beginBlob(bad, size: 1, configuration: nil)
+            host.clock = host.clock.advanced(by: .seconds(1))
+            registry.canaryBegan("p", bad, policy: "{}")
+            let third = try host.add("three")
+            registry.ready(PluginVersionRow(sha256: third, plugin: "p"))
+            registry.canaryBegan("p", bad, policy: "{}")
+            try await eventually { try await host.store.blob(third)?.isComplete == true }
+            try await eventually { registry.unsent.isEmpty && !registry.isWriting }
+            #expect(try await host.store.plugin("p")?.active == first)
         }
     }
 

@@ -238,6 +238,71 @@ import UVLoop
         }
     }
 
+    /// A plugin of many versions is no burden, and what its row names is always there.
+    @Test func ofManyVersionsTheNewestAreTold() async throws {
+        try await withBench { bench in
+            let store = bench.store
+            for digit: Character in ["a", "b", "c"] {
+                try await store.recordPluginVersion(PluginVersionRow(sha256: sha(digit), plugin: "p"))
+                _ = try await store.changePlugin("p", decision(.activate(sha(digit))), ifRevision: nil)
+            }
+            try await bench.side.execute(
+                """
+                UPDATE pawl.plugin_version SET last_active_at = now() - interval '3 years', first_seen_at = now() - interval '3 years';
+                INSERT INTO pawl.plugin_version (sha256, plugin, size_bytes, first_seen_at)
+                SELECT lpad(i::text, 64, '0'), 'p', 0, now() - make_interval(mins => i) FROM generate_series(1, 500) AS i;
+                INSERT INTO pawl.plugin_version (sha256, plugin, size_bytes, first_seen_at)
+                SELECT lpad(i::text, 64, 'e'), 'p', 0, now() - interval '200 days' FROM generate_series(1, 50) AS i;
+                """)
+            let told = try await store.pluginVersions(plugin: "p")
+            #expect(told.count == 100)
+            for digit: Character in ["a", "b", "c"] { #expect(told.contains { $0.sha256 == sha(digit) }) }
+            #expect(told.contains { $0.sha256.hasSuffix("01") })
+            // What nobody has used for half a year is forgotten.
+            _ = try await store.maintain(isForced: true)
+            #expect(try await bench.number("SELECT count(*) FROM pawl.plugin_version") == 503)
+        }
+    }
+
+    /// What somebody has uploaded for later can still be had by other hosts when its time comes.
+    @Test func whatStandsReadyIsKept() async throws {
+        try await withBench { bench in
+            let store = bench.store
+            for digit: Character in ["a", "b", "c", "d"] {
+                try await store.recordPluginVersion(
+                    PluginVersionRow(sha256: sha(digit), plugin: "p", source: .upload), serves: false)
+                _ = try await store.beginBlob(sha(digit), size: 1, configuration: nil)
+            }
+            try await bench.side.execute(
+                """
+                UPDATE pawl.plugin_blob SET stored_at = now() - interval '2 hours';
+                UPDATE pawl.plugin_version SET first_seen_at = now() - interval '1 day' WHERE sha256 LIKE 'a%';
+                """)
+            _ = try await store.maintain(isForced: true)
+            #expect(try await store.blob(sha("a")) == nil)
+            for digit: Character in ["b", "c", "d"] { #expect(try await store.blob(sha(digit)) != nil) }
+            try await bench.side.execute("UPDATE pawl.plugin_version SET first_seen_at = now() - interval '31 days'")
+            _ = try await store.maintain(isForced: true)
+            #expect(try await bench.number("SELECT count(*) FROM pawl.plugin_blob") == 0)
+        }
+    }
+
+    /// A version whose bytes were taken away is none to go back to.
+    @Test func whatIsGoneIsForgotten() async throws {
+        try await withBench { bench in
+            for digit: Character in ["a", "b", "c"] {
+                _ = try await bench.store.changePlugin("p", decision(.activate(sha(digit))), ifRevision: nil)
+            }
+            let answer = try await bench.store.changePlugin("p", decision(.forget(sha("b"))), ifRevision: 3)
+            #expect(answer.row.active == sha("c") && answer.row.previous == sha("a") && answer.row.older == nil)
+            let again = try await bench.store.changePlugin("p", decision(.forget(sha("b"))), ifRevision: 4)
+            guard case .unchanged = again else {
+                Issue.record("\(again)")
+                return
+            }
+        }
+    }
+
     // MARK: What waits
 
     @Test func whatWaitsIsFoundInPages() async throws {

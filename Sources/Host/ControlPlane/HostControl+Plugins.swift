@@ -164,6 +164,8 @@ package struct PluginOrder: Sendable, Hashable {
         case enable
         /// Starts it again though its processes died too often.
         case unquarantine
+        /// Whether files that appear change nothing.
+        case pin(Bool)
         case remove(version: String)
     }
 

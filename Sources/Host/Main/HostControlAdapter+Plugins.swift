@@ -58,7 +58,9 @@ extension HostControlAdapter {
     // MARK: Orders
 
     func order(_ order: PluginOrder) async throws(PluginFault) -> Bool {
-        let wish = PluginWish(by: order.actor, reason: order.reason, revision: order.revision)
+        let wish = PluginWish(
+            Self.matter(order.action), by: order.actor, reason: order.reason, revision: order.revision,
+            isForced: Self.isForced(order.action))
         do throws(ReloadFault) {
             return try await self.runner.asked(order.plugin, wish) { () throws(ReloadFault) in
                 try await self.carryOut(order)
@@ -66,6 +68,20 @@ extension HostControlAdapter {
         } catch {
             throw PluginFault(error)
         }
+    }
+
+    private static func matter(_ action: PluginOrder.Action) -> PluginWish.Matter {
+        switch action {
+        case .activate(let version, _), .canary(let version, _): .version(version)
+        case .rollback: .rollback
+        case .disable: .disable
+        case .enable: .enable
+        case .unquarantine, .pin, .remove: .other
+        }
+    }
+
+    private static func isForced(_ action: PluginOrder.Action) -> Bool {
+        if case .activate(version: _, force: true) = action { true } else { false }
     }
 
     private func carryOut(_ order: PluginOrder) async throws(ReloadFault) -> Bool {
@@ -92,7 +108,13 @@ extension HostControlAdapter {
             guard self.has(plugin) else { return try await self.decide(.enable, order) }
             try await catalog.enable(plugin: plugin)
         case .unquarantine: try await catalog.unquarantine(plugin: plugin)
-        case .remove(let version): try await self.remove(version, of: plugin)
+        case .pin(let isPinned):
+            // Before anything is decided there is nothing to hold fast.
+            guard let row = try await self.row(plugin), row.revision > 0 else {
+                throw ReloadFault(.notFound, "no version of \(plugin) was ever to serve: there is nothing to pin")
+            }
+            return try await self.decide(.pin(isPinned), order)
+        case .remove(let version): try await self.remove(version, order)
         }
         return true
     }
@@ -123,19 +145,28 @@ extension HostControlAdapter {
         switch answer {
         case .changed: return true
         case .unchanged: return false
-        case .mismatch: throw ReloadFault(.superseded, "somebody else has decided about \(order.plugin) meanwhile")
+        case .mismatch: throw ReloadFault(.changed, "somebody else has decided about \(order.plugin) meanwhile")
         }
     }
 
     /// From this host's store, and from what the others could fetch.
-    private func remove(_ version: String, of plugin: String) async throws(ReloadFault) {
-        if let row = try await self.row(plugin), row.active == version || row.canary?.sha256 == version {
+    private func remove(_ version: String, _ order: PluginOrder) async throws(ReloadFault) {
+        let plugin = order.plugin
+        let row = try await self.row(plugin)
+        if let row, row.active == version || row.canary?.sha256 == version {
             throw ReloadFault(.inUse, "version \(version.prefix(12)) is what all hosts are to serve")
         }
         if self.catalog.plugins.first(where: { $0.name == plugin })?.versions.contains(where: { $0.sha256 == version })
             ?? false
         {
             try await self.catalog.remove(plugin: plugin, sha256: version)
+        }
+        // Nobody shall go back to what is gone.
+        if row?.versions.contains(version) ?? false {
+            var forgetting = order
+            // That holds whatever somebody decides meanwhile.
+            forgetting.revision = nil
+            _ = try await self.decide(.forget(version), forgetting)
         }
         do throws(StoreError) {
             try await self.store.refusePluginVersion(
@@ -165,7 +196,6 @@ extension HostControlAdapter {
     }
 
     func propose(_ upload: PluginUpload) async throws(PluginFault) -> PluginProposal {
-        let wish = PluginWish(by: upload.actor, reason: upload.reason)
         let intent: ProposalWish =
             if let canary = upload.canary { .canary(Self.policy(canary), force: upload.force) } else {
                 upload.activates ? .activate(force: upload.force) : .keep
@@ -176,6 +206,8 @@ extension HostControlAdapter {
                 upload.path, fileName: upload.fileName,
                 signature: upload.signature.flatMap { SigningKeys.signature(base64: $0) })
             version = image.sha256
+            let wish = PluginWish(
+                .version(version), by: upload.actor, reason: upload.reason, isForced: upload.force && upload.activates)
             outcome = try await self.runner.asked(upload.plugin, wish) { () throws(ReloadFault) in
                 try await self.catalog.propose(image, plugin: upload.plugin, source: .upload, wish: intent)
             }
@@ -226,6 +258,7 @@ extension PluginFault {
             case .conflict: (.conflict, "plugin_conflict")
             case .held: (.conflict, "activation_held")
             case .superseded: (.conflict, "superseded")
+            case .changed: (.changed, "etag_mismatch")
             case .inUse: (.conflict, "version_in_use")
             case .disabled: (.conflict, "plugin_disabled")
             case .unavailable: (.unavailable, "plugin_unavailable")

@@ -67,7 +67,8 @@ final class CatalogHands: PluginHands, PluginCatalogDelegate {
             guard let sha256 = event.sha256 else { break }
             self.record(event.plugin, by: nil)
             self.registry.canaryBegan(event.plugin, sha256, policy: (event.policy ?? CanaryPolicy()).json)
-        case .canaryEnded: self.registry.canaryEnded(event.plugin, reason: event.words)
+        case .canaryEnded:
+            if !event.isConsequence { self.registry.canaryEnded(event.plugin, reason: event.words) }
         case .rolledBack: self.registry.rolledBack(event.plugin, event.sha256, reason: event.words)
         case .held:
             guard let sha256 = event.sha256 else { break }
@@ -76,9 +77,20 @@ final class CatalogHands: PluginHands, PluginCatalogDelegate {
         case .disabled: self.registry.disabled(event.plugin, true, reason: event.words)
         case .enabled: self.registry.disabled(event.plugin, false, reason: event.words)
         case .withdrawn: self.registry.retired(event.plugin, reason: event.words)
-        case .staged, .verified, .warming, .active, .draining, .retired, .rejected, .crashLoop, .recovered, .tampered,
-            .removed:
+        case .rejected: if let sha256 = event.sha256 { self.registry.lost(event.plugin, sha256) }
+        case .staged, .verified, .warming, .active, .draining, .retired, .crashLoop, .recovered, .tampered, .removed:
             break
+        }
+    }
+
+    func bytesWanted(_ sha256: String, of plugin: String) async -> PluginImage? {
+        do throws(PluginHandsFault) {
+            return try await self.registry.obtain(sha256, plugin, self)
+        } catch {
+            self.registry.logger.warning(
+                "a version's bytes cannot be had from the database",
+                metadata: ["plugin": "\(plugin)", "version": "\(sha256.prefix(12))", "error": "\(error.words)"])
+            return nil
         }
     }
 

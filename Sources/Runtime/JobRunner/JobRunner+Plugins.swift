@@ -1,5 +1,5 @@
 import JobCore
-package import JobStore
+import JobStore
 package import Plugins
 package import Supervision
 import UVLoop
@@ -12,12 +12,16 @@ extension JobRunner {
     package func asked<T: Sendable>(
         _ plugin: String, _ wish: PluginWish, _ body: @LoopActor () async throws(ReloadFault) -> T
     ) async throws(ReloadFault) -> T {
-        self.registry.wishes[plugin] = wish
-        // Whatever nobody decided, nobody wants any more.
-        defer { self.registry.wishes[plugin] = nil }
-        let answer = try await body()
+        let number = self.registry.ask(plugin, wish)
+        let answer: T
+        do throws(ReloadFault) { answer = try await body() } catch {
+            // Whatever nobody decided, nobody wants any more.
+            _ = self.registry.answered(plugin, number)
+            throw error
+        }
         self.hands.record(plugin, by: wish.by)
         await self.registry.written(plugin, atMost: .seconds(5))
+        if let fault = self.registry.answered(plugin, number) { throw fault }
         return answer
     }
 
@@ -29,16 +33,6 @@ extension JobRunner {
         } catch {
             throw ReloadFault(error.isTransient ? .unavailable : .badFile, error.words)
         }
-    }
-
-    /// Whether files that appear may change what serves.
-    package func pin(_ plugin: String, _ isPinned: Bool, _ wish: PluginWish) async throws(StoreError) -> PluginAnswer {
-        let answer = try await self.store.changePlugin(
-            plugin,
-            PluginDecision(.pin(isPinned), at: WallTime.current, by: wish.by, reason: wish.reason),
-            ifRevision: wish.revision)
-        self.registry.seen(answer.row)
-        return answer
     }
 
     /// This host takes no runs for a plugin: all are to serve a version that it cannot load. Nil: it takes them.

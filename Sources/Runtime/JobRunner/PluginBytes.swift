@@ -96,7 +96,8 @@ struct PluginBytes {
             guard let blob = try await self.store.blob(sha256), blob.isComplete else {
                 throw PluginBytesFault("its bytes are not in the database (yet)", isTransient: true)
             }
-            let library = "\(self.directory)/.fetch-\(getpid())-\(sha256)"
+            // A name of its own: the same version may be fetched twice at once, by somebody's order and for a row.
+            let library = "\(self.directory)/.fetch-\(getpid())-\(UInt64.random(in: .min ... .max))-\(sha256)"
             var fetched = Fetched(library: library, signature: blob.signature)
             do {
                 try await self.write(sha256, blob, to: library)

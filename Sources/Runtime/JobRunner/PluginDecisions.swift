@@ -8,6 +8,10 @@ struct PluginDecisions {
         var decision: PluginDecision
         /// What a person has seen, and wants to change only that; nil: a file decided.
         var revision: Int64?
+        /// What this host had seen when it decided; nil: nothing.
+        var base: Int64?
+        /// Who asked for it.
+        var ask: Int?
         /// A file of this host's: its number may not be known yet.
         var isFile = false
     }
@@ -26,26 +30,37 @@ struct PluginDecisions {
     var isEmpty: Bool { self.pending.isEmpty }
 
     mutating func add(_ new: Pending) {
-        self.pending.removeAll { Self.matter($0.decision.change) == Self.matter(new.decision.change) }
+        self.pending.removeAll { Self.overtakes(new.decision.change, $0.decision.change) }
         self.pending.append(new)
     }
 
     mutating func removeFirst() { self.pending.removeFirst() }
 
-    /// Which version serves, and whether any, are two matters.
-    private static func matter(_ change: PluginChange) -> Int {
-        switch change {
-        case .activate, .canary, .endCanary, .retire: 0
-        case .disable, .enable: 1
-        case .pin: 2
+    /// One of them was written: the rest was decided with it in mind.
+    mutating func rebase(from old: Int64, to new: Int64) {
+        for index in self.pending.indices where self.pending[index].base == old { self.pending[index].base = new }
+    }
+
+    /// Which version serves, whether any, and whether files count are three matters. A trial takes the place of another trial, not
+    /// of the version that it begins beside.
+    private static func overtakes(_ new: PluginChange, _ old: PluginChange) -> Bool {
+        switch (new, old) {
+        case (.activate, .activate), (.activate, .canary), (.activate, .endCanary), (.activate, .retire),
+            (.retire, .activate), (.retire, .canary), (.retire, .endCanary), (.retire, .retire),
+            (.canary, .canary), (.canary, .endCanary), (.endCanary, .canary), (.endCanary, .endCanary),
+            (.disable, .disable), (.disable, .enable), (.enable, .disable), (.enable, .enable), (.pin, .pin):
+            true
+        default: false
         }
     }
 
-    /// The later decision counts, however late it is written: a host that was cut off for an hour must not undo what was
-    /// decided meanwhile.
+    /// What nobody has changed since the decider saw it is changed, whatever clocks say: a host whose clock is behind is not
+    /// shut out. Of two who decided without knowing of each other the later one counts, however late it is written: a host that
+    /// was cut off for an hour must not undo what was decided meanwhile. Only there are clocks compared.
     static func verdict(on pending: Pending, row: PluginRow?) -> Verdict {
         guard let row else { return .write(ifRevision: pending.revision ?? 0) }
         if let seen = pending.revision { return seen == row.revision ? .write(ifRevision: seen) : .superseded }
+        if pending.base == row.revision { return .write(ifRevision: row.revision) }
         if let changedAt = row.changedAt, changedAt > pending.decision.at { return .superseded }
         return .write(ifRevision: row.revision)
     }

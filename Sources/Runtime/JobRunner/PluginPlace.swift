@@ -108,7 +108,9 @@ struct PluginPlace {
         case .retire:
             self.active = nil
             self.canary = nil
-        case .disable: self.isDisabled = true
+        case .disable:
+            self.isDisabled = true
+            self.canary = nil
         case .enable: self.isDisabled = false
         }
     }

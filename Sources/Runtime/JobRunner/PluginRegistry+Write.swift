@@ -5,20 +5,31 @@ import Plugins
 import Supervision
 import UVLoop
 
-/// What this host brings into the database: decisions, jobs, what it has, events, bytes; in this order, and again and again
-/// until it is there. Of each there is a bounded amount.
+/// What this host brings into the database: decisions (after the bytes of the version that they name), jobs, what it has,
+/// events, other bytes; in this order, and again and again until it is there. Of each there is a bounded amount.
 extension PluginRegistry {
     private static let pause: Duration = .milliseconds(500)
     private static let eventBatch = 200
+
+    /// What is refused so many times in a row will be refused for ever: it must not keep the rest waiting.
+    private static let patience = 4
 
     func write() {
         guard !self.isWriting, self.lease != nil else { return }
         self.isWriting = true
         loopTask {
-            while self.lease != nil {
+            var refusals = 0
+            while let item = self.nextItem, let lease = self.lease {
                 do throws(StoreError) {
-                    guard try await self.writeNext() else { break }
+                    try await self.write(item, lease)
+                    refusals = 0
                 } catch {
+                    refusals = error.isTransient ? 0 : refusals + 1
+                    if refusals >= Self.patience {
+                        self.giveUp(item, error)
+                        refusals = 0
+                        continue
+                    }
                     self.logger.warning("what plugins do here waits for the database", metadata: ["error": "\(error)"])
                     do { try await LoopClock.sleep(for: Self.pause) } catch { break }
                 }
@@ -27,40 +38,84 @@ extension PluginRegistry {
         }
     }
 
-    /// - Returns: false: there was nothing to write.
-    private func writeNext() async throws(StoreError) -> Bool {
-        guard let lease else { return false }
+    /// What is to be written, one piece after the other.
+    private enum Item {
+        case decision(String, PluginDecisions.Pending)
+        case jobs(String)
+        case version(PluginVersionRow)
+        case notes([PluginHostNote])
+        case events
+        case bytes(PluginImage)
+    }
+
+    /// Nil: there is nothing to write.
+    private var nextItem: Item? {
         if let (name, waiting) = self.decisions.min(by: { $0.key < $1.key }), let first = waiting.first {
-            try await self.write(name, first, lease)
-            return true
+            // Others are told to serve it once they can have it, even if this host is no more by then.
+            if let image = self.unsent.last(where: { $0.sha256 == first.decision.change.version }) {
+                return .bytes(image)
+            }
+            return .decision(name, first)
         }
-        if let name = self.unregistered.min() {
-            try await self.register(name)
-            return true
-        }
-        if let version = self.unrecorded.first {
-            try await self.store.recordPluginVersion(version, serves: false)
-            if self.unrecorded.first == version { self.unrecorded.removeFirst() }
-            // A few thousand names; then some are written once more.
-            if self.recorded.count > 10_000 { self.recorded = [] }
-            self.recorded.insert(version.sha256)
-            return true
-        }
+        if let name = self.unregistered.min() { return .jobs(name) }
+        if let version = self.unrecorded.first { return .version(version) }
         let notes = self.places.values.sorted { $0.name < $1.name }.map(\.note)
-        if notes != self.noted ?? [] || self.noted == nil {
+        if self.noted != notes { return .notes(notes) }
+        if !self.unwrittenEvents.isEmpty { return .events }
+        return self.unsent.last.map { .bytes($0) }
+    }
+
+    private func write(_ item: Item, _ lease: HostLease) async throws(StoreError) {
+        switch item {
+        case .decision(let name, let pending): try await self.write(name, pending, lease)
+        case .jobs(let name): try await self.register(name)
+        case .version(let version):
+            try await self.store.recordPluginVersion(version, serves: false)
+            self.wrote(version)
+        case .notes(let notes):
             try await self.store.notePlugins(lease.id, notes)
             self.noted = notes
-            return true
+        case .events: try await self.writeEvents(lease)
+        case .bytes(let image): try await self.send(image)
         }
-        if !self.unwrittenEvents.isEmpty {
-            try await self.writeEvents(lease)
-            return true
+    }
+
+    private func wrote(_ version: PluginVersionRow) {
+        if self.unrecorded.first == version { self.unrecorded.removeFirst() }
+        // A few thousand names; then some are written once more.
+        if self.recorded.count > 10_000 { self.recorded = [] }
+        self.recorded.insert(version.sha256)
+    }
+
+    /// The database does not take it: the rest goes on without.
+    private func giveUp(_ item: Item, _ error: StoreError) {
+        let what: String
+        switch item {
+        case .decision(let name, let pending):
+            what = "the decision to \(pending.decision.change.word) \(name)"
+            self.fail(name, pending.ask, ReloadFault(.unavailable, "\(error)"))
+            self.decided(name, pending)
+        case .jobs(let name):
+            what = "the jobs of \(name)"
+            self.unregistered.remove(name)
+            self.wakeWaiters()
+            self.onChange?()
+        case .version(let version):
+            what = "version \(version.sha256.prefix(12))"
+            self.wrote(version)
+        case .notes(let notes):
+            what = "what this host has"
+            self.noted = notes
+        case .events:
+            what = "\(min(self.unwrittenEvents.count, Self.eventBatch)) events"
+            self.unwrittenEvents.removeFirst(min(self.unwrittenEvents.count, Self.eventBatch))
+        case .bytes(let image):
+            what = "the bytes of version \(image.sha256.prefix(12))"
+            self.unsent.removeAll { $0.sha256 == image.sha256 }
         }
-        if let image = self.unsent.last {
-            try await self.send(image)
-            return true
-        }
-        return false
+        self.logger.error(
+            "the database does not take something about plugins, and it is given up",
+            metadata: ["what": "\(what)", "error": "\(error)"])
     }
 
     // MARK: Decisions
@@ -84,7 +139,9 @@ extension PluginRegistry {
         let answer = try await self.store.changePlugin(name, decision, ifRevision: revision)
         self.seen(answer.row)
         switch answer {
-        case .changed, .unchanged: self.decided(name, pending)
+        case .changed, .unchanged:
+            self.decided(name, pending)
+            self.decisions[name]?.rebase(from: revision, to: answer.row.revision)
         // Compared with the row as it is now, at the next turn.
         case .mismatch: break
         }
@@ -108,6 +165,9 @@ extension PluginRegistry {
             NewPluginEvent(
                 plugin: name, sha256: pending.decision.change.version, at: self.now(), kind: "superseded",
                 detail: JSONText.object(["decision": pending.decision.change.word])))
+        self.fail(
+            name, pending.ask,
+            ReloadFault(.changed, "somebody else has decided about \(name) meanwhile: look at it again"))
         self.decided(name, pending)
     }
 
@@ -151,16 +211,6 @@ extension PluginRegistry {
                 metadata: ["version": "\(image.sha256.prefix(12))", "error": "\(why)"])
         }
         self.unsent.removeAll { $0.sha256 == image.sha256 }
-    }
-}
-
-extension PluginChange {
-    /// The version that it is about.
-    var version: String? {
-        switch self {
-        case .activate(let sha256), .canary(let sha256, _): sha256
-        case .endCanary, .retire, .disable, .enable, .pin: nil
-        }
     }
 }
 

@@ -37,8 +37,9 @@ final class PluginRegistry {
     var noted: [PluginHostNote]?
     /// Why a version was taken back, until the one before it serves again.
     var rollbackWords: [String: String] = [:]
-    /// What a person wants, until it has happened.
-    var wishes: [String: PluginWish] = [:]
+    /// What people want at this moment, by plugin, in the order in which they asked.
+    private(set) var asks: [String: [PluginAsk]] = [:]
+    private var lastAsk = 0
     var isWriting = false
     var isLooking = false
     var mustLookAgain = false
@@ -62,6 +63,8 @@ final class PluginRegistry {
         self.logger = logger
         self.bytes = PluginBytes(store: store, directory: directory)
         self.now = now
+        // An earlier life may have ended in the middle of a fetch.
+        self.bytes.sweep()
     }
 
     /// Whether the jobs of everything that serves are in the database, and every decision.
@@ -121,7 +124,8 @@ final class PluginRegistry {
             place.handlers.formUnion(plugin.manifest.handlers.map(\.name))
             place.renounced = nil
             place.held = nil
-            if place.canary == plugin.sha256 { place.canary = nil }
+            // Whatever was on trial beside the version before.
+            place.canary = nil
             if place.failure?.sha256 == plugin.sha256 { place.succeeded() }
             return (plugin.source == .row && !isPromotion)
                 || (place.row?.active == plugin.sha256 && place.row?.canary == nil)
@@ -181,6 +185,8 @@ final class PluginRegistry {
     func disabled(_ name: String, _ isDisabled: Bool, reason: String?) {
         let isFollowed = self.change(name) { place -> Bool in
             place.isDisabled = isDisabled
+            // Its trial has ended with it; once it is enabled it begins anew.
+            if isDisabled { place.canary = nil }
             return place.isMoving || place.row?.isDisabled == isDisabled
         }
         if !isFollowed { self.decide(name, isDisabled ? .disable : .enable, reason: reason) }
@@ -207,6 +213,13 @@ final class PluginRegistry {
                 self.change(name) { $0.renounced = row?.revision }
             }
         }
+        self.changed()
+    }
+
+    /// What was to serve here again, after the plugin was enabled, cannot be loaded: it is tried again, as what others have decided.
+    func lost(_ name: String, _ sha256: String) {
+        guard self.places[name]?.active == sha256 else { return }
+        self.change(name) { $0.active = nil }
         self.changed()
     }
 
@@ -245,39 +258,69 @@ final class PluginRegistry {
     private func decide(
         _ name: String, _ change: PluginChange, source: ProposalSource? = nil, reason: String? = nil
     ) {
-        let wish = self.wishes.removeValue(forKey: name)
-        var decision = PluginDecision(change, at: self.now(), by: wish?.by, reason: wish?.reason ?? reason)
+        let ask = self.take(name, change, source)
+        let wish = ask?.wish
+        var decision = PluginDecision(
+            change, at: self.now(), by: wish?.by, reason: wish?.reason ?? reason, isForced: wish?.isForced ?? false)
         var isFile = false
         switch source {
-        case .file: isFile = wish == nil
+        case .file: isFile = true
         case .rollback:
             // The file is whose it was.
             decision.host = self.places[name]?.row?.originHost
             decision.reason = wish?.reason ?? self.rollbackWords[name]
         case .upload, .order, .row, nil: break
         }
+        if let wish, wish.isForced {
+            self.happened(
+                NewPluginEvent(
+                    plugin: name, sha256: change.version, at: self.now(), kind: "forced",
+                    detail: JSONText.object(["words": "\(wish.by) wanted it whatever it breaks"])))
+        }
         self.decisions[name, default: PluginDecisions()].add(
-            PluginDecisions.Pending(decision: decision, revision: wish?.revision, isFile: isFile))
+            PluginDecisions.Pending(
+                decision: decision, revision: wish?.revision, base: self.places[name]?.row?.revision, ask: ask?.number,
+                isFile: isFile))
         self.write()
+    }
+
+    // MARK: People
+
+    /// Somebody wants something of a plugin: what is decided about that until `answered` is theirs.
+    func ask(_ name: String, _ wish: PluginWish) -> Int {
+        self.lastAsk += 1
+        self.asks[name, default: []].append(PluginAsk(number: self.lastAsk, wish: wish))
+        return self.lastAsk
+    }
+
+    /// They are not waiting any more.
+    /// - Returns: why what they wanted did not happen after all; nil: it did, or it is still to be written.
+    func answered(_ name: String, _ number: Int) -> ReloadFault? {
+        guard let index = self.asks[name]?.firstIndex(where: { $0.number == number }) else { return nil }
+        let ask = self.asks[name]?.remove(at: index)
+        if self.asks[name]?.isEmpty == true { self.asks[name] = nil }
+        return ask?.fault
+    }
+
+    /// What somebody asked for was decided and did not become what all hosts are to serve.
+    func fail(_ name: String, _ number: Int?, _ fault: ReloadFault) {
+        guard let index = self.asks[name]?.firstIndex(where: { $0.number == number }) else { return }
+        self.asks[name]?[index].fault = fault
+    }
+
+    /// Whose decision it is: several may want something at once, and files decide meanwhile.
+    private func take(_ name: String, _ change: PluginChange, _ source: ProposalSource?) -> PluginAsk? {
+        if case .file = source { return nil }
+        guard
+            let index = self.asks[name]?.firstIndex(where: { !$0.isTaken && $0.wish.matter.covers(change, source) })
+        else { return nil }
+        self.asks[name]?[index].isTaken = true
+        return self.asks[name]?[index]
     }
 
     private func keepBytes(_ image: PluginImage) {
         self.unsent.removeAll { $0.sha256 == image.sha256 }
         self.unsent.append(image)
         if self.unsent.count > Self.unsentLimit { self.unsent.removeFirst() }
-    }
-}
-
-/// What a person wants of a plugin: who, why, and what they have seen of it.
-package struct PluginWish: Sendable, Hashable {
-    package var by: String
-    package var reason: String?
-    /// The revision that they have seen: if it is another one by then, nothing is changed. Nil: whatever it is.
-    package var revision: Int64?
-
-    package init(by: String, reason: String? = nil, revision: Int64? = nil) {
-        self.by = by
-        self.reason = reason
-        self.revision = revision
     }
 }

@@ -43,7 +43,10 @@ extension JobStore {
                         .text(orNull: decision.by), .text("plugin.\(decision.change.word)"), key,
                         .json(
                             JSONText.object(
-                                ["version": next.active, "reason": decision.reason].compactMapValues(\.self))),
+                                [
+                                    "version": decision.change.version ?? next.active, "reason": decision.reason,
+                                    "forced": decision.isForced ? "true" : nil,
+                                ].compactMapValues(\.self))),
                     ])
             }
             return .changed(try PluginRow(written[0]))
@@ -78,7 +81,7 @@ extension JobStore {
             ])
     }
 
-    /// The last used first.
+    /// The last used first: the newest hundred, and those that a plugin's row names.
     package func pluginVersions(plugin: String? = nil) async throws(StoreError) -> [PluginVersionRow] {
         try await versions(.text(orNull: plugin), .null)
     }

@@ -76,6 +76,16 @@ package enum PluginChange: Sendable, Hashable {
     case disable
     case enable
     case pin(Bool)
+    /// The bytes of a version that served before are gone: nobody can go back to it.
+    case forget(String)
+
+    /// The version that it is about.
+    package var version: String? {
+        switch self {
+        case .activate(let sha256), .canary(let sha256, _), .forget(let sha256): sha256
+        case .endCanary, .retire, .disable, .enable, .pin: nil
+        }
+    }
 
     /// For audit and events.
     package var word: String {
@@ -87,6 +97,7 @@ package enum PluginChange: Sendable, Hashable {
         case .disable: "disable"
         case .enable: "enable"
         case .pin(let isPinned): isPinned ? "pin" : "unpin"
+        case .forget: "remove"
         }
     }
 }
@@ -101,13 +112,19 @@ package struct PluginDecision: Sendable, Hashable {
     /// Whose file is served from now on; nil: nobody's.
     package var host: HostID?
     package var reason: String?
+    /// Nobody has looked at what it would break.
+    package var isForced: Bool
 
-    package init(_ change: PluginChange, at: WallTime, by: String? = nil, host: HostID? = nil, reason: String? = nil) {
+    package init(
+        _ change: PluginChange, at: WallTime, by: String? = nil, host: HostID? = nil, reason: String? = nil,
+        isForced: Bool = false
+    ) {
         self.change = change
         self.at = at
         self.by = by
         self.host = host
         self.reason = reason
+        self.isForced = isForced
     }
 }
 
@@ -145,6 +162,10 @@ extension PluginRow {
         case .disable: row.isDisabled = true
         case .enable: row.isDisabled = false
         case .pin(let isPinned): row.isPinned = isPinned
+        case .forget(let sha256):
+            let before = [previous, older].compactMap(\.self).filter { $0 != sha256 }
+            row.previous = before.first
+            row.older = before.dropFirst().first
         }
         return row == self ? nil : row
     }

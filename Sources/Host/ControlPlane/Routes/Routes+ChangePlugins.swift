@@ -20,6 +20,8 @@ extension Backend {
             verb("disable") { _, _ in .disable },
             verb("enable") { _, _ in .enable },
             verb("unquarantine") { _, _ in .unquarantine },
+            verb("pin") { _, _ in .pin(true) },
+            verb("unpin") { _, _ in .pin(false) },
             Route(.delete, "/api/v1/plugins/{plugin}/versions/{version}") { [self] in
                 try await removeVersion($0)
             },
