@@ -323,6 +323,8 @@ class Handler(BaseHTTPRequestHandler):
             detail.update(active=detail["previous"], previous=None)
         if part in ("/disable", "/enable"):
             detail["disabled"] = part == "/disable"
+        if part in ("/pin", "/unpin"):
+            detail["pinned"] = part == "/pin"
         if part == "/canary":
             detail["canary"] = {"version": body["version"], "percent": body.get("percent"), "runs": body.get("runs"), "minimum_runs": 20,
                                 "crash_percent_bound": body.get("crash_percent_bound", 1), "seen": {"runs": 0, "crashed": 0}}

@@ -83,6 +83,8 @@ def test_events_are_listed(pawl, plugin):
     (["disable", "csv", "--reason", "full"], "disable", {"reason": "full"}, "disabled"),
     (["enable", "csv"], "enable", {}, "enabled"),
     (["unquarantine", "csv"], "unquarantine", {}, "started again"),
+    (["pin", "csv", "--reason", "month end"], "pin", {"reason": "month end"}, "pinned"),
+    (["unpin", "csv"], "unpin", {}, "unpinned"),
 ])
 def test_changes_are_guarded_by_what_was_seen(pawl, server, plugin, arguments, verb, body, words):
     done = pawl("plugins", *arguments)
@@ -202,7 +204,7 @@ def test_queue_times_are_sent(pawl, server):
 
 
 @pytest.mark.parametrize("command", [
-    "list", "show", "upload", "activate", "rollback", "canary", "disable", "enable", "unquarantine", "remove", "events", "sign", "keygen"])
+    "list", "show", "upload", "activate", "rollback", "canary", "disable", "enable", "pin", "unpin", "unquarantine", "remove", "events", "sign", "keygen"])
 def test_help_of_every_verb_has_three_examples(pawl, command):
     done = pawl("plugins", command, "--help")
     assert done.returncode == 0

@@ -385,6 +385,17 @@ def test_a_version_is_removed_and_a_plugin_disabled(page, server):
     page.press("Escape")
 
 
+def test_a_plugin_is_pinned_and_unpinned(page, server):
+    open_plugin(page)
+    for button, there, sign in (("Pin", "Unpin", True), ("Unpin", "Pin", False)):
+        plugin_button(page, button)
+        page.until("document.querySelector('#confirm').open")
+        page.click("#confirm-yes")
+        page.until(f"[...document.querySelectorAll('#plugin-body button')].some((b) => b.textContent === '{there}')")
+        assert ("pinned" in page.js("document.querySelector('#plugin .detail-state').innerText")) == sign
+    page.press("Escape")
+
+
 def test_uploads_are_offered_where_the_host_takes_them(page, server):
     assert page.js("document.querySelector('#plugin-upload').hidden")
     change(server, lambda host: setattr(host, "uploads", "page"))

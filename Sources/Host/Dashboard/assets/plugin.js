@@ -82,6 +82,7 @@ function badge(state) {
 function states(p) {
   return [
     p.disabled ? el("span", { class: "badge", "data-state": "rejected" }, "disabled") : null,
+    p.pinned ? el("span", { class: "badge", "data-state": "pinned", title: "Files do not change what serves" }, "pinned") : null,
     p.drift ? el("span", { class: "badge", "data-state": "drift" }, `drift on ${p.drift} ${p.drift === 1 ? "host" : "hosts"}`) : null,
     p.label ? el("span", { class: "sentence" }, p.label) : null,
   ].filter(Boolean);
@@ -199,6 +200,9 @@ function buttons(p) {
       p.canary ? "All its runs go to the version that serves." : "New runs start on it, on all hosts; runs in flight finish on the version they began with.",
       p.canary ? "End the canary" : "Roll back")) : null,
     p.state === "crash_loop" ? action(p, "Lift", "lift", verb("unquarantine", `Start ${p.name} again?`, "Its processes died too often; it is loaded once more.", "Start it again")) : null,
+    p.pinned
+      ? action(p, "Unpin", "pin", verb("unpin", `Unpin ${p.name}?`, "Files in plugin directories change again which version serves.", "Unpin"))
+      : p.revision ? action(p, "Pin", "pin", verb("pin", `Pin ${p.name}?`, "No file in a plugin directory changes which version serves; uploads and orders do.", "Pin")) : null,
     p.disabled
       ? action(p, "Enable", "enable", verb("enable", `Enable ${p.name}?`, "Its waiting runs start.", "Enable"))
       : action(p, "Disable", "disable", verb("disable", `Disable ${p.name}?`, "No run of its handlers starts any more, on no host; they wait. What runs goes on.", "Disable"), true));

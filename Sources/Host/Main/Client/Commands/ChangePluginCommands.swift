@@ -198,6 +198,54 @@ struct EnablePluginCommand: ClientCommand {
     }
 }
 
+/// `pawl plugins pin`.
+struct PinPluginCommand: ClientCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "pin",
+        abstract: "Let no file in a plugin directory change which version serves.",
+        discussion: """
+            Uploads and orders do as before.
+
+            EXAMPLES
+              pawl plugins pin csv
+              pawl plugins pin csv --reason "month end"
+              pawl plugins pin csv --json
+            """)
+
+    @OptionGroup var connection: ConnectionOptions
+
+    @Argument(help: "The plugin.") var plugin: String
+
+    @Option(help: "Why; kept with the plugin.") var reason: String?
+
+    func execute(_ session: ClientSession) throws {
+        try PluginRequest(self.plugin, "pin", reason: self.reason).send(session, words: "pinned")
+    }
+}
+
+/// `pawl plugins unpin`.
+struct UnpinPluginCommand: ClientCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "unpin",
+        abstract: "Let files in plugin directories change again which version serves.",
+        discussion: """
+            EXAMPLES
+              pawl plugins unpin csv
+              pawl plugins unpin csv --reason "the books are closed"
+              pawl plugins unpin csv --json
+            """)
+
+    @OptionGroup var connection: ConnectionOptions
+
+    @Argument(help: "The plugin.") var plugin: String
+
+    @Option(help: "Why; kept with the plugin.") var reason: String?
+
+    func execute(_ session: ClientSession) throws {
+        try PluginRequest(self.plugin, "unpin", reason: self.reason).send(session, words: "unpinned")
+    }
+}
+
 /// `pawl plugins unquarantine`.
 struct UnquarantinePluginCommand: ClientCommand {
     static let configuration = CommandConfiguration(

@@ -17,7 +17,8 @@ struct PluginsCommand: ParsableCommand {
         subcommands: [
             ListPluginsCommand.self, ShowPluginCommand.self, UploadPluginCommand.self, ActivatePluginCommand.self,
             RollbackPluginCommand.self, CanaryPluginCommand.self, DisablePluginCommand.self, EnablePluginCommand.self,
-            UnquarantinePluginCommand.self, RemovePluginCommand.self, PluginEventsCommand.self, SignPluginCommand.self,
+            PinPluginCommand.self, UnpinPluginCommand.self, UnquarantinePluginCommand.self, RemovePluginCommand.self,
+            PluginEventsCommand.self, SignPluginCommand.self,
             MakeKeyCommand.self,
         ], defaultSubcommand: ListPluginsCommand.self)
 }
@@ -127,6 +128,9 @@ enum PluginWords {
         }
         if plugin["disabled"]?.bool == true {
             remarks.append(PluginRemark(about: name, words: "disabled: no run of its handlers starts", isBad: true))
+        }
+        if plugin["pinned"]?.bool == true {
+            remarks.append(PluginRemark(about: name, words: "pinned: files do not change what serves", isBad: false))
         }
         for note in (plugin["notes"]?.elements ?? []).compactMap(\.text) {
             remarks.append(PluginRemark(about: name, words: note, isBad: false))
