@@ -96,6 +96,34 @@ import UVLoop
         }
     }
 
+    /// A version that is gone for the moment holds up only its own runs, and those not for ever.
+    @Test func whatIsNotLoadedHoldsUpNobodyElse() async throws {
+        try await withStage { stage in
+            stage.active["test.sleep"] = "v9"
+            stage.unloaded = ["v2"]
+            // More than there are slots, and the oldest.
+            let waiting = try await stage.enqueue(6)
+            _ = try await stage.enqueue(2, job: "test.sleep")
+            try await eventually { stage.running.count == 2 }
+            #expect(stage.running.allSatisfy { $0.jobName == "test.sleep" })
+            try await eventually {
+                try await stage.number(
+                    "SELECT count(*) FROM pawl.run_live WHERE job = 'test.noop' AND state = 'queued'")
+                    == 6
+            }
+            stage.unloaded = []
+            stage.delivery.reachChanged()
+            for _ in 0..<2 { stage.end(.succeeded) }
+            for _ in waiting {
+                try await eventually { !stage.running.isEmpty }
+                stage.end(.succeeded)
+            }
+            let last = try #require(waiting.last)
+            try await eventually { try await stage.store.run(last)?.state == .succeeded }
+            #expect(try await stage.store.run(last)?.attemptsUsed == 1)
+        }
+    }
+
     /// While all are to serve what this host cannot load, it claims nothing for it; the rest goes on.
     @Test func whatCannotBeServedIsNotClaimed() async throws {
         try await withStage { stage in

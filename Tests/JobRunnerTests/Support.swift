@@ -31,6 +31,8 @@ final class Stage {
     var ahead: Duration = .zero
     /// The next starts are refused so.
     var refusal: DispatchError?
+    /// Versions that are not there to take runs.
+    var unloaded: Set<String> = []
 
     init(_ configuration: PostgresConfiguration, slots: Int = 4) async throws {
         let logger = TestDatabase.logger
@@ -78,6 +80,7 @@ final class Stage {
 
     private func start(_ spec: AttemptSpec) throws(DispatchError) {
         if let refusal { throw refusal }
+        if unloaded.contains(spec.version) { throw .notLoaded(version: spec.version) }
         running.append(spec)
         startCount += 1
     }

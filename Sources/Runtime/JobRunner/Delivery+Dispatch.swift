@@ -15,11 +15,30 @@ extension Delivery {
         case quarantined
     }
 
+    /// What became of an order to supervision.
+    private enum Start {
+        case begun
+        /// Nothing can be started now.
+        case later
+        /// Its version is not there; others are.
+        case stuck
+    }
+
+    /// A run waits for its version here so long; then it goes back, and others have the place.
+    private static let stuckAtMost = Duration.seconds(1)
+
     func dispatchBuffered() {
+        var stuck: [ClaimedRun] = []
+        // Oldest last, as they were.
+        defer { self.buffer += stuck.reversed() }
         while self.machine.freeSlots > 0, self.lease != nil, let run = self.buffer.popLast() {
             switch self.choose(run) {
             case .serve(let version, let isTrial):
-                guard self.dispatch(run, version, isTrial: isTrial) else { return }
+                switch self.dispatch(run, version, isTrial: isTrial) {
+                case .begun: break
+                case .later: return
+                case .stuck: stuck.append(run)
+                }
             case .notServed:
                 self.logger.notice(
                     "no plugin here serves a run's handler: it goes back to its queue",
@@ -75,8 +94,7 @@ extension Delivery {
         return fallback
     }
 
-    /// - Returns: false: it could not be started; it waits in the buffer.
-    private func dispatch(_ run: ClaimedRun, _ version: Serving, isTrial: Bool) -> Bool {
+    private func dispatch(_ run: ClaimedRun, _ version: Serving, isTrial: Bool) -> Start {
         let spec = AttemptSpec(
             runID: run.id, runName: "\(run.id)", attempt: run.attempt, version: version.sha256,
             handlerIndex: version.handlerIndex, jobName: run.job, args: Array(run.args.utf8),
@@ -85,8 +103,7 @@ extension Delivery {
         do {
             try self.start(spec)
         } catch {
-            self.dispatchFailed(run, error)
-            return false
+            return self.dispatchFailed(run, error)
         }
         let key = AttemptKey(run)
         if isTrial { self.quarantine.began(run.handler, version.sha256, key) }
@@ -95,21 +112,40 @@ extension Delivery {
         self.held[key]?.version = version.sha256
         self.held[key]?.isCanary = version.isCanary
         self.held[key]?.dispatchedAt = LoopInstant.now
-        return true
+        return .begun
     }
 
-    private func dispatchFailed(_ run: ClaimedRun, _ error: DispatchError) {
+    private func dispatchFailed(_ run: ClaimedRun, _ error: DispatchError) -> Start {
         switch error {
         case .alreadyRunning:
             // The same attempt twice would be our own bug; the first one's report decides.
             self.logger.error("a run was dispatched twice", metadata: ["run": "\(run.id)"])
             self.giveBack(.release(run.id, attempt: run.attempt, at: WallTime.current))
-        case .draining, .notLoaded, .retired, .noSlot, .resources:
-            // Nothing has started. It waits here for the next event, at the latest for the retry timer.
-            self.logger.warning("a run could not be started yet", metadata: ["run": "\(run.id)", "error": "\(error)"])
+            return .begun
+        case .notLoaded, .retired:
+            let key = AttemptKey(run)
+            let since = self.held[key]?.stuckSince ?? .now
+            guard LoopInstant.now - since < Self.stuckAtMost else {
+                self.logger.warning(
+                    "a run's version is not loaded: it goes back to its queue",
+                    metadata: ["run": "\(run.id)", "error": "\(error)"])
+                self.passOver(run)
+                return .begun
+            }
+            self.held[key]?.stuckSince = since
+            self.tryAgainSoon(run, error)
+            return .stuck
+        case .draining, .noSlot, .resources:
+            self.tryAgainSoon(run, error)
             self.buffer.append(run)
-            self.dispatchTimer.start(after: .milliseconds(200)) { [weak self] in self?.schedulePump() }
+            return .later
         }
+    }
+
+    /// Nothing has started. It waits here for the next event, at the latest for the retry timer.
+    private func tryAgainSoon(_ run: ClaimedRun, _ error: DispatchError) {
+        self.logger.warning("a run could not be started yet", metadata: ["run": "\(run.id)", "error": "\(error)"])
+        self.dispatchTimer.start(after: .milliseconds(200)) { [weak self] in self?.schedulePump() }
     }
 
     /// It cannot be served now: it goes back to its queue, and none of its job is claimed until that may have changed.

@@ -21,6 +21,8 @@ final class Delivery {
         var pid: Int32?
         var startedAt: WallTime?
         var dispatchedAt: LoopInstant?
+        /// Since when its version is not there to take it.
+        var stuckSince: LoopInstant?
         var progress = Progress()
         var cancelRequestedAt: WallTime?
         var hasEnded = false
