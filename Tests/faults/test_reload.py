@@ -306,6 +306,58 @@ def test_r6_a_bad_canary_is_taken_back_and_its_runs_succeed(swap):
     assert swap.active == first
 
 
+def test_r6_a_canary_that_crashes_in_five_percent_is_taken_back_by_itself(swap):
+    """With no numbers but its share: the bounds are those that everybody gets. Nobody looks after it until it is over."""
+    host, first = swap.host, swap.active
+    uploaded = host.request("POST", "/api/v1/plugins/swap/versions?activate=false", swap.versions.bytes(2, crash_percent=5),
+                            headers={"Content-Type": "application/octet-stream"})
+    assert uploaded.status in (200, 201, 202), uploaded
+    bad = uploaded.json["version"]
+    for job in ("swap.fork", "swap.nap"):
+        # Once each on the version that serves, so that the trial is all that is new.
+        assert swap.version_of(job)[1] == first
+    swap.ordered("canary", version=bad, percent=50)
+    seen = host.get("/api/v1/plugins/swap")["canary"]
+    assert seen["version"] == bad and seen["percent"] == 50, seen
+    runs = []
+    # Of 2,000 runs a thousand meet it: that none of them crashes has a chance of 0.95 ** 1000.
+    while len(runs) < 2000 and not swap.events("rolled_back", bad):
+        batch = [host.run("swap.fork", attempts=1) for _ in range(20)]
+        for run in batch:
+            assert host.wait_state(run)["state"] == "succeeded", host.attempts(run)
+        runs += batch
+    words = swap.happens("rolled_back", bad)
+
+    # Every run succeeded, on the old version where the new one had crashed; and the attempts say so.
+    met = {run: sorted(host.attempts(run), key=lambda a: a["attempt"]) for run in runs}
+    crashed = [attempts for attempts in met.values() if len(attempts) > 1]
+    assert crashed and any(attempts[0]["version"] == bad for attempts in met.values())
+    assert all(host.get(run)["attempts_used"] == 1 for run in runs), "a crash on trial uses no attempt"
+    for attempts in crashed:
+        assert [a["outcome"] for a in attempts] == ["crashed", "succeeded"], attempts
+        assert [a["version"] for a in attempts] == [bad, first], attempts
+
+    # What the page is told: who serves, what became of the other, why, and when each step was.
+    until(lambda: host.get("/api/v1/plugins/swap")["canary"] is None, 10, "the trial is over for all hosts")
+    page = host.get("/api/v1/plugins/swap")
+    assert page["active"] == first and page["state"] == "active" and not page["error"], page
+    assert page["reason"] == words and " runs crashed, and 1 % are allowed" in words, (page["reason"], words)
+    version = next(v for v in page["versions"] if v["version"] == bad)
+    assert version["state"] == "rolled_back" and version["error"] == words, version
+    assert version["crashed"] == len(crashed) <= version["runs"], version
+    steps = [step["step"] for step in version["steps"]]
+    assert [s for s in steps if s in ("staged", "warming", "canary", "rolled_back", "active")] in (
+        ["staged", "warming", "staged", "warming", "canary", "rolled_back"], ["staged", "warming", "canary", "rolled_back"]), steps
+    assert all(step["at"] for step in version["steps"])
+    events = [(event["kind"], event["version"]) for event in page["events"]]
+    assert ("canary", bad) in events and ("rolled_back", bad) in events, events
+    # It is over: nobody meets it again.
+    later = [host.run("swap.fork", attempts=1) for _ in range(20)]
+    for run in later:
+        assert host.wait_state(run)["state"] == "succeeded"
+        assert [a["version"] for a in host.attempts(run)] == [first]
+
+
 # R7
 
 def test_r7_a_zygote_killed_during_the_swap(swap):
