@@ -35,6 +35,8 @@ final class QuarantineBook {
     private var permits: [Key: WallTime] = [:]
     /// How long a host without a free slot keeps the right to a trial.
     private static let patience: Duration = .seconds(30)
+    /// So many counts of handlers of versions may be kept before those of versions that are gone are dropped.
+    private static let remembered = 256
     private var asking: Set<Key> = []
     private let trialTimer = LoopTimer()
     /// Something may be admitted that was not, or the other way round.
@@ -138,11 +140,21 @@ final class QuarantineBook {
         let asked = self.clock
         do {
             self.adopt(try await self.store.quarantines(), asked: asked)
+            self.forgetTheGone()
             // Another host shall have its chance before this one asks again.
             if !self.giveBackTrials() { self.askForTrials() }
         } catch {
             self.logger.debug("no look at quarantines", metadata: ["error": "\(error)"])
         }
+    }
+
+    /// What versions did that are gone: each reload would leave its handlers' counts behind for ever.
+    private func forgetTheGone() {
+        guard self.machines.count > Self.remembered else { return }
+        self.machines = self.machines.filter { key, machine in
+            machine.term != nil || machine.isTrying || self.isServed(key)
+        }
+        self.changes = self.changes.filter { self.machines[$0.key] != nil || self.unsaved[$0.key] != nil }
     }
 
     private func adopt(_ rows: [QuarantineRow], asked: UInt64) {
