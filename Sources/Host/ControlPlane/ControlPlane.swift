@@ -67,8 +67,9 @@ package final class ControlPlane {
         var routes =
             backend.creatingRoutes + backend.readingRoutes + backend.logRoutes + backend.actingRoutes
             + backend.catalogRoutes + backend.scheduleRoutes + backend.safetyRoutes + backend.systemRoutes
-            + backend.overviewRoutes + backend.pageRoutes + backend.liveRoutes + backend.settingRoutes + backend.definitionRoutes
-            + backend.errorGroupRoutes + backend.quarantineRoutes + backend.pluginByteRoutes + backend.explainRoutes
+            + backend.overviewRoutes + backend.pageRoutes + backend.liveRoutes + backend.settingRoutes
+            + backend.definitionRoutes + backend.errorGroupRoutes + backend.quarantineRoutes + backend.pluginByteRoutes
+            + backend.explainRoutes
             + backend.pluginRoutes + backend.pluginOrderRoutes + backend.pluginUploadRoutes
         if backend.configuration.compatSeeds { routes += backend.seedRoutes }
         return routes
