@@ -67,6 +67,7 @@ class Monkey:
         self.host = FaultHost(place / "host", plugins=self.plugins, database_url=cluster.url_of(database), arguments=[
             "--isolation", options.isolation, "--slots", str(options.slots)])
         self.deadline = None
+        self.reload_pace = 1.0
         self.live = []  # Ids of runs that may be running still; any worker may do something to any of them.
         self.accepted = {}  # Id: what was asked for.
         self.counts = {}
@@ -236,7 +237,7 @@ class Monkey:
         dice = random.Random(f"{self.options.seed}/reloader")
         originals = {path.name: path.read_bytes() for path in self.plugins.glob("*.so") if path.stat().st_size < 1 << 20}
         while not self.done():
-            time.sleep(1 + dice.random() * 4)
+            time.sleep((1 + dice.random() * 4) * self.reload_pace)
             name = dice.choice(sorted(originals))
             content = originals[name] + bytes(dice.randrange(256) for _ in range(16)) if dice.random() < 0.85 else b"\x7fELF, and no more"
             part = self.plugins / f".{name}.part"
@@ -289,7 +290,10 @@ class Monkey:
             self.accepted[self.host.run(job, args, attempts=1)] = job
         self.drain(60)
         if self.options.warm:
-            self.phase(self.options.warm, [self.gauge, self.settler, self.killer])
+            # The host remembers a dozen versions of each plugin: so many must have been there before its memory is noted.
+            self.reload_pace = 0.2
+            self.phase(self.options.warm, [self.gauge, self.settler, self.killer, self.reloader])
+            self.reload_pace = 1.0
             self.rest()
         return resident_bytes(self.host.process.pid), open_count(self.host), len(zygotes(self.host))
 
@@ -426,7 +430,7 @@ def main():
     words.add_argument("--isolation", choices=["cgroup", "none", "auto"], default="auto")
     words.add_argument("--kills", type=int, default=0, help="instead of SECONDS: until so many processes have been killed")
     words.add_argument("--pace", type=float, default=0.25, help="at most so many seconds between two kills")
-    words.add_argument("--warm", type=float, default=20, help="seconds of the same before memory and descriptors are noted")
+    words.add_argument("--warm", type=float, default=60, help="seconds of the same before memory and descriptors are noted")
     words.add_argument("--short", action="store_true", help="no warm-up: memory and descriptors are shown, not judged")
     words.add_argument("--keep", action="store_true", help="keep the host's log after a failure")
     options = words.parse_args()
