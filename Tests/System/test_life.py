@@ -6,7 +6,10 @@ import signal
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from conftest import BIN, ROOT, TERMINAL, until
+from pawl_host import Failure
 
 
 def test_noop_ends_with_one_attempt(host):
@@ -136,6 +139,23 @@ def test_one_thread(host):
         status = Path(f"/proc/{host.process.pid}/status").read_text()
         return int(next(l for l in status.splitlines() if l.startswith("Threads:")).split()[1])
     assert threads() == 1
+
+
+def test_attempts_get_the_variables_that_they_may_have(host_factory):
+    host = host_factory(arguments=["--pass-env", "SECRET_OF_THE_HOST"],
+                        environment={"SECRET_OF_THE_HOST": "a=b c", "OTHER": "not this"}).start()
+    run = host.run("mischief.facts")
+    assert host.wait_state(run)["state"] == "succeeded"
+    found = host.get(run + "?include=result")["result"]["environment"]
+    assert "SECRET_OF_THE_HOST=a=b c" in found and not any(entry.startswith("OTHER=") for entry in found)
+
+
+@pytest.mark.parametrize("name, words", [("PAWL_URL", "none that begins with PAWL_"), ("A=B", "the name of a variable"),
+                                         ("NOT_THERE", "the host has no such variable")])
+def test_variables_that_cannot_be_passed(host_factory, name, words):
+    host = host_factory(arguments=["--pass-env", name])
+    with pytest.raises(Failure, match=words):
+        host.start()
 
 
 def test_sigterm_drains_and_a_second_one_does_not_wait(host_factory):

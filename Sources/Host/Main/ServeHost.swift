@@ -164,6 +164,7 @@ final class ServeHost {
         var supervision = SupervisorConfiguration(
             zygotePath: self.installation.zygote, dataDirectory: self.directory.path, instance: self.identity,
             profile: profile, slots: self.configuration.slots, inspectorPath: self.installation.inspector)
+        supervision.environment.merge(self.configuration.passedEnvironment) { $1 }
         if let users = self.configuration.sandboxUsers { supervision.sandboxUsers = users }
         return supervision
     }

@@ -55,6 +55,14 @@ struct ServeOptions: ParsableArguments {
     var sandboxUsers: String?
 
     @Option(
+        name: .customLong("pass-env"),
+        help: ArgumentHelp(
+            "A variable of the host's own environment that attempts get too (PAWL_PASS_ENV, separated by commas).",
+            discussion: "An attempt's environment is built, not inherited: nothing else gets in. May be repeated.",
+            valueName: "name"))
+    var passedVariables: [String] = []
+
+    @Option(
         name: .customLong("trusted-key"),
         help: ArgumentHelp(
             "A public key whose signatures on plugins count (PAWL_TRUSTED_KEYS, separated by commas).",
@@ -116,6 +124,8 @@ struct ServeConfiguration {
     var isolation: Isolation
     /// Nil: the supervisor's own range.
     var sandboxUsers: ClosedRange<UInt32>?
+    /// What attempts get of the host's own environment.
+    var passedEnvironment: [String: String]
     /// Raw Ed25519 public keys, 32 bytes each.
     var trustedKeys: [[UInt8]]
     var requireSigned: Bool
@@ -175,6 +185,11 @@ struct ServeConfiguration {
         self.slots = try number("slots", options.slots, "PAWL_SLOTS", in: 1...4096, default: max(16, 4 * processors))
         self.isolation = try choice("isolation", value(options.isolation, "PAWL_ISOLATION"), default: Isolation.auto)
         self.sandboxUsers = try value(options.sandboxUsers, "PAWL_SANDBOX_USERS").map(Self.users)
+        let passed =
+            options.passedVariables.isEmpty
+            ? value(nil, "PAWL_PASS_ENV").map { $0.split(separator: ",").map(String.init) } ?? []
+            : options.passedVariables
+        self.passedEnvironment = try Self.passed(passed, from: environment)
         let keys =
             options.trustedKeys.isEmpty
             ? value(nil, "PAWL_TRUSTED_KEYS").map { $0.split(separator: ",").map(String.init) } ?? []
@@ -209,6 +224,23 @@ struct ServeConfiguration {
             "log-format", value(options.logFormat, "PAWL_LOG_FORMAT"), default: HostLogFormat.text)
         self.logLevel = try choice("log-level", value(options.logLevel, "PAWL_LOG_LEVEL"), default: Logger.Level.info)
         self.compatSeeds = !options.noCompatSeeds && value(nil, "PAWL_COMPAT_SEEDS") != "0"
+    }
+
+    private static func passed(_ names: [String], from environment: [String: String]) throws -> [String: String] {
+        var passed: [String: String] = [:]
+        for name in names {
+            let isName = !name.isEmpty && !name.contains("=") && !name.utf8.contains(0)
+            guard isName, !name.hasPrefix("PAWL_"), !name.hasPrefix("LD_") else {
+                throw ValidationError(
+                    "--pass-env is \"\(name)\"; allowed: the name of a variable, but none that begins with PAWL_ or LD_"
+                )
+            }
+            guard let value = environment[name] else {
+                throw ValidationError("--pass-env \(name): the host has no such variable")
+            }
+            passed[name] = value
+        }
+        return passed
     }
 
     /// `61184-65519`
