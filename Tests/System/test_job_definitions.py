@@ -17,7 +17,7 @@ TYPES = {"data-conversion": "data.convert", "document-processing": "document.pro
 
 def define(host, name, handler, **more):
     host.until("/api/v1/jobs", lambda jobs: any(j["name"] == handler for j in jobs["items"]), f"{handler} to appear")
-    return host.expect("POST", "/api/v1/jobs", {"name": name, "handler": handler, **more}).json
+    return host.expect("POST", "/api/v1/jobs", {"name": name, "handler": handler, **more})
 
 
 def remove(host, name, query="", match="*"):
@@ -72,7 +72,7 @@ def test_the_job_types_of_the_first_seed_run_under_their_own_names(host, scratch
         assert wrong.status == 422 and wrong.json["code"] == "invalid_args"
     finally:
         for name in TYPES:
-            until(lambda name=name: remove(host, name, "?cascade=true").status == 200, "the job to be removed")
+            until(lambda name=name: remove(host, name, "?cascade=true").status == 200, what="the job to be removed")
 
 
 def test_what_cannot_be_made_and_removed(host):
@@ -129,4 +129,4 @@ def test_a_job_outlives_versions_and_restarts(scratch, host_factory):
     def fired():
         runs = host.get("/api/v1/runs?job=nightly-swap&state=succeeded&limit=50")["items"]
         return any(run.get("schedule_id") and run["created_at"] > time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(begun)) for run in runs)
-    until(fired, "a scheduled run after the restart")
+    until(fired, what="a scheduled run after the restart")
