@@ -102,7 +102,14 @@ package final class Supervisor {
         guard self.phase == .running else {
             throw PluginRefusal(reason: .unavailable, message: "the host is not running")
         }
-        if let known = self.zygotes[image.sha256], known.isRetired { self.zygotes[image.sha256] = nil }
+        if let known = self.zygotes[image.sha256] {
+            if known.isRetired {
+                self.zygotes[image.sha256] = nil
+            } else if known.pid == nil, !known.image.isIntact {
+                // It died and its file was changed: it would never start again. The right bytes are another file.
+                self.retire(image.sha256)
+            }
+        }
         let zygote = self.zygotes[image.sha256] ?? Zygote(image: image, timeout: timeout, supervisor: self)
         self.zygotes[image.sha256] = zygote
         return try await zygote.load().get()
