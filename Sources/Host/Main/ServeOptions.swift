@@ -226,14 +226,16 @@ struct ServeConfiguration {
         self.compatSeeds = !options.noCompatSeeds && value(nil, "PAWL_COMPAT_SEEDS") != "0"
     }
 
+    private static let ofAttempts: Set<String> = ["HOME", "TMPDIR", "PGAPPNAME", "TRACEPARENT"]
+
     private static func passed(_ names: [String], from environment: [String: String]) throws -> [String: String] {
         var passed: [String: String] = [:]
         for name in names {
             let isName = !name.isEmpty && !name.contains("=") && !name.utf8.contains(0)
-            guard isName, !name.hasPrefix("PAWL_"), !name.hasPrefix("LD_") else {
+            guard isName, !name.hasPrefix("PAWL_"), !name.hasPrefix("LD_"), !Self.ofAttempts.contains(name) else {
                 throw ValidationError(
-                    "--pass-env is \"\(name)\"; allowed: the name of a variable, but none that begins with PAWL_ or LD_"
-                )
+                    "--pass-env is \"\(name)\"; allowed: the name of a variable, but none that begins with PAWL_ or "
+                        + "LD_, nor one that each attempt has for itself (HOME, TMPDIR, PGAPPNAME, TRACEPARENT)")
             }
             guard let value = environment[name] else {
                 throw ValidationError("--pass-env \(name): the host has no such variable")

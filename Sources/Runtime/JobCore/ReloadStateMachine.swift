@@ -137,7 +137,7 @@ package struct ReloadStateMachine: Sendable {
     package var isIdle: Bool { self.candidate == .none && self.queue.isEmpty }
 
     /// Something newer waits for the end of the work on a candidate.
-    package var isWaitedFor: Bool { self.candidate != .none && self.queue.contains { $0.goal != .keep } }
+    package var isWaitedFor: Bool { self.candidate != .none && self.isStale }
 
     /// These bytes serve, or may at once: they must stay loaded.
     package func uses(_ hash: String) -> Bool { hash == self.active || hash == self.canary || hash == self.warm }

@@ -206,7 +206,9 @@ extension JobStore {
         if let attempts = run.attempts, !(1...1000).contains(attempts) {
             throw outOfRange("/attempts", "must be 1 to 1000")
         }
-        if let delay = run.delay, delay < .zero { throw outOfRange("/delay_ms", "must not be negative") }
+        if let delay = run.delay, delay < .zero || delay > longestDelay {
+            throw outOfRange("/delay_ms", "must be 0 to \(longestDelay.wholeMilliseconds), which is a hundred years")
+        }
         if let timeout = run.timeout, timeout < .milliseconds(1) {
             throw outOfRange("/timeout_ms", "must be 1 or more")
         }
@@ -221,7 +223,15 @@ extension JobStore {
         for (key, value) in run.labels where key.utf8.count > 120 || value.utf8.count > 1000 || key.isEmpty {
             throw outOfRange("/labels/\(key)", "a label has a name of 1 to 120 bytes and a value of at most 1000")
         }
+        if run.labels.keys.contains(where: { $0.utf8.contains(0) }) {
+            throw .invalid(
+                FieldFault(
+                    pointer: "/labels", code: "bad_character", detail: "a label's name must not hold U+0000"))
+        }
     }
+
+    /// Anything longer is a mistake, and far longer ones do not fit the database's times.
+    private static let longestDelay = Duration.seconds(36_525 * 86_400)
 
     private static func check(text: String?, _ pointer: String, bytes: ClosedRange<Int>) throws(StoreError) {
         guard let text else { return }

@@ -7,6 +7,10 @@ extension JobStore {
     /// One for each part, so that a long one does not keep another from its turn.
     private static let foldLock: Int64 = 0x7061_776C_0000_0001
     private static let heavyLock: Int64 = 0x7061_776C_0000_0002
+    /// As upkeep_follow_ups.sql has it.
+    private static let linksAtOnce = 5000
+    /// More than 16,000 links a second, between two rounds of the heavier parts.
+    private static let linkRounds = 2000
     /// Between two rounds of the heavier parts.
     private static let heavyInterval: Duration = .seconds(600)
 
@@ -31,7 +35,6 @@ extension JobStore {
             let heavy = try await withTransaction { connection -> (made: Int64, dropped: Int64, keys: Int)? in
                 guard try await connection.query(.upkeepLock, [.int64(Self.heavyLock)])[0].bool(0) else { return nil }
                 let keys = try await connection.query(.upkeepKeys).affectedRows
-                _ = try await connection.query(.upkeepFollowUps)
                 _ = try await connection.query(.upkeepOccurrences)
                 _ = try await connection.query(.upkeepCrashes)
                 _ = try await connection.query(.upkeepPlugins)
@@ -42,6 +45,7 @@ extension JobStore {
                 done.partitionsMade = Int(heavy.made)
                 done.partitionsDropped = Int(heavy.dropped)
                 done.keysExpired = heavy.keys
+                try await self.forgetLinks()
             }
         } catch {
             // A reader held a partition for longer than we wait. The default partitions take what comes until the next round.
@@ -49,5 +53,13 @@ extension JobStore {
             logger.info("partitions are busy; the next round makes them", metadata: ["error": "\(error)"])
         }
         return done
+    }
+
+    /// There is one for each follow-up run, so thousands a second may have to go; each part is a transaction of its own.
+    private func forgetLinks() async throws(StoreError) {
+        for _ in 0..<Self.linkRounds {
+            let count = try await withTransaction { try await $0.query(.upkeepFollowUps).affectedRows }
+            if count < Self.linksAtOnce { return }
+        }
     }
 }

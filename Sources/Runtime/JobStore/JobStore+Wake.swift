@@ -17,6 +17,7 @@ extension JobStore {
     ) async throws(StoreError) {
         listening.onReconnect = { [weak self] in
             self?.lanes.forget()
+            self?.schemas.forget()
             onReconnect()
         }
         do throws(PostgresError) {

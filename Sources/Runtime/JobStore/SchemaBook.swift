@@ -55,7 +55,10 @@ final class SchemaBook {
         let now = LoopInstant.now
         var rules: [String: Rule] = [:]
         for (job, schema) in try await read(names) { rules[job] = compile(schema) }
-        if asked == generation { for (job, rule) in rules { jobs[job] = Entry(rule: rule, readAt: now) } }
+        if asked == generation {
+            // One that is not there any more is not known either.
+            for name in names { jobs[name] = rules[name].map { Entry(rule: $0, readAt: now) } }
+        }
         return rules
     }
 

@@ -49,11 +49,9 @@ package struct DeclarationCheck: Sendable, Hashable {
     @LoopActor
     package static func of(_ manifest: String, inspector: String?) async -> DeclarationCheck {
         guard let inspector else { return DeclarationCheck(problem: "pawl-inspect is not installed") }
-        // The loader of the zygote looks for libraries by the same variable.
-        var environment: [String: String] = [:]
-        if let path = getenv("LD_LIBRARY_PATH") { environment["LD_LIBRARY_PATH"] = String(cString: path) }
+        // A zygote's environment is built, without LD_LIBRARY_PATH: so its loader looks where the system says.
         let spec = ChildProcess.Spec(
-            executable: inspector, arguments: ["calls"], environment: environment, stdin: .bytes(Array(manifest.utf8)),
+            executable: inspector, arguments: ["calls"], environment: [:], stdin: .bytes(Array(manifest.utf8)),
             stdout: .capture(limit: 4 << 20))
         let output: ChildProcess.Output
         do { output = try await ChildProcess.run(spec, timeout: Self.limit) } catch {

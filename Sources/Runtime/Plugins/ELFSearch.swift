@@ -16,12 +16,9 @@ package struct ELFSearch: Sendable {
     /// More than this, and it is no plugin but a way to keep us busy.
     private static let libraryLimit = 256
 
-    /// The loader's own: LD_LIBRARY_PATH, what ld.so.conf names, the built-in ones.
+    /// The loader's own: what ld.so.conf names, the built-in ones. Not LD_LIBRARY_PATH, which no zygote has.
     package init() {
         var directories: [String] = []
-        if let path = getenv("LD_LIBRARY_PATH") {
-            directories += String(cString: path).split(whereSeparator: { $0 == ":" || $0 == ";" }).map(String.init)
-        }
         directories += Self.configured("/etc/ld.so.conf", depth: 0)
         #if arch(x86_64)
             directories += ["/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu"]

@@ -106,7 +106,8 @@ extension PluginCatalog {
             return
         }
         entry.againTimer.start(after: entry.pause) { [weak self, weak entry] in
-            guard let self, let entry, entry.hasFile, entry.machine.isIdle else { return }
+            guard let self, let entry, entry.hasFile else { return }
+            guard entry.machine.isIdle else { return self.lookAgain(entry, after: fault) }
             self.appeared(entry.file)
         }
         entry.pause = min(entry.pause * 2, PluginEntry.longestPause)

@@ -136,7 +136,8 @@ extension Attempt {
     /// As pawl.h has them.
     private static let followUpLimit = Int(PAWL_WIRE_FOLLOW_UPS_MAX)
     private static let followUpBytesLimit =
-        Int(PAWL_WIRE_FOLLOW_UP_BYTES_MAX) + followUpLimit * MemoryLayout<pawl_f_follow_up>.size
+        // Absent args are sent as {}, which the child does not count.
+        Int(PAWL_WIRE_FOLLOW_UP_BYTES_MAX) + followUpLimit * (MemoryLayout<pawl_f_follow_up>.size + 2)
 
     private func finish(_ ending: AttemptEnding) throws(WireFault) {
         try self.obey(self.child.finished())
