@@ -131,7 +131,8 @@ def test_cancel_deadline_and_ping_while_it_runs(profile):
         attempt.wait(F_PONG)
         attempt.send(99, b"skip me", flags=2)
         attempt.send(CANCEL, struct.pack("<II", 1, 5000))
-        assert attempt.finish()[0][1]["status"] == 3
+        failure = attempt.finish()[0][1]
+        assert failure["status"] == 3 and failure["message"] == "cancelled", failure
         attempt = z.spawn("fixture.talk", {"what": "wait_deadline"}, deadline=5).spawned()
         attempt.wait_log("waiting")
         attempt.send(DEADLINE, struct.pack("<q", 123456789))
@@ -365,6 +366,12 @@ def test_args_getters():
         assert failure["retry"] == 1
         assert '"v" must be a whole number from -10 to 1000' in failure["message"]
         assert z.run("fixture.get", b"[1]")[0][1]["message"] == "the args must be a JSON object"
+        # What was missing is named, unless the handler went on behind it.
+        for lacking in ({}, {"call": None}):
+            failure = z.run("fixture.get", lacking)[0][1]
+            assert failure["status"] == 5 and failure["message"] == 'the args have no "call"', failure
+        failure = z.run("fixture.get", {"call": "int", "strict": True})[0][1]
+        assert failure["status"] == 10 and failure["message"] == "the handler returned 10 (not_found)", failure
 
 
 def test_configuration_text(profile):

@@ -47,7 +47,7 @@ def test_broken_descriptors_are_refused_with_the_reason():
         "undotted_name": ("descriptor", '"undotted"'),
         "duplicate_names": ("descriptor", 'two handlers are named "fixture.run"'),
         "null_run": ("descriptor", "handler fixture.run: run is NULL"),
-        "bad_schema": ("descriptor", "args_schema of handler fixture.run is no valid JSON"),
+        "bad_schema": ("descriptor", "args_schema of handler fixture.run is no valid JSON: line 3, column 2 (byte 20), at: \"properties\": {}}"),
         "init_fails": ("init", "init failed with status 10: the table of prices is missing"),
         "prefork_fails": ("init", "prefork failed with status 8"),
     }

@@ -32,7 +32,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
     /* A copy of the very size, so that a read beyond it shows. */
     char *copy = malloc(length == 0 ? 1 : length);
     memcpy(copy, bytes, length);
-    json_type type = json_check(copy, length);
+    size_t bad;
+    json_type type = json_check_at(copy, length, &bad);
+    must(type != JSON_INVALID || bad <= length, "a fault within its text");
     if (type == JSON_OBJECT || type == JSON_ARRAY) walk(copy, length, 0);
     free(copy);
     return 0;

@@ -21,11 +21,16 @@ static int32_t wrong(attempt *a, const char *format, ...) {
     va_start(arguments, format);
     vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
-    pthread_mutex_lock(&a->lock);
-    a->args_fault.length = 0;
-    text_add(&a->args_fault, line, strlen(line));
-    pthread_mutex_unlock(&a->lock);
+    attempt_args_fault(a, line, false);
     return PAWL_E_INVALID_INPUT;
+}
+
+/* Absent, or null: no fault by itself, but what to say should the handler give up over it. */
+static int32_t missing(attempt *a, const char *key) {
+    char line[KEY_MAX + 64];
+    snprintf(line, sizeof line, "the args have no \"%s\"", key);
+    attempt_args_fault(a, line, true);
+    return PAWL_E_NOT_FOUND;
 }
 
 /* Whether an item's key is `key`, escapes resolved. */
@@ -53,7 +58,9 @@ static int32_t find(const pawl_attempt *handle, const char *key, attempt **owner
         *found = item;
         any = true;
     }
-    return any && json_type_of(found->value) != JSON_NULL ? PAWL_OK : PAWL_E_NOT_FOUND;
+    if (!any || json_type_of(found->value) == JSON_NULL) return missing(a, key);
+    attempt_args_found(a);
+    return PAWL_OK;
 }
 
 static int32_t unescaped(attempt *a, const char *key, const char *value, size_t length, pawl_str *out) {

@@ -28,6 +28,7 @@ void attempt_forget(attempt *a) {
     free(e->bytes);
     *e = (attempt_ending){0};
     a->args_fault = (text){0};
+    a->args_missing = false;
     a->args_received = 0;
     a->follow_ups = 0;
     a->follow_up_bytes = 0;
@@ -45,6 +46,21 @@ void attempt_renew(attempt *a, uint64_t run_id) {
     }
     atomic_store(&a->credit, PAWL_CREDIT_DEFAULT);
     atomic_store(&a->dropped, 0);
+}
+
+void attempt_args_fault(attempt *a, const char *line, bool is_missing) {
+    pthread_mutex_lock(&a->lock);
+    a->args_fault.length = 0;
+    text_add(&a->args_fault, line, strlen(line));
+    a->args_missing = is_missing;
+    pthread_mutex_unlock(&a->lock);
+}
+
+void attempt_args_found(attempt *a) {
+    pthread_mutex_lock(&a->lock);
+    if (a->args_missing) a->args_fault.length = 0;
+    a->args_missing = false;
+    pthread_mutex_unlock(&a->lock);
 }
 
 attempt *attempt_running(const pawl_attempt *handle) {

@@ -49,6 +49,7 @@ typedef struct attempt {
     pthread_mutex_t lock;
     attempt_ending ending;
     text args_fault;     /* what the last getter of pawl.args/1, or the last follow-up, was refused for; under lock */
+    bool args_missing;   /* it was not refused: the args have no such member */
     uint32_t follow_ups; /* asked for so far; under lock */
     size_t follow_up_bytes;
     /* Log lines: bytes that may still be sent, and lines that were not. */
@@ -62,6 +63,11 @@ extern attempt the_attempt;
 void attempt_forget(attempt *a);
 /* Main thread, before a run: a handle of its own, and nothing of the run before. */
 void attempt_renew(attempt *a, uint64_t run_id);
+
+/* Any thread: what to say for a handler that gives up over its args, or over a follow-up, without words of its own. */
+void attempt_args_fault(attempt *a, const char *line, bool is_missing);
+/* Any thread: the handler went on behind a member that was not there. */
+void attempt_args_found(attempt *a);
 
 /* The attempt behind a handle while its handler runs, else NULL. */
 attempt *attempt_running(const pawl_attempt *handle);

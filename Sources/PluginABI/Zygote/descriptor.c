@@ -134,6 +134,20 @@ static bool check_plugin(check *c, const pawl_plugin *p) {
     return true;
 }
 
+/* Where a text stops being JSON, as editors count (line and column from 1), with what stands there: a literal in a source is often one
+ * long line. */
+static bool fail_json(check *c, const char *what, const char *json, size_t length, size_t bad) {
+    size_t line = 1, start = 0, shown = 0;
+    for (size_t i = 0; i < bad; i++) {
+        if (json[i] != '\n') continue;
+        line++;
+        start = i + 1;
+    }
+    while (shown < 24 && bad + shown < length && json[bad + shown] >= ' ' && json[bad + shown] < 0x7f) shown++;
+    return fail(c, PAWL_REFUSED_DESCRIPTOR, "%s is no valid JSON: line %zu, column %zu (byte %zu)%s%.*s", what, line, bad - start + 1, bad,
+                bad == length ? ": it ends too early" : shown == 0 ? "" : ", at: ", (int)shown, json + bad);
+}
+
 /* "key":<JSON text> of a schema, or null. */
 static bool add_schema(check *c, text *out, const char *handler, const char *key, const char *schema) {
     text_print(out, ",\"%s\":", key);
@@ -145,10 +159,11 @@ static bool add_schema(check *c, text *out, const char *handler, const char *key
     size_t length;
     snprintf(what, sizeof what, "%s of handler %s", key, handler);
     if (!measure(c, what, schema, SCHEMA_MAX, &length)) return false;
-    json_type type = json_check(schema, length);
+    size_t bad;
+    json_type type = json_check_at(schema, length, &bad);
+    if (type == JSON_INVALID) return fail_json(c, what, schema, length, bad);
     if (type != JSON_OBJECT && type != JSON_BOOL)
-        return fail(c, PAWL_REFUSED_DESCRIPTOR, "%s is %s", what,
-                    type == JSON_INVALID ? "no valid JSON" : "no JSON Schema (an object)");
+        return fail(c, PAWL_REFUSED_DESCRIPTOR, "%s is no JSON Schema (an object)", what);
     text_add(out, schema, length);
     return true;
 }

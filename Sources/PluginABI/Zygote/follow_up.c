@@ -212,10 +212,9 @@ static int32_t enqueue(pawl_attempt *handle, const pawl_follow_up *given, pawl_s
     said[length] = 0;
     if (why != NULL) *why = (pawl_str){said, length};
     /* A handler that just returns the status fails with these words. */
-    pthread_mutex_lock(&a->lock);
-    a->args_fault.length = 0;
-    text_print(&a->args_fault, "a follow-up run: %s", said);
-    pthread_mutex_unlock(&a->lock);
+    char line[WORDS_MAX + 32];
+    snprintf(line, sizeof line, "a follow-up run: %s", said);
+    attempt_args_fault(a, line, false);
     return status;
 }
 

@@ -19,92 +19,98 @@ static int hex(char c) {
     return -1;
 }
 
-/* From behind the opening quote to behind the closing one, or NULL. */
-static const char *scan_string(const char *at, const char *end) {
-    while (at < end) {
-        unsigned char c = (unsigned char)*at++;
-        if (c == '"') return at;
-        if (c < 0x20) return NULL;
-        if (c != '\\') continue;
-        if (at == end) return NULL;
-        switch (*at++) {
-        case '"': case '\\': case '/': case 'b': case 'f': case 'n': case 'r': case 't': break;
-        case 'u':
-            if (end - at < 4) return NULL;
-            for (int i = 0; i < 4; i++) if (hex(*at++) < 0) return NULL;
-            break;
-        default: return NULL;
-        }
-    }
+/* No JSON goes on like this: where, for whoever has to mend it. */
+static const char *stop(const char **bad, const char *at) {
+    *bad = at;
     return NULL;
 }
 
-static const char *scan_digits(const char *at, const char *end) {
-    const char *start = at;
-    while (at < end && *at >= '0' && *at <= '9') at++;
-    return at == start ? NULL : at;
+/* From behind the opening quote to behind the closing one, or NULL. */
+static const char *scan_string(const char *at, const char *end, const char **bad) {
+    while (at < end) {
+        unsigned char c = (unsigned char)*at++;
+        if (c == '"') return at;
+        if (c < 0x20) return stop(bad, at - 1);
+        if (c != '\\') continue;
+        if (at == end) return stop(bad, at);
+        switch (*at++) {
+        case '"': case '\\': case '/': case 'b': case 'f': case 'n': case 'r': case 't': break;
+        case 'u':
+            for (int i = 0; i < 4; i++, at++) if (at == end || hex(*at) < 0) return stop(bad, at);
+            break;
+        default: return stop(bad, at - 1);
+        }
+    }
+    return stop(bad, at);
 }
 
-static const char *scan_number(const char *at, const char *end) {
+static const char *scan_digits(const char *at, const char *end, const char **bad) {
+    const char *start = at;
+    while (at < end && *at >= '0' && *at <= '9') at++;
+    return at == start ? stop(bad, at) : at;
+}
+
+static const char *scan_number(const char *at, const char *end, const char **bad) {
     if (at < end && *at == '-') at++;
     if (at < end && *at == '0') at++;
-    else if ((at = scan_digits(at, end)) == NULL) return NULL;
-    if (at < end && *at == '.' && (at = scan_digits(at + 1, end)) == NULL) return NULL;
+    else if ((at = scan_digits(at, end, bad)) == NULL) return NULL;
+    if (at < end && *at == '.' && (at = scan_digits(at + 1, end, bad)) == NULL) return NULL;
     if (at < end && (*at == 'e' || *at == 'E')) {
         at++;
         if (at < end && (*at == '+' || *at == '-')) at++;
-        at = scan_digits(at, end);
+        at = scan_digits(at, end, bad);
     }
     return at;
 }
 
-static const char *scan_word(const char *at, const char *end, const char *word) {
+static const char *scan_word(const char *at, const char *end, const char *word, const char **bad) {
     size_t length = strlen(word);
-    return (size_t)(end - at) >= length && memcmp(at, word, length) == 0 ? at + length : NULL;
+    return (size_t)(end - at) >= length && memcmp(at, word, length) == 0 ? at + length : stop(bad, at);
 }
 
 /* One value without white space before it: from its first character to behind its last, or NULL. */
-static const char *scan_value(const char *at, const char *end) {
+static const char *scan_value(const char *at, const char *end, const char **bad) {
     char closing[JSON_DEPTH];
     size_t depth = 0;
     for (;;) {
         /* A value begins here. */
-        if (at == end) return NULL;
+        if (at == end) return stop(bad, at);
         switch (*at) {
-        case '"': at = scan_string(at + 1, end); break;
-        case 't': at = scan_word(at, end, "true"); break;
-        case 'f': at = scan_word(at, end, "false"); break;
-        case 'n': at = scan_word(at, end, "null"); break;
+        case '"': at = scan_string(at + 1, end, bad); break;
+        case 't': at = scan_word(at, end, "true", bad); break;
+        case 'f': at = scan_word(at, end, "false", bad); break;
+        case 'n': at = scan_word(at, end, "null", bad); break;
         case '[':
-            if (depth == JSON_DEPTH) return NULL;
+            if (depth == JSON_DEPTH) return stop(bad, at);
             at = skip_space(at + 1, end);
             if (at < end && *at == ']') { at++; break; }
             closing[depth++] = ']';
             continue;
         case '{':
-            if (depth == JSON_DEPTH) return NULL;
+            if (depth == JSON_DEPTH) return stop(bad, at);
             at = skip_space(at + 1, end);
             if (at < end && *at == '}') { at++; break; }
             closing[depth++] = '}';
             goto key;
-        default: at = scan_number(at, end); break;
+        default: at = scan_number(at, end, bad); break;
         }
         if (at == NULL) return NULL;
         /* A value has ended: close what ends with it, or go on behind a comma. */
         for (;;) {
             if (depth == 0) return at;
             at = skip_space(at, end);
-            if (at == end) return NULL;
+            if (at == end) return stop(bad, at);
             if (*at == closing[depth - 1]) { at++; depth--; continue; }
-            if (*at != ',') return NULL;
+            if (*at != ',') return stop(bad, at);
             at = skip_space(at + 1, end);
             break;
         }
         if (closing[depth - 1] == ']') continue;
     key:
-        if (at == end || *at != '"' || (at = scan_string(at + 1, end)) == NULL) return NULL;
+        if (at == end || *at != '"') return stop(bad, at);
+        if ((at = scan_string(at + 1, end, bad)) == NULL) return NULL;
         at = skip_space(at, end);
-        if (at == end || *at != ':') return NULL;
+        if (at == end || *at != ':') return stop(bad, at);
         at = skip_space(at + 1, end);
     }
 }
@@ -120,12 +126,18 @@ json_type json_type_of(const char *value) {
     }
 }
 
-json_type json_check(const char *json, size_t length) {
-    const char *end = json + length;
+json_type json_check_at(const char *json, size_t length, size_t *bad) {
+    const char *end = json + length, *at = json;
     const char *start = skip_space(json, end);
-    const char *behind = scan_value(start, end);
-    if (behind == NULL || skip_space(behind, end) != end) return JSON_INVALID;
-    return json_type_of(start);
+    const char *behind = scan_value(start, end, &at);
+    if (behind != NULL && (at = skip_space(behind, end)) == end) return json_type_of(start);
+    *bad = (size_t)(at - json);
+    return JSON_INVALID;
+}
+
+json_type json_check(const char *json, size_t length) {
+    size_t bad;
+    return json_check_at(json, length, &bad);
 }
 
 json_walk json_begin(const char *json, size_t length) {
@@ -135,12 +147,12 @@ json_walk json_begin(const char *json, size_t length) {
 }
 
 bool json_next(json_walk *walk, json_item *item) {
-    const char *at = walk->at, *end = walk->end;
+    const char *at = walk->at, *end = walk->end, *bad;
     if (at >= end || *at == ']' || *at == '}') return false;
     *item = (json_item){0};
     /* A string with a colon behind it is a key: elements of arrays have a comma or the end there. */
     if (*at == '"') {
-        const char *behind = scan_string(at + 1, end);
+        const char *behind = scan_string(at + 1, end, &bad);
         if (behind == NULL) return false;
         const char *colon = skip_space(behind, end);
         if (colon < end && *colon == ':') {
@@ -149,7 +161,7 @@ bool json_next(json_walk *walk, json_item *item) {
             at = skip_space(colon + 1, end);
         }
     }
-    const char *behind = scan_value(at, end);
+    const char *behind = scan_value(at, end, &bad);
     if (behind == NULL) return false;
     item->value = at;
     item->value_length = (size_t)(behind - at);

@@ -15,6 +15,8 @@ typedef enum json_type {
 /* The type of the one value that `json` consists of, white space around it allowed (RFC 8259), or JSON_INVALID.
  * Bytes of 0x80 and above are taken as they are: the host repairs UTF-8. */
 json_type json_check(const char *json, size_t length);
+/* The same; of JSON_INVALID, `bad` is the byte (from 0) that no JSON can have there, or `length`: it ends too early. */
+json_type json_check_at(const char *json, size_t length, size_t *bad);
 
 /* A walk over the members of an object or the elements of an array. The text must have passed json_check. */
 typedef struct json_walk {

@@ -63,9 +63,13 @@ static void send_failed(attempt *a, int32_t status) {
     if (said && e->message.length > 0) {
         message = e->message.bytes;
         message_length = e->message.length;
-    } else if ((status == PAWL_E_INVALID_INPUT || status == PAWL_E_LIMIT) && a->args_fault.length > 0) {
+    } else if (a->args_fault.length > 0
+               && (status == PAWL_E_INVALID_INPUT || status == (a->args_missing ? PAWL_E_NOT_FOUND : PAWL_E_LIMIT))) {
         message = a->args_fault.bytes;
         message_length = a->args_fault.length;
+    } else if (status == PAWL_E_CANCELLED && atomic_load(&a->cancelled) != 0) {
+        message = code;
+        message_length = code_length;
     } else {
         message_length = (size_t)snprintf(sentence, sizeof sentence, "the handler returned %d (%s)", status,
                                           status_code(status, room, sizeof room));
