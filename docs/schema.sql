@@ -948,20 +948,50 @@ CREATE TABLE pawl.run_log (
 PARTITION BY RANGE ("time");
 
 --
+-- Name: log_line; Type: VIEW; Schema: pawl; Owner: -
+--
+
+CREATE VIEW pawl.log_line AS
+ SELECT run_log.run_id,
+    run_log.seq,
+    run_log.attempt,
+    run_log."time",
+    run_log.stream,
+    run_log.level,
+    run_log.stage,
+    run_log.message,
+    run_log.fields
+   FROM pawl.run_log
+UNION ALL
+ SELECT a.run_id,
+    ((a.attempt * (1000000000)::bigint) + 1) AS seq,
+    a.attempt,
+    a.ended_at AS "time",
+    (3)::smallint AS stream,
+    (1)::smallint AS level,
+    NULL::text AS stage,
+    a.sentence AS message,
+    NULL::json AS fields
+   FROM pawl.attempt a
+  WHERE ((a.outcome = 'succeeded'::text) AND (a.sentence = 'It succeeded.'::text) AND (NOT (EXISTS ( SELECT
+           FROM pawl.run_log l
+          WHERE ((l.run_id = a.run_id) AND (l.attempt = a.attempt) AND (l."time" >= (COALESCE(a.claimed_at, '-infinity'::timestamp with time zone) - '1 day'::interval)))))));
+
+--
 -- Name: logs; Type: VIEW; Schema: pawl; Owner: -
 --
 
 CREATE VIEW pawl.logs AS
- SELECT run_log.run_id,
-    run_log.seq,
-    run_log.attempt,
-    (ARRAY['debug'::text, 'info'::text, 'warning'::text, 'error'::text])[(run_log.level + 1)] AS level,
-    run_log.stage,
-    run_log.message,
-    run_log.fields AS context,
-    run_log."time" AS "timestamp",
-    (ARRAY['handler'::text, 'stdout'::text, 'stderr'::text, 'host'::text])[(run_log.stream + 1)] AS stream
-   FROM pawl.run_log;
+ SELECT log_line.run_id,
+    log_line.seq,
+    log_line.attempt,
+    (ARRAY['debug'::text, 'info'::text, 'warning'::text, 'error'::text])[(log_line.level + 1)] AS level,
+    log_line.stage,
+    log_line.message,
+    log_line.fields AS context,
+    log_line."time" AS "timestamp",
+    (ARRAY['handler'::text, 'stdout'::text, 'stderr'::text, 'host'::text])[(log_line.stream + 1)] AS stream
+   FROM pawl.log_line;
 
 --
 -- Name: migration; Type: TABLE; Schema: pawl; Owner: -

@@ -75,6 +75,17 @@ import Testing
         #expect(exchange.claim > 8 && exchange.claim <= 8 + DeliveryStateMachine.lookaheadLimit)
     }
 
+    @Test func largeArgumentsAreNotClaimedFarAhead() {
+        var machine = DeliveryStateMachine(slots: 8)
+        machine.exchanged(machine.next()!, claimed: 8, bytes: 8 * 262_144)
+        for _ in 0..<8 { machine.dispatched() }
+        for _ in 0..<8 {
+            machine.ended(micros: 600)
+            machine.flushed()
+        }
+        #expect(machine.next()!.claim <= 8 + DeliveryStateMachine.lookaheadBytes / 262_144)
+    }
+
     /// Every sequence of up to seven facts keeps the books: no count goes negative, never more executing than slots,
     /// never two exchanges, and a drained machine claims nothing.
     @Test func everyShortSequenceKeepsTheBooks() {

@@ -23,7 +23,15 @@ package struct DeliveryStateMachine: Sendable {
     /// batch would delay the claims behind it.
     package static let settleLimit = 1000
     /// The most runs that are claimed ahead of free slots.
-    package static let lookaheadLimit = 256
+    package static let lookaheadLimit = 1000
+    /// Of runs as short as those of late, so many are claimed ahead as the slots execute in this time: several round trips to
+    /// the database, so that it and the slots work at the same time and not in turns; little enough that no host hoards
+    /// what another could start.
+    static let horizonMicros: Int64 = 40_000
+    /// Longer ones are claimed when there is a slot for them.
+    static let shortRunMicros: Int64 = 10_000
+    /// Arguments of runs claimed ahead take about so much memory at most.
+    package static let lookaheadBytes = 8 << 20
     /// More unsettled outcomes than this stop the claims, so that memory stays bounded while the database is away.
     package static let unsettledLimit = 10_000
 
@@ -47,6 +55,8 @@ package struct DeliveryStateMachine: Sendable {
     private var hintedMeanwhile = false
     /// Smoothed execution time in microseconds; nil before the first attempt ended.
     private var smoothedMicros: Int64?
+    /// Of the arguments of a run, as claimed of late.
+    private var meanBytes = 0
 
     package init(slots: Int) {
         precondition(slots > 0, "a host without slots runs nothing")
@@ -92,13 +102,19 @@ package struct DeliveryStateMachine: Sendable {
         self.unsettled += 1
     }
 
-    /// The exchange returned: `settled` outcomes are decided (committed, fenced or found done), `claimed` runs came.
-    package mutating func exchanged(_ exchange: Exchange, claimed: Int) {
+    /// The exchange returned: `settled` outcomes are decided (committed, fenced or found done), `claimed` runs came, with
+    /// arguments of so many bytes in all.
+    package mutating func exchanged(_ exchange: Exchange, claimed: Int, bytes: Int = 0) {
         precondition(self.isExchanging && claimed <= exchange.claim, "an answer to no question")
         self.isExchanging = false
         self.isDatabaseUp = true
         self.unsettled -= exchange.settle
         self.buffered += claimed
+        if claimed > 0 {
+            // At once upward, slowly downward: the next claim may bring more of the large ones.
+            let mean = bytes / claimed
+            self.meanBytes = max(mean, self.meanBytes + (mean - self.meanBytes) / 8)
+        }
         if exchange.claim > 0 && claimed < exchange.claim && !self.hintedMeanwhile { self.mayHaveWork = false }
         self.hintedMeanwhile = false
     }
@@ -152,10 +168,10 @@ package struct DeliveryStateMachine: Sendable {
         return max(0, self.slots + self.lookahead - self.executing - self.buffered)
     }
 
-    /// Runs claimed ahead: about what the slots execute during ten milliseconds, none when attempts take longer, so that
-    /// no host hoards work that another could start.
+    /// Runs claimed ahead.
     private var lookahead: Int {
-        guard let micros = self.smoothedMicros, micros < 10_000 else { return 0 }
-        return min(Self.lookaheadLimit, self.slots * Int(10_000 / max(micros, 500)))
+        guard let micros = self.smoothedMicros, micros < Self.shortRunMicros else { return 0 }
+        let most = min(Self.lookaheadLimit, Self.lookaheadBytes / max(self.meanBytes, 1))
+        return min(most, self.slots * Int(Self.horizonMicros / max(micros, 100)))
     }
 }

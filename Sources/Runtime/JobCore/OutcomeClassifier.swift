@@ -8,6 +8,9 @@ package enum AttemptEnding: Hashable, Sendable {
 
 /// Decides what happened to an attempt from all that is known when its tree is empty. Pure; the order is the meaning.
 package struct OutcomeClassifier: Sendable {
+    /// Said of an attempt that did what it was to do. The database knows it too (`pawl.log_line`).
+    package static let plainSuccess = "It succeeded."
+
     /// What the child said, if it said all of it.
     package var ending: AttemptEnding?
     /// Why the host ended it, if it did.
@@ -78,7 +81,7 @@ package struct OutcomeClassifier: Sendable {
     /// answer to that, not a fault of its own.
     private var whatItSaid: Verdict? {
         switch self.ending {
-        case .result: return Verdict(.succeeded, nil, "It succeeded.")
+        case .result: return Verdict(.succeeded, nil, Self.plainSuccess)
         case .snooze(let until): return Verdict(.snoozed, nil, "It asked to be run again at \(until.rfc3339).")
         case .failure(let error, _):
             switch self.cause {

@@ -13,7 +13,8 @@ extension Delivery {
                 lease, batch, claim: self.claimRequest(exchange.claim, isTrial: isTrial))
             self.retryPause = .milliseconds(50)
             self.settlements.removeFirst(batch.count)
-            self.machine.exchanged(exchange, claimed: answer.claimed.count)
+            let bytes = answer.claimed.reduce(0) { $0 + $1.args.utf8.count }
+            self.machine.exchanged(exchange, claimed: answer.claimed.count, bytes: bytes)
             self.accept(batch, answer.settled)
             self.hold(answer.claimed, under: lease)
             if isTrial {

@@ -10,8 +10,19 @@ extension Delivery {
             sentence: "cancelled before it started")
     }
 
-    /// The host's own last line about an attempt: outcome, what was done, what follows.
-    static func lastWords(_ report: AttemptReport, _ decision: Settlement.Decision) -> LogLine {
+    /// The host's own last line about an attempt: outcome, what was done, what follows. Nil where that it succeeded is all
+    /// that there is to read of the attempt: readers get that line from the attempt's row (the view `pawl.log_line`), and a run that has
+    /// nothing to say costs no log.
+    /// - Parameter isSilent: it has written no line.
+    static func lastWords(
+        _ report: AttemptReport, _ decision: Settlement.Decision, isSilent: Bool
+    ) -> LogLine? {
+        if isSilent, report.outcome == .succeeded, report.sentence == OutcomeClassifier.plainSuccess,
+            report.progress.isEmpty,
+            case .finish = decision
+        {
+            return nil
+        }
         let level: LogLevel =
             switch report.outcome {
             case .succeeded, .snoozed: .info

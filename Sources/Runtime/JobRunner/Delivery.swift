@@ -221,15 +221,20 @@ final class Delivery {
         }
         let isOnTrial = self.onVerdict(held, report)
         let decision = Settlement.Decision(report, for: held, isOnTrial: isOnTrial)
-        self.logs.append(key, [Self.lastWords(report, decision)])
         let settlement = Settlement(report: report, decision: decision)
-        self.logs.whenWritten(key) { [weak self] in
-            guard let self else { return }
-            self.machine.flushed()
-            self.settlements.append(settlement)
-            self.schedulePump()
+        if let words = Self.lastWords(report, decision, isSilent: !self.logs.hasLines(key)) {
+            self.logs.append(key, [words])
+            self.logs.whenWritten(key) { [weak self] in self?.flushed(settlement) }
+        } else {
+            self.flushed(settlement)
         }
         // The slot is free, whatever the database does.
+        self.schedulePump()
+    }
+
+    private func flushed(_ settlement: Settlement) {
+        self.machine.flushed()
+        self.settlements.append(settlement)
         self.schedulePump()
     }
 

@@ -43,6 +43,9 @@ final class LogWriter {
         self.flush()
     }
 
+    /// Whether the attempt has said anything.
+    func hasLines(_ key: AttemptKey) -> Bool { self.buffer.lastNumber(key) > 0 }
+
     /// Calls `body` once all lines that the attempt has said so far are committed; at once where they are.
     func whenWritten(_ key: AttemptKey, _ body: @escaping @LoopActor () -> Void) {
         let number = self.buffer.lastNumber(key)
