@@ -2,7 +2,7 @@
 #
 #   swift-plugins  $(OUT)/plugins/{text-stats,bulk,train}.so
 #   pluginkit      $(OUT)/pluginkit: the module, its object, and plugin.rsp, the flags of every Swift plugin
-#   ffi            $(OUT)/pawl-ffi.so and $(OUT)/plugins/zlib.pawl.json
+#   ffi            $(OUT)/pawl-ffi.so and $(OUT)/plugins/{zlib,libm,libc,sqlite}.pawl.json
 #   install-pluginkit  the kit under $(PREFIX)/lib/pawl/swift
 #   test-plugins   text-stats, pawl-ffi and a Swift plugin of many ways, in real zygotes
 #
@@ -26,7 +26,7 @@ pluginkit: $(PLUGINKIT)/plugin.rsp
 SWIFT_PLUGINS := text-stats bulk train
 swift-plugins: $(SWIFT_PLUGINS:%=$(OUT)/plugins/%.so)
 
-ffi: $(OUT)/pawl-ffi.so $(OUT)/plugins/zlib.pawl.json
+ffi: $(OUT)/pawl-ffi.so $(patsubst plugins/ffi/%,$(OUT)/plugins/%,$(wildcard plugins/ffi/*.pawl.json))
 
 $(PLUGINKIT)/pawl.h: include/pawl.h | $(OUT)/native/.made
 	@mkdir -p $(@D)
@@ -112,12 +112,12 @@ test-plugins: zygote inspector plugins fixtures
 	PAWL_TEST_BIN=$(CURDIR)/$(OUT) python3 Tests/plugins/test_jobs.py
 	PAWL_TEST_BIN=$(CURDIR)/$(OUT) python3 Tests/plugins/test_media.py
 
-# The example had another ending first: a directory with both would have two files for one plugin.
-$(OUT)/plugins/zlib.pawl.json: plugins/ffi/zlib.pawl.json | $(OUT)/native/.made
+# Manifests had another ending first: a directory with both would have two files for one plugin.
+$(OUT)/plugins/%.pawl.json: plugins/ffi/%.pawl.json | $(OUT)/native/.made
 	@mkdir -p $(@D)
-	rm -f $(@D)/zlib.ffi.json
-	cp $< $(@D)/.zlib.part
-	mv $(@D)/.zlib.part $@
+	rm -f $(@D)/$*.ffi.json
+	cp $< $(@D)/.$*.part
+	mv $(@D)/.$*.part $@
 
 # Beside the module its sources as a package, for `swift test` of handlers.
 install-pluginkit: pluginkit

@@ -58,6 +58,21 @@ import UVLoop
                     + "{\"job\":\"test.echo\",\"args\":\(large)}]}", headers: [.idempotencyKey: "\"u\""])
             #expect(batch.status == 201, "\(batch.text.prefix(300))")
             #expect(batch["items"]?.elements?.map { $0["args_unchecked"] } == [.boolean(true), nil, nil])
+            // Of a schedule when it is made and when it is replaced; what it says of itself later has the same tag.
+            let schedule =
+                "{\"job\":\"etl.load\",\"kind\":\"interval\",\"spec\":{\"every_ms\":60000},\"args\":\(large)}"
+            let made = try await plane.post("/api/v1/schedules", schedule)
+            #expect(made.status == 201 && made["args_unchecked"] == .boolean(true), "\(made.text.prefix(300))")
+            let id = try #require(made["id"]?.text)
+            let path = "/api/v1/schedules/\(id)"
+            let shown = try await plane.get(path)
+            #expect(shown["args_unchecked"] == nil && shown.headers[.eTag] == made.headers[.eTag])
+            let tag = try #require(shown.headers[.eTag])
+            let replaced = try await plane.send(.put, path, schedule, headers: [.ifMatch: tag])
+            #expect(replaced.status == 200 && replaced["args_unchecked"] == .boolean(true))
+            let small = schedule.replacing(large, with: "{\"path\":\"x\"}")
+            let checked = try await plane.send(.put, path, small, headers: [.ifMatch: "*"])
+            #expect(checked.status == 200 && checked["args_unchecked"] == nil, "\(checked.text.prefix(300))")
         }
     }
 

@@ -98,6 +98,14 @@ import UVLoop
                     crash.registers = [RegisterValue(name: "rip", value: 0x1234)]
                     $0.crash = crash
                 }
+                if number == 0 {
+                    // Its stack is not read yet, and whoever asks is told so.
+                    let waiting = try await plane.get("/api/v1/runs/\(id)/explain")
+                    let facts = waiting["explanation"]?["evidence"]?.elements?.compactMap { $0["fact"]?.text }
+                    #expect(facts?.contains("stack_pending") == true, "\(waiting.text)")
+                    let groups = try await plane.get("/api/v1/error-groups")
+                    #expect(groups["pending"]?.integer == 1 && groups.items.isEmpty, "\(groups.text)")
+                }
                 for crash in try await plane.store.pendingCrashes(plane.lease) {
                     _ = try await plane.store.fileCrash(
                         crash,
@@ -116,6 +124,8 @@ import UVLoop
                     let explained = try await plane.get("/api/v1/runs/\(id)/explain")
                     #expect(
                         explained["explanation"]?["summary"]?.text == "It crashed with SIGSEGV in parse (etl.c:41).")
+                    #expect(!explained.text.contains("stack_pending"))
+                    #expect(try await plane.get("/api/v1/error-groups")["pending"]?.integer == 0)
                 }
             }
             let first = try await plane.get("/api/v1/error-groups?kind=crash&limit=2")

@@ -102,6 +102,17 @@ def test_directories_of_a_case(pawl, greet):
     pawl("test", "mail-greet.so", file, cwd=greet)
 
 
+def test_of_several_handlers_one_is_named(pawl, run, greet):
+    source = greet / "mail-greet.c"
+    text = source.read_text()
+    assert text.count("static const pawl_handler ") == 1
+    two = '{.struct_size = sizeof(pawl_handler), .name = "mail.other", .run = run}, {'
+    head, tail = text.split("static const pawl_handler ")
+    source.write_text(head + "static const pawl_handler " + tail.replace("{{", "{" + two, 1))
+    run("make", cwd=greet)
+    assert "say which: mail.other, mail.greet" in pawl("run-local", greet / "mail-greet.so", code=64).stderr
+
+
 def test_a_handler_that_is_not_there(pawl, greet):
     told = pawl("test", "mail-greet.so", write(greet, case({}, handler="mail.send")), cwd=greet, code=1).stdout
     assert "mail.send" in told and "mail.greet" in told

@@ -201,6 +201,18 @@ def test_files_that_are_dropped_into_a_folder(dev, tmp_path):
     (folder / "second.c").write_text(PLUGIN.replace("NAME", "second").replace("WORD", "three"))
     one.said('"said": "three"')
     assert "helper.c: built" not in one.text
+    # What is run from another terminal is shown, once, and what is run here is not shown twice.
+    own = one.text.count("first.run#")
+    assert json.loads(one.ask("run", "first.run", "--wait", "--arg", "who=me")) == {"said": "two"}
+    one.said("from elsewhere")
+    until(lambda: one.text.count("first.run#") == own + 2, bound=30)
+    assert '{"who":"me"}' in one.text and one.text.count("from elsewhere") == 1, one.text
+    # A source that is deleted takes its plugin away; the other stays, and nothing is built.
+    built = one.text.count(": built in")
+    (folder / "second.c").unlink()
+    one.said("second.so is taken away: its source is gone")
+    until(lambda: "second" not in [p["name"] for p in json.loads(one.ask("plugins", "--json"))["items"] if p["state"] == "active"], bound=30)
+    assert one.plugin()["state"] == "active" and one.text.count(": built in") == built, one.text
 
 
 def test_sources_in_directories_that_are_made_later(dev, pawl, tmp_path):

@@ -39,6 +39,8 @@ def test_a_new_folder_builds_passes_and_loads(language, pawl, run, tmp_path):
     ran = pawl("run-local", plugins / "mail-greet.so", "mail.greet", "--args", '{"name": "Ada", "times": 3}')
     assert ran.stdout == '{"greetings":3}\n'
     assert ran.stderr.count("hello Ada") == 3
+    # It has one handler only.
+    assert pawl("run-local", plugins / "mail-greet.so", "--args", '{"name": "Ada"}').stdout == '{"greetings":1}\n'
     # The listed files are all there is, and `make clean` leaves what was made.
     run("make", "clean", cwd=folder)
     assert not list(folder.glob("*.so*"))

@@ -3,6 +3,7 @@
 import json
 import pathlib
 import re
+import time
 
 import pytest
 
@@ -67,6 +68,27 @@ def test_wrong_usage_is_said_before_anything_is_sent(pawl, server, arguments, co
     assert words in done.stderr
     assert done.stdout == ""
     assert not [r for r in server.host.requests if r[0] != "GET"]
+
+
+@pytest.mark.parametrize("arguments", [["run", "x"], ["schedules", "create", "n", "--job", "x", "--every", "30s"]])
+def test_text_where_json_is_wanted_is_told_with_what_to_write(pawl, server, arguments):
+    def refuse(*errors):
+        server.host.answers[("POST", "/api/v1/schedules" if arguments[0] == "schedules" else "/api/v1/runs")] = (422, {
+            "title": "T", "status": 422, "code": "invalid_args", "detail": "The arguments are not what the job takes",
+            "errors": [{"pointer": pointer, "code": code, "detail": "is wrong"} for pointer, code in errors]})
+
+    refuse(("/args/top", "type"), ("/args/mode", "enum"), ("/args/list", "type"), ("/args/name", "pattern"), ("/args/a~1b", "type"))
+    done = pawl(*arguments, "--arg", "top=3", "--arg", "mode=true", "--arg", "list=a,b", "--arg", "name=7", "--arg", "a/b=[1]",
+                "--arg", "fine=4", "--arg", "json:=5")
+    assert done.returncode == 65, done.stderr
+    for words in ('top=3 is the text "3"; for the value write top:=3', 'mode=true is the text "true"; for the value write mode:=true',
+                  "list=… gives text; for anything else give JSON: list:=…", "for the value write a/b:=[1]"):
+        assert words in done.stderr, (words, done.stderr)
+    for name in ("name", "fine", "json"):
+        assert f"{name}:=" not in done.stderr, done.stderr
+    # Where it was given as JSON there is nothing to hint at.
+    refuse(("/args/top", "type"))
+    assert ":=" not in pawl(*arguments, "--arg", "top:=3").stderr
 
 
 def test_unknown_job_is_told_with_near_matches(pawl):
@@ -319,6 +341,20 @@ def test_plugins_tell_why_one_was_refused(pawl, server):
     assert "broken.so: no ELF file: " + "x" * 200 in done.stderr
 
 
+def test_what_a_compiler_said_stays_lines_and_is_folded(pawl, server):
+    words = "hello.c:12:5: error: \x1b[31mexpected ';'\n   12 |     return 1\n      |     ^~~~~~\n"
+    row = {"name": "hello", "file": "hello.so", "state": "rejected", "version": None, "error": words, "handlers": []}
+    server.host.plugins = [row]
+    lines = pawl("plugins").stderr.splitlines()
+    assert lines == ["hello.so:", "    hello.c:12:5: error: \ufffd[31mexpected ';'", "       12 |     return 1", "          |     ^~~~~~"]
+    row["error"] = "\n".join(f"hello.c:{n}: error" for n in range(1, 101))
+    lines = pawl("plugins").stderr.splitlines()
+    assert len(lines) == 13 and lines[11] == "    hello.c:11: error" and lines[12] == "    … 89 more lines: pawl plugins show hello"
+    server.host.plugin_details["hello"] = {**row, "versions": [], "hosts": [], "revision": 1}
+    shown = pawl("plugins", "show", "hello").stdout
+    assert "  hello.c:100: error\n" in shown and "more lines" not in shown
+
+
 def test_api_passes_bytes_through(pawl, server):
     server.host.answers[("POST", "/api/v1/echo")] = lambda body: (200, {"got": body})
     done = pawl("api", "POST", "/echo", "--data", "@-", input='{"n": 12345678901234567890}')
@@ -428,6 +464,37 @@ def test_explain_tells_cause_evidence_and_what_to_type(pawl, server):
     assert lines[0].endswith("It crashed with SIGSEGV in parse (etl.c:41).") and "- Its process was ended by SIGSEGV." in lines[3]
     assert lines[-1].split("  ")[1:] == [f"pawl replay {run_id(1)} --gdb", "stop where it crashed"]
     assert json.loads(pawl("explain", "@last", "--json").stdout)["explanation"]["cause"] == "crashed_signal"
+
+
+def test_a_stack_that_is_still_being_read_is_waited_for(pawl, server):
+    server.host.add(make_run(1, state="failed", outcome="crashed", attempt=1))
+    path = f"/api/v1/runs/{run_id(1)}/explain"
+    answer = lambda summary, *facts: (200, {"run": run_id(1), "state": "failed", "explanation": {
+        "summary": summary, "because": "A fault.", "evidence": [{"fact": f, "text": f"It has {f}.", "value": True} for f in facts], "next": []}})
+    looks = []
+
+    def later(pending, done):
+        def give(_body):
+            looks.append(1)
+            return pending if len(looks) < 4 else done
+        return give
+
+    server.host.answers[("GET", path)] = later(answer("It crashed.", "stack_pending"), answer("It crashed in parse (etl.c:41).", "frame"))
+    done = pawl("explain", run_id(1))
+    assert done.returncode == 0 and "parse (etl.c:41)" in done.stdout and "stack_pending" not in done.stdout and len(looks) == 4
+    # It does not wait for ever, and says what is missing.
+    server.host.answers[("GET", path)] = answer("It crashed.", "stack_pending")
+    start = time.monotonic()
+    done = pawl("explain", run_id(1))
+    assert done.returncode == 0 and "It has stack_pending." in done.stdout and 2.5 < time.monotonic() - start < 15
+    looks.clear()
+    crash = {"fingerprint": "00ff", "title": "SIGSEGV in parse", "job": "etl.load", "count": 1, "signal_name": "SIGSEGV",
+             "first_seen_at": stamp(1), "last_seen_at": stamp(1)}
+    server.host.answers[("GET", "/api/v1/error-groups")] = later((200, {"items": [], "pending": 1}), (200, {"items": [crash], "pending": 0}))
+    assert "SIGSEGV in parse" in pawl("crashes").stdout and len(looks) == 4
+    server.host.answers[("GET", "/api/v1/error-groups")] = (200, {"items": [crash], "pending": 2})
+    done = pawl("crashes")
+    assert "00ff" in done.stdout and "Not listed yet: 2 crashes: their stacks are still being read" in done.stderr
 
 
 def test_explain_of_a_code_asks_nobody(pawl, server):

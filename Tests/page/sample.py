@@ -43,8 +43,13 @@ def plugin_detail() -> dict:
             {"kind": "args_incompatible", "handler": "csv.to_jsonl", "where": 'schedule "nightly"', "words": "/header must be a boolean"},
             {"kind": "handler_removed", "handler": "csv.count", "where": "12 waiting runs", "words": "the version has no such handler"}]},
         "versions": [
-            version(now, "1.0.0", "active"), version(new, "2.0.0", "held", runs=0, running=0, steps=steps[:3]),
-            version("cafe" * 16, "1.1.0", "canary", runs=120, crashed=2, source="upload", signed_by="k7xFsJ3h"),
+            version(now, "1.0.0", "active", handlers=[
+                {"name": "csv.to_jsonl", "description": "Converts CSV into JSON Lines.", "args_schema": {"type": "object"}, "quarantine": None},
+                {"name": "csv.count", "description": HOSTILE, "args_schema": None, "quarantine": None}]),
+            version(new, "2.0.0", "held", runs=0, running=0, steps=steps[:3]),
+            version("cafe" * 16, "1.1.0", "canary", runs=120, crashed=2, source="upload", signed_by="k7xFsJ3h", kind="ffi", handlers=[
+                {"name": f"csv.call_{n}", "description": "", "args_schema": {"type": "object"}, "unverified": n == 1, "quarantine": None}
+                for n in range(8)]),
             version(old, "0.9.0", "retired", running=0, steps=[])],
         "changes": {"from": now, "to": new, "handlers": [
             {"handler": "csv.count", "kind": "removed", "breaking": True, "changes": []},
@@ -132,6 +137,8 @@ def busy_host() -> Host:
                        for n in (1, 2, 3)], logs=[line(1, "about to write to address 0", "warning")])
     host.add(make_run(1237, "text.stats", "retrying", title=HOSTILE, attempt=1, started_at=stamp(30), run_at=stamp(-20), outcome="error",
                       error={"code": "io", "message": "input.txt: No such file or directory"}))
+    host.runs[run_id(1237)].update(parent=run_id(1240), follow_ups=[
+        {"id": run_id(1235), "job": "csv.to_jsonl"}, {"id": run_id(1234), "job": HOSTILE}])
     host.add(make_run(1236, "mischief.spin", "cancelled", attempt=1, started_at=stamp(400), finished_at=stamp(391), outcome="terminated"))
     host.add(make_run(1235, "csv.to_jsonl", "scheduled", run_at=stamp(-600)))
     for number in range(1220, 1235):

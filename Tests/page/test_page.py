@@ -310,10 +310,50 @@ def test_versions_stand_side_by_side(page):
     assert red == "rgb(179, 18, 61)"
     assert page.js("[...document.querySelectorAll('.changes ul li')].map((e) => getComputedStyle(e).color === 'rgb(179, 18, 61)')") == [True, False]
     assert page.js("document.querySelectorAll('#plugin img').length") == 0
-    page.js("document.querySelector('#plugin details').open = true")
+    page.js("document.querySelector('#plugin details[data-name=events]').open = true")
     assert "2 things would break" in page.js("document.querySelector('.events').innerText")
     page.press("Escape")
     page.until("!document.querySelector('#plugin').open")
+
+
+def test_a_version_tells_its_handlers_its_canary_and_what_happened_last(page):
+    open_plugin(page)
+    lines = lambda version, part: page.js(
+        f"[...document.querySelectorAll('.version[data-version=\"{version}\"] {part}')].map((e) => e.textContent)")
+    first, second = lines(NOW, ".handlers li")
+    assert first == "csv.to_jsonlargs schemaConverts CSV into JSON Lines." and second.startswith("csv.countno args schema<img")
+    assert "typed" not in first + second and lines(OLD, ".handlers") == []
+    # Many are folded; functions of C libraries say that they are, and which nobody has compared.
+    assert lines("cafe" * 16, "summary") == ["8 handlers"]
+    typed = lines("cafe" * 16, ".handlers li")
+    assert len(typed) == 8 and all("typed" in line for line in typed)
+    assert [line.endswith("unverified") for line in typed] == [n == 1 for n in range(8)]
+    figures = lines("cafe" * 16, ".figures div")
+    assert "canary5 % of the runs" in figures and "of them crashed2 of 120" in figures
+    assert not any("canary" in figure for figure in lines(NOW, ".figures div"))
+    [last] = lines(NEW, ".last-event")
+    assert last.startswith("last eventheld") and last.endswith("demo-host2 things would break")
+    assert lines(NOW, ".last-event") and lines(OLD, ".last-event") == []
+    page.press("Escape")
+    page.until("!document.querySelector('#plugin').open")
+
+
+def test_a_run_leads_to_its_parent_and_its_follow_ups(page):
+    page.js(f"location.hash = '{run_id(1237)}'")
+    page.until("document.querySelector('#detail-title').textContent === 'text.stats#1237'")
+    page.until("document.querySelectorAll('#detail .follow-ups a').length === 2")
+    text = page.js("document.querySelector('#detail .facts').innerText")
+    assert "Follows" in text and f"{run_id(1235)} csv.to_jsonl" in text and "<img src=x" in text
+    assert page.js("document.querySelectorAll('#detail img').length") == 0
+    page.js("document.querySelector('#detail .follow-ups a').click()")
+    page.until("document.querySelector('#detail-title').textContent === 'csv.to_jsonl#1235'")
+    assert "Follow" not in page.js("document.querySelector('#detail .facts').innerText")
+    page.js(f"location.hash = '{run_id(1237)}'")
+    page.until("document.querySelector('#detail-title').textContent === 'text.stats#1237'")
+    page.js(f"[...document.querySelectorAll('#detail .facts a')].find((a) => a.textContent === '{run_id(1240)}').click()")
+    page.until("document.querySelector('#detail-title').textContent === 'csv.to_jsonl#1240'")
+    page.press("Escape")
+    page.until("!document.querySelector('#detail').open")
 
 
 def test_a_rollback_asks_and_is_guarded(page, server):

@@ -128,8 +128,14 @@ package struct PluginView: Sendable, Hashable {
         /// JSON Schema texts.
         package var argsSchema: String?
         package var resultSchema: String?
+        /// Of a C function: whether nobody has compared how it is declared with its library. Nil: of other handlers, and not known.
+        package var isUnverified: Bool?
 
-        package init(name: String, description: String = "", argsSchema: String? = nil, resultSchema: String? = nil) {
+        package init(
+            name: String, description: String = "", argsSchema: String? = nil, resultSchema: String? = nil,
+            isUnverified: Bool? = nil
+        ) {
+            self.isUnverified = isUnverified
             self.name = name
             self.description = description
             self.argsSchema = argsSchema

@@ -49,7 +49,7 @@ extension HostControlAdapter {
             handlers: (version.manifest?.handlers ?? []).map { handler in
                 PluginView.Handler(
                     name: handler.name, description: handler.description ?? "", argsSchema: handler.argsSchema,
-                    resultSchema: handler.resultSchema)
+                    resultSchema: handler.resultSchema, isUnverified: version.declarations?.isUnverified(handler.name))
             },
             runs: version.started, failed: version.failed, crashed: version.crashed, running: version.running,
             notes: version.notes)

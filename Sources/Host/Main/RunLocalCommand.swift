@@ -12,13 +12,13 @@ struct RunLocal: ParsableCommand {
         abstract: "Run one handler of a plugin file once, without any server.",
         discussion: """
             Loads the file into a zygote as a host does, executes one supervised attempt, prints its log on standard error and \
-            its result on standard output.
+            its result on standard output. The handler may be left out where the file has only one.
 
-            Exit codes: 0 succeeded; 1 failed, crashed or timed out; 3 cancelled; 65 bad --args; 66 no such file; 70 the plugin \
-            was refused, and the message says why.
+            Exit codes: 0 succeeded; 1 failed, crashed or timed out; 3 cancelled; 64 several handlers, and none named; 65 bad \
+            --args; 66 no such file; 70 the plugin was refused, and the message says why.
 
             Examples:
-              pawl run-local hello.so hello.world
+              pawl run-local hello.so
               pawl run-local csv.so csv.to_jsonl --args '{"input": "/data/a.csv", "output": "/tmp/a.jsonl"}'
               pawl run-local mischief.so mischief.spin --timeout 2
               pawl run-local etl.so etl.load --mode spawn --sandbox strict --set limits.memory=256M
@@ -28,7 +28,7 @@ struct RunLocal: ParsableCommand {
     var file: String
 
     @Argument(help: ArgumentHelp("The handler's name; `pawl check` lists them.", valueName: "handler"))
-    var handler: String
+    var handler: String?
 
     @Option(help: ArgumentHelp("Arguments: a JSON object, @FILE, or - for standard input.", valueName: "json"))
     var args = "{}"
@@ -51,6 +51,8 @@ struct RunLocal: ParsableCommand {
                     zygotePath: installation.zygote, inspectorPath: installation.inspector, profile: how.profile,
                     sink: LocalSink())
             }
+        } catch let unknown as LocalRun.UnknownHandler where unknown.handler == nil {
+            throw LocalOutput.failure(64, "\(unknown)")
         } catch {
             throw LocalOutput.failure(70, "\(error)")
         }

@@ -16,6 +16,18 @@ extension JobStore {
         }
     }
 
+    /// How many crashes of the last minute wait for their frames' names, on any host.
+    /// - Parameter run: nil: of all runs.
+    package func pendingCrashCount(
+        of run: RunID? = nil, limit: Int = 1000
+    ) async throws(StoreError) -> Int {
+        try await decoding {
+            let rows = try await self.pool.query(
+                .crashPendingCount, [.int64(orNull: run?.rawValue), .int64(Int64(limit))])
+            return Int(try rows[0].int64(0))
+        }
+    }
+
     /// Files a crash that waited: its report, and one more in its group. However often it is tried, and by whomever, it counts
     /// once.
     /// - Returns: whether this call did it.

@@ -16,9 +16,11 @@ extension JobStore {
 
     /// Throws `.notFound` for an unknown job, `.invalid` for a schedule that would never fire.
     package func createSchedule(_ input: ScheduleInput) async throws(StoreError) -> ScheduleRow {
-        let parameters = try await parameters(input, runCount: 0)
+        let (parameters, isChecked) = try await parameters(input, runCount: 0)
         let id = try await decoding { try await self.pool.query(.scheduleInsert, parameters)[0].int64(0) }
-        return try await schedule(id)
+        var row = try await schedule(id)
+        row.isUnchecked = !isChecked
+        return row
     }
 
     /// By id.
@@ -46,10 +48,12 @@ extension JobStore {
         _ id: Int64, _ input: ScheduleInput, ifRevision: Int64?
     ) async throws(StoreError) -> ScheduleRow {
         let present = try await schedule(id)
-        let parameters = try await parameters(input, runCount: present.runCount)
+        let (parameters, isChecked) = try await parameters(input, runCount: present.runCount)
         let rows = try await query(.scheduleUpdate, parameters + [.int64(id), .int64(orNull: ifRevision)])
         guard !rows.isEmpty else { throw await revisionMismatch(id) }
-        return try await schedule(id)
+        var row = try await schedule(id)
+        row.isUnchecked = !isChecked
+        return row
     }
 
     /// Runs that it made stay.
@@ -100,11 +104,14 @@ extension JobStore {
     }
 
     /// Checks a schedule and lays it out for `schedule_insert` and `schedule_update`.
-    private func parameters(_ input: ScheduleInput, runCount: Int) async throws(StoreError) -> [PGParameter] {
+    /// - Returns: besides whether the args were compared with what the job takes, as far as there is something to compare.
+    private func parameters(
+        _ input: ScheduleInput, runCount: Int
+    ) async throws(StoreError) -> (list: [PGParameter], isChecked: Bool) {
         let zone = try zone(input.timezone)
         try Self.check(input.request)
         if try await query(.jobList, [.text(input.job)]).isEmpty { throw await unknownJob(input.job) }
-        try await checkArgs(input.request)
+        let isChecked = try await checkArgs(input.request)
         if let most = input.maxRuns, most < 1 {
             throw .invalid(FieldFault(pointer: "/max_runs", code: "out_of_range", detail: "must be 1 or more"))
         }
@@ -112,7 +119,7 @@ extension JobStore {
         if input.isEnabled && next == nil {
             throw .invalid(FieldFault(pointer: "/spec", code: "never_fires", detail: "this schedule would never fire"))
         }
-        return [
+        let list: [PGParameter] = [
             .text(orNull: input.name), .text(input.job), .text(input.spec.kind), .json(input.spec.json),
             .text(input.timezone), .json(input.args), .text(orNull: input.queue), .int32(orNull: input.priority),
             input.attempts.map { .int32(Int32(clamping: $0)) } ?? .null, .milliseconds(orNull: input.timeout),
@@ -122,6 +129,7 @@ extension JobStore {
             input.maxRuns.map { .int32(Int32(clamping: $0)) } ?? .null, .bool(input.isEnabled), .time(orNull: next),
             .milliseconds(orNull: input.queueTime),
         ]
+        return (list, isChecked)
     }
 
     /// A row of `schedule_list` or `schedule_take_due`. Throws `FieldFault` if its specification makes no sense.

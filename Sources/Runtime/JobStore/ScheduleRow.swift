@@ -68,6 +68,8 @@ package struct ScheduleRow: Sendable, Hashable {
     package var updatedAt: WallTime
     /// Grows with each change by a client: the ETag.
     package var revision: Int64
+    /// Of the answer to a change: its args were too much to be compared with what the job takes.
+    package var isUnchecked = false
 }
 
 package struct OccurrenceRow: Sendable, Hashable {

@@ -24,6 +24,7 @@ extension PGStatement {
     static let crashFile = file("crash_file", PackageResources.crash_file_sql)
     static let crashNote = file("crash_note", PackageResources.crash_note_sql)
     static let crashPending = file("crash_pending", PackageResources.crash_pending_sql)
+    static let crashPendingCount = file("crash_pending_count", PackageResources.crash_pending_count_sql)
     static let crashReport = file("crash_report", PackageResources.crash_report_sql)
     static let crashReportList = file("crash_report_list", PackageResources.crash_report_list_sql)
     static let errorGroupList = file("error_group_list", PackageResources.error_group_list_sql)

@@ -92,6 +92,11 @@ package struct DeclarationCheck: Sendable, Hashable {
         return "it does not declare what \(self.library) has: " + sentences.joined(separator: "; ")
     }
 
+    /// Whether nobody has compared the declaration of this handler's function.
+    package func isUnverified(_ handler: String) -> Bool {
+        self.problem != nil || self.functions.contains { $0.name == handler && $0.state == .unchecked }
+    }
+
     /// What nobody has compared, grouped by the reason.
     package var notes: [String] {
         if let problem { return ["unchecked: its declarations were not compared with the library: \(problem)"] }

@@ -49,7 +49,8 @@ extension PluginEntry {
             sha256: version.sha256, label: version.manifest?.version, state: self.state(of: version),
             problem: version.problem, bytes: version.image.bytes, signedBy: version.image.signedBy,
             loadedAt: version.loadedAt, steps: version.steps, manifest: version.manifest, started: version.started,
-            ended: version.ended, failed: version.failed, crashed: version.crashed, notes: version.notes)
+            ended: version.ended, failed: version.failed, crashed: version.crashed, notes: version.notes,
+            declarations: version.declarations)
     }
 
     private func state(of version: PluginVersion) -> VersionState {

@@ -63,6 +63,8 @@ package struct PluginVersionReport: Sendable, Hashable {
     package var crashed: Int
     /// What it said while loading, and how its attempts are executed where that is not as usual.
     package var notes: [String]
+    /// Of a manifest of C functions, once it was loaded: what its library says of them.
+    package var declarations: DeclarationCheck?
 
     /// Given to it and not ended.
     package var running: Int { max(0, self.started - self.ended) }

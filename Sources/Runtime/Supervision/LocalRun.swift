@@ -5,14 +5,16 @@ internal import UVLoop
 
 /// One attempt without a database: for authors who try a handler.
 package enum LocalRun {
-    /// There is no such handler in the plugin.
+    /// There is no such handler in the plugin, or none was named and it has several.
     package struct UnknownHandler: Error, Sendable, CustomStringConvertible {
-        package let handler: String
+        package let handler: String?
         /// Those that there are.
         package let known: [String]
 
         package var description: String {
-            "the plugin has no handler \(self.handler); it has \(self.known.joined(separator: ", "))"
+            let known = self.known.joined(separator: ", ")
+            guard let handler else { return "the plugin has \(self.known.count) handlers, say which: \(known)" }
+            return "the plugin has no handler \(handler); it has \(known)"
         }
     }
 
@@ -35,11 +37,11 @@ package enum LocalRun {
 
     /// Loads the image, runs the handler once and cleans up. `sink` hears what happens meanwhile, `attemptEnded` included.
     ///
-    /// `limits` go over the handler's own. Throws `PluginRefusal`, `SupervisionError`, `UnknownHandler` or
+    /// `handler`: nil for the only one. `limits` go over the handler's own. Throws `PluginRefusal`, `SupervisionError`, `UnknownHandler` or
     /// `DispatchError`. Cancelling the task cancels the attempt.
     @LoopActor
     package static func execute(
-        imagePath: String, handler: String, args: [UInt8], limits: Limits = Limits(),
+        imagePath: String, handler: String?, args: [UInt8], limits: Limits = Limits(),
         execution: ExecutionSettings = ExecutionSettings(), identity: Identity = Identity(), zygotePath: String,
         inspectorPath: String? = nil, profile: SupervisorConfiguration.Profile = .automatic,
         configuration: String? = nil,
@@ -79,18 +81,18 @@ package enum LocalRun {
 
     @LoopActor
     private static func run(
-        _ supervisor: Supervisor, _ image: PluginImage, _ handler: String, _ args: [UInt8], _ limits: Limits,
+        _ supervisor: Supervisor, _ image: PluginImage, _ handler: String?, _ args: [UInt8], _ limits: Limits,
         _ execution: ExecutionSettings, _ identity: Identity, _ ear: LocalEar
     ) async throws -> AttemptReport {
         let manifest = try await supervisor.load(image)
-        guard let index = manifest.handlers.firstIndex(where: { $0.name == handler }) else {
-            throw UnknownHandler(handler: handler, known: manifest.handlers.map(\.name))
-        }
+        let names = manifest.handlers.map(\.name)
+        let found = handler.map { names.firstIndex(of: $0) } ?? (names.count == 1 ? 0 : nil)
+        guard let index = found else { throw UnknownHandler(handler: handler, known: names) }
         let (run, attempt) = (identity.run, identity.attempt)
         try supervisor.dispatch(
             AttemptSpec(
                 runID: run, runName: run.description, attempt: attempt, version: image.sha256, handlerIndex: index,
-                jobName: identity.job ?? handler, args: args,
+                jobName: identity.job ?? names[index], args: args,
                 limits: limits.merging(over: manifest.handlers[index].limits).resolved, execution: execution.resolved,
                 traceparent: identity.traceparent))
         return await withTaskCancellationHandler {

@@ -101,6 +101,9 @@ struct EvidenceList {
                     + (last.crashThread.isEmpty ? "." : ", on thread \(last.crashThread)."),
                 text: text)
         }
+        if last.isStackPending {
+            add("stack_pending", "Its stack is still being read: ask again in a moment.", "true")
+        }
         if let frame = last.frames.culprit { add("frame", "It was in \(frame.words).", text: frame.words) }
         if let found = last.found { add("found", "When it was ended it was in \(found).", text: found) }
         limit(last, facts.limits)

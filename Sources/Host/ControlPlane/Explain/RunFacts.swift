@@ -98,6 +98,8 @@ struct AttemptFacts: Sendable, Hashable {
     var crashThread = ""
     /// Innermost first, as far as they could be named.
     var frames: [StackFrame] = []
+    /// Its frames are being named just now.
+    var isStackPending = false
     /// Oldest first.
     var lastLines: [String] = []
     var hasDiagnosis = false

@@ -173,6 +173,7 @@ enum CatalogJSON {
         object.string("description", handler.description)
         object.raw("args_schema", schema(handler.argsSchema))
         object.raw("result_schema", schema(handler.resultSchema))
+        if let isUnverified = handler.isUnverified { object.bool("unverified", isUnverified) }
         object.object(
             "quarantine",
             quarantines.first { $0.handler == handler.name && $0.version == version }.map(QuarantineJSON.object))

@@ -30,6 +30,7 @@ extension Backend {
         object.array("items", rows.map { CrashJSON.group($0).text })
         object.string("next_cursor", next)
         object.raw("prev_cursor", "null")
+        object.int("pending", try await store.pendingCrashCount())
         object.time("as_of", WallClock.now)
         var answer = Answer.json(object)
         if let next {

@@ -125,13 +125,19 @@ extension Backend {
             let row = try await store.attempts(run.id, newest: 2).last(where: { $0.outcome != nil }),
             var last = AttemptFacts(row)
         else { return }
-        if row.crash != nil, let report = try await store.crashReport(run.id, attempt: row.attempt) {
+        guard row.crash != nil else {
+            facts.last = last
+            return
+        }
+        if let report = try await store.crashReport(run.id, attempt: row.attempt) {
             last.frames = report.frames
             facts.group = try await store.errorGroup(report.fingerprint).map {
                 CrashGroupFacts(
                     fingerprint: $0.fingerprint, title: $0.title, count: $0.count, firstSeen: $0.firstSeenAt,
                     lastSeen: $0.lastSeenAt, firstVersion: $0.firstVersion, lastVersion: $0.lastVersion)
             }
+        } else {
+            last.isStackPending = try await store.pendingCrashCount(of: run.id, limit: 1) > 0
         }
         facts.last = last
     }

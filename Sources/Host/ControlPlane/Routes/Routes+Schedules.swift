@@ -27,12 +27,13 @@ extension Backend {
     }
 
     private func answer(_ row: ScheduleRow, _ call: Call, _ status: HTTPResponse.Status = .ok) -> Answer {
-        let answer = Answer.json(ScheduleJSON.object(row), status)
-        guard status == .ok else {
-            guard case .bytes(let bytes) = answer.body else { return answer }
-            return answer.with(.eTag, EntityTag.of(bytes, revision: row.revision))
-        }
-        return answer.tagged(call, revision: row.revision)
+        var object = ScheduleJSON.object(row)
+        // The tag is that of the schedule, whatever else an answer says.
+        let own = Array(object.text.utf8)
+        if row.isUnchecked { object.bool("args_unchecked", true) }
+        let answer = Answer.json(object, status)
+        guard status == .ok else { return answer.with(.eTag, EntityTag.of(own, revision: row.revision)) }
+        return answer.tagged(call, revision: row.revision, by: own)
     }
 
     private func createSchedule(_ call: Call) async throws -> Answer {

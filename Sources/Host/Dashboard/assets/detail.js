@@ -115,7 +115,8 @@ export const detail = {
       ...fact("Deadline", run.state === "running" && run.deadline_at && !run.frozen ? relativeTime(run.deadline_at) : null),
       ...fact("Finished", run.finished_at && relativeTime(run.finished_at)),
       ...fact("Host", run.host), ...fact("Mode", run.mode), ...fact("Niceness", run.niceness ? String(run.niceness) : null),
-      ...fact("Retry of", run.retry_of && el("a", { href: `#${run.retry_of}`, onclick: open(run.retry_of) }, run.retry_of)),
+      ...fact("Retry of", run.retry_of && runLink(run.retry_of)), ...fact("Follows", run.parent && runLink(run.parent)),
+      ...fact("Follow-ups", followUps(run.follow_ups ?? [])),
     ];
   },
 
@@ -185,6 +186,15 @@ export const detail = {
     }
   },
 };
+
+function runLink(id) {
+  return el("a", { href: `#${id}`, onclick: open(id) }, id);
+}
+
+/** Runs that this one asked for. */
+function followUps(list) {
+  return list.length === 0 ? null : el("ul", { class: "follow-ups" }, ...list.map((run) => el("li", {}, runLink(run.id), " ", run.job ?? "")));
+}
 
 function block(node, heading, text) {
   show(node, Boolean(text));

@@ -131,10 +131,42 @@ function versionBlock(p, v) {
     el("dl", { class: "figures" },
       ...figure("runs", v.runs), ...figure("failed", v.failed), ...figure("crashed", v.crashed, (v.crashed ?? 0) > 0), ...figure("running", v.running),
       ...figure("size", v.size_bytes ? bytes(v.size_bytes) : null), ...figure("source", v.source), ...figure("signed by", v.signed_by),
-      ...figure("loaded", v.loaded_at ? relativeTime(v.loaded_at) : null)),
+      ...figure("loaded", v.loaded_at ? relativeTime(v.loaded_at) : null), ...(isCanary ? canaryFigures(p.canary) : [])),
+    handlersBlock(v),
     v.error ? el("pre", { class: "load-error", tabindex: 0 }, v.error) : null,
-    steps(v.steps ?? []),
+    steps(v.steps ?? []), lastEvent((p.events ?? []).find((e) => e.version === v.version)),
     (v.notes ?? []).length ? el("p", { class: "muted" }, v.notes.join(" · ")) : null);
+}
+
+function canaryFigures(c) {
+  const crashed = c.seen?.crashed ?? 0;
+  return [
+    ...figure("canary", c.percent ? `${c.percent} % of the runs` : `first ${number(c.runs ?? 0)} runs`),
+    ...figure("of them crashed", c.seen ? `${number(crashed)} of ${number(c.seen.runs)}` : null, crashed > 0),
+  ];
+}
+
+/** More are folded. */
+const handlersShown = 6;
+
+/** What a version has: names, and what is known of their args. */
+function handlersBlock(v) {
+  const handlers = v.handlers ?? [];
+  if (handlers.length === 0) return null;
+  const list = el("ul", { class: "handlers", "aria-label": "Handlers" }, ...handlers.map((h) => el("li", { class: "line" },
+    el("span", { class: "mono" }, h.name), el("span", { class: "muted" }, h.args_schema ? "args schema" : "no args schema"),
+    v.kind === "ffi" ? el("span", { class: "badge", title: "A C function, called by its types" }, "typed") : null,
+    h.unverified ? el("span", { class: "badge", "data-state": "unverified", title: "Its library has no debug information to compare the declaration with" }, "unverified") : null,
+    h.quarantine ? el("span", { class: "badge", "data-state": "rejected" }, "quarantine") : null,
+    h.description ? el("span", { class: "muted" }, h.description) : null)));
+  if (handlers.length <= handlersShown) return list;
+  return el("details", { "data-name": `handlers-${v.version}` }, el("summary", {}, `${handlers.length} handlers`), list);
+}
+
+function lastEvent(event) {
+  if (!event) return null;
+  return el("p", { class: "line last-event" }, el("span", { class: "muted" }, "last event"), badge(event.kind), relativeTime(event.at),
+    event.host_name ? el("span", { class: "muted" }, event.host_name) : null, el("span", { class: "muted" }, words(event.detail)));
 }
 
 function figure(name, value, isBad = false) {

@@ -84,8 +84,9 @@ struct DevRerun {
 
     /// Makes the run, shows its log and its end.
     /// - Parameter isObsolete: asked again and again: the run is let go, and cancelled, when something newer is to be done.
+    /// - Parameter made: gets its id at once.
     /// - Returns: nil if it was let go.
-    func run(_ choice: Choice, isObsolete: () -> Bool) async throws -> RunRecord? {
+    func run(_ choice: Choice, made: (String) -> Void, isObsolete: () -> Bool) async throws -> RunRecord? {
         let body = JSONValue.members([
             "job": .string(choice.handler), "args": choice.args, "attempts": .int(1),
         ])
@@ -93,15 +94,16 @@ struct DevRerun {
         guard let id = answer.json["id"]?.text else {
             throw ClientFailure(exit: .bug, message: "The host made no run of \(choice.handler).")
         }
+        made(id)
         self.screen.run(choice, id)
         var next: Int64 = 1
         let start = LoopInstant.now
         while true {
             let run = try self.session.run(id)
-            next = try self.showLog(id, from: next)
+            next = try self.screen.log(of: id, from: next, self.session)
             if run.isFinished {
                 // Lines that came between the two looks.
-                _ = try self.showLog(id, from: next)
+                _ = try self.screen.log(of: id, from: next, self.session)
                 return try self.session.run(id, include: "result")
             }
             if isObsolete() {
@@ -111,11 +113,5 @@ struct DevRerun {
             try await LoopClock.sleep(
                 for: LoopInstant.now - start < .seconds(2) ? .milliseconds(10) : .milliseconds(100))
         }
-    }
-
-    private func showLog(_ id: String, from next: Int64) throws(ClientFailure) -> Int64 {
-        let answer = try self.session.get("/api/v1/runs/\(id)/logs", [("from", "\(next)"), ("limit", "500")])
-        for line in answer["items"]?.elements ?? [] { self.screen.log(line) }
-        return answer["next_from"]?.integer ?? next
     }
 }

@@ -44,9 +44,17 @@ struct DevScreen: Sendable {
         self.out.writeLine("    " + PrintedLogLine(json: line).text(self.terminal, self.out))
     }
 
-    func end(_ run: RunRecord) {
+    /// The lines of a run's log from this one on. Returns the number of the next.
+    func log(of id: String, from next: Int64, _ session: ClientSession) throws(ClientFailure) -> Int64 {
+        let answer = try session.get("/api/v1/runs/\(id)/logs", [("from", "\(next)"), ("limit", "500")])
+        for line in answer["items"]?.elements ?? [] { self.log(line) }
+        return answer["next_from"]?.integer ?? next
+    }
+
+    func end(_ run: RunRecord, isNamed: Bool = false) {
         let sign = StateSign(state: run.state)
-        var line = "    " + self.out.paint(sign.text(unicode: self.terminal.isUnicode), sign.ink)
+        var line = "    " + (isNamed ? run.name + " " : "")
+        line += self.out.paint(sign.text(unicode: self.terminal.isUnicode), sign.ink)
         if let outcome = run.outcome, outcome != run.state { line += " (\(outcome))" }
         if let time = Format.elapsed(run.startedAt, run.finishedAt, now: wallMicroseconds()) {
             line += " after \(Format.span(milliseconds: time))"

@@ -39,6 +39,11 @@ extension DevSession {
                 self.delivered[file] = hash
                 deliveries.append(Delivery(file: file, sha256: hash, errorBefore: errors(file)))
             }
+            if outcome.step.product == nil, !products.isEmpty {
+                for file in self.placed.subtracting(products.map(Folder.name(of:))).sorted() {
+                    self.takeAway(file, "make does not make it any more")
+                }
+            }
             if products.isEmpty {
                 self.screen.bad("make left no .so in \(self.settings.build.root) or its build/")
             }
@@ -46,6 +51,37 @@ extension DevSession {
         guard deliveries.isEmpty, outcomes.allSatisfy(\.isSuccess) else { return deliveries }
         // The same bytes again: a case was edited, or a comment.
         return self.delivered.keys.sorted().map { Delivery(file: $0, sha256: self.delivered[$0]) }
+    }
+
+    /// What stands in the plugin directory, also from last time.
+    var pluginFiles: [String] {
+        Folder.entries(self.settings.directory + "/plugins").map(\.name).filter {
+            $0.hasSuffix(".so") && !$0.hasPrefix(".")
+        }
+    }
+
+    /// Plugins whose sources are gone serve no more.
+    /// - Returns: those of the files that were such a source.
+    func takeAwayGone(_ changed: Set<String>) -> Set<String> {
+        // What make makes is known when it has made it.
+        if self.settings.build.hasMakefile { return [] }
+        let before = self.placed
+        for file in self.placed.subtracting(self.settings.build.expectedProducts).sorted() {
+            self.takeAway(file, "its source is gone")
+            unlink(self.settings.build.output + "/" + file)
+        }
+        return changed.filter { name in
+            SourceBuild.isSource(name) && before.contains(Folder.stem(of: name) + ".so")
+                && access("\(self.settings.build.root)/\(name)", F_OK) != 0
+        }
+    }
+
+    private func takeAway(_ file: String, _ why: String) {
+        self.placed.remove(file)
+        self.delivered[file] = nil
+        if unlink(self.settings.directory + "/plugins/" + file) == 0 {
+            self.screen.note("\(file) is taken away: \(why)", .yellow)
+        }
     }
 
     /// The rows that a failed build is told on.
@@ -68,6 +104,7 @@ extension DevSession {
     private func put(_ bytes: [UInt8], as file: String) throws(ClientFailure) {
         let place = self.settings.directory + "/plugins/"
         try ClientFiles.write(bytes, to: place + ".\(file).new", mode: 0o755, isReplacing: true)
+        self.placed.insert(file)
         guard rename(place + ".\(file).new", place + file) == 0 else {
             throw ClientFailure(
                 exit: .configuration,

@@ -41,7 +41,10 @@ final class DevSession {
     private let settle = LoopTimer()
     /// Of what was put into the plugin directory last, by file name.
     var delivered: [String: String] = [:]
+    /// Plugins that stand in the plugin directory, by file name; a failed build is one too.
+    var placed: Set<String> = []
     var client: ClientSession?
+    private var visitors: DevVisitors?
 
     /// How long a tree must be quiet: editors save in several steps.
     private static let quiet = Duration.milliseconds(40)
@@ -83,6 +86,7 @@ final class DevSession {
             }
         }
         self.settle.stop()
+        self.visitors?.stop()
         if self.hostEnd == nil {
             if self.isStopped { self.screen.note("ending the host") }
             await self.host?.stop()
@@ -142,8 +146,11 @@ final class DevSession {
         guard self.client == nil, let host else { return }
         let locator = ServerLocator(
             server: nil, token: nil, dataDirectory: host.directory, environment: self.environment)
-        self.client = ClientSession(
+        let client = ClientSession(
             client: try HTTPClient(server: try locator.locate()), terminal: self.terminal, wantsJSON: false)
+        self.client = client
+        self.visitors = try DevVisitors(client, screen: self.screen)
+        self.visitors?.start()
     }
 
     // MARK: Changes
@@ -180,12 +187,16 @@ final class DevSession {
     // MARK: One change
 
     private func cycle() async throws {
-        let changed = self.withoutPassing(self.changed.subtracting([""]))
+        var changed = self.withoutPassing(self.changed.subtracting([""]))
         let isFirst = self.changed.contains("")
+        if isFirst { self.placed.formUnion(self.pluginFiles) }
         let start = self.changedAt ?? .now
         self.changed = []
         self.changedAt = nil
         if !isFirst { self.screen.note("changed: \(changed.sorted().joined(separator: ", "))") }
+        let gone = self.takeAwayGone(changed)
+        if !isFirst, !changed.isEmpty, changed.isSubset(of: gone) { return }
+        changed.subtract(gone)
         let steps = self.settings.build.steps(changed: isFirst ? [] : changed)
         if steps.isEmpty, isFirst {
             self.screen.note("nothing to build yet: put a source file with a plugin into \(self.settings.build.root)")
@@ -206,7 +217,9 @@ final class DevSession {
             self.screen.note("run it once, and it is repeated from then on: pawl run \(names) --arg name=value")
             return
         }
-        guard let run = try await rerun.run(choice, isObsolete: { self.isObsolete }) else {
+        let run = try await rerun.run(
+            choice, made: { self.visitors?.isOwn($0) }, isObsolete: { self.isObsolete })
+        guard let run else {
             self.screen.note("let go: there is a newer change", .yellow)
             return
         }

@@ -37,11 +37,19 @@ struct SourceBuild: Sendable {
     /// - Parameter changed: files below the root; empty for all.
     func steps(changed: Set<String>) -> [Step] {
         if self.hasMakefile { return [Step(name: "make", words: ["make"], product: nil)] }
-        let sources = self.file.map { [$0] } ?? self.sources
+        let sources = self.present
         // A header or a file that others include may be part of any of them.
         let isPart = changed.isEmpty || !changed.allSatisfy { sources.contains($0) || $0.hasSuffix(".json") }
         return sources.filter { isPart || changed.contains($0) }.compactMap(self.step)
     }
+
+    /// The sources that there are: the one file, if it is there, or those of the folder.
+    private var present: [String] {
+        self.file.map { access("\(self.root)/\($0)", F_OK) == 0 ? [$0] : [] } ?? self.sources
+    }
+
+    /// The plugins that the sources make, as `NAME.so`. Without a Makefile.
+    var expectedProducts: Set<String> { Set(self.present.compactMap { self.step($0)?.product }) }
 
     /// The plugins' sources of a folder without Makefile: files that have a plugin's entry in them.
     private var sources: [String] {

@@ -2,6 +2,10 @@ import JobCore
 
 /// Builds a run's arguments from the command line: `--args` gives the whole, `--arg` sets single members on top.
 enum ArgumentsBuilder {
+    /// What `args_unchecked` in an answer means.
+    static let unchecked =
+        "its arguments are too large to be compared with the job's schema, and were taken as they are"
+
     /// - Parameters:
     ///   - whole: `@FILE`, `-` for standard input, or JSON text; nil for none.
     ///   - members: `name=text` or `name:=json`.
@@ -39,6 +43,35 @@ enum ArgumentsBuilder {
                 exit: .usage, message: "The value of \(name) is no JSON: \(error).",
                 details: ["use \(name)=… for text, \(name):=… for JSON"])
         }
+    }
+
+    /// Sends a request with such arguments. Where one was refused that is text and reads as something else, the failure says how
+    /// to give that: the likeliest slip of the command line is `top=3` for a number.
+    static func sending<T>(_ members: [String], _ send: () throws(ClientFailure) -> T) throws(ClientFailure) -> T {
+        do throws(ClientFailure) {
+            return try send()
+        } catch {
+            var failure = error
+            failure.details += members.compactMap { Self.hint($0, failure.places) }
+            throw failure
+        }
+    }
+
+    /// Of one `name=text` that stands where the schema wants another type; nil for all others.
+    static func hint(_ member: String, _ places: [(pointer: String, code: String)]) -> String? {
+        guard let equals = member.firstIndex(of: "="), !member[..<equals].hasSuffix(":") else { return nil }
+        let name = String(member[..<equals])
+        let pointer = "/args/" + name.replacing("~", with: "~0").replacing("/", with: "~1")
+        guard places.contains(where: { $0.pointer == pointer && ["type", "enum", "const"].contains($0.code) }) else {
+            return nil
+        }
+        let text = String(member[member.index(after: equals)...])
+        let value: JSONValue
+        do { value = try JSONValue(parsing: text) } catch {
+            return "\(name)=… gives text; for anything else give JSON: \(name):=…"
+        }
+        if case .string = value { return nil }
+        return "\(name)=\(text) is the text \(JSONValue.string(text).json); for the value write \(name):=\(text)"
     }
 
     /// JSON from a file, standard input or the text itself.

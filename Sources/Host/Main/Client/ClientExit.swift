@@ -71,6 +71,8 @@ struct ClientFailure: Error, CustomStringConvertible {
     var code: String?
     /// HTTP status, when there was an answer.
     var status: Int?
+    /// Which members of the request's body are wrong, as JSON pointers, with the server's code for each.
+    var places: [(pointer: String, code: String)] = []
 
     var description: String { ([self.message] + self.details).joined(separator: "\n") }
 }

@@ -13,6 +13,20 @@ struct ClientSession {
         try self.call(.init(path: path + Self.query(query))).json
     }
 
+    /// The same, again and again for three seconds at most while the answer says that something of it is on its way.
+    func get(
+        _ path: String, _ query: [(String, String?)] = [], whilePending isPending: (JSONValue) -> Bool
+    ) throws(ClientFailure) -> JSONValue {
+        let start = monotonicNanoseconds()
+        while true {
+            let answer = try self.get(path, query)
+            guard isPending(answer), monotonicNanoseconds() - start < 3_000_000_000, Interrupt.received == nil else {
+                return answer
+            }
+            Interrupt.sleep(milliseconds: 100)
+        }
+    }
+
     /// A GET that must succeed, with the tag to change what it showed.
     func getTagged(_ path: String) throws(ClientFailure) -> (json: JSONValue, tag: String?) {
         let answer = try self.call(.init(path: path))

@@ -7,6 +7,8 @@ struct CrashesCommand: ClientCommand {
         commandName: "crashes",
         abstract: "List crashes by stack, or show one kind with its stack and newest runs.",
         discussion: """
+            A crash that has just happened is waited for until its stack is read, three seconds at most.
+
             EXAMPLES
               pawl crashes
               pawl crashes 9f2c41d07b3a5e88
@@ -27,7 +29,8 @@ struct CrashesCommand: ClientCommand {
     func execute(_ session: ClientSession) throws {
         if let fingerprint { return try self.show(fingerprint, session) }
         let answer = try session.get(
-            "/api/v1/error-groups", [("kind", "crash"), ("limit", "\(self.limit)"), ("cursor", self.cursor)])
+            "/api/v1/error-groups", [("kind", "crash"), ("limit", "\(self.limit)"), ("cursor", self.cursor)],
+            whilePending: { ($0["pending"]?.integer ?? 0) > 0 })
         if session.wantsJSON { return session.printJSON(answer) }
         var table = Table([
             .init(title: "FINGERPRINT", importance: 9), .init(title: "COUNT", importance: 10, alignsRight: true),
@@ -45,8 +48,13 @@ struct CrashesCommand: ClientCommand {
                 .init(group["title"]?.text ?? ""),
             ])
         }
-        if table.rows.isEmpty { return session.talk("Nothing has crashed.") }
-        table.print(to: session.terminal)
+        let pending = answer["pending"]?.integer ?? 0
+        if table.rows.isEmpty, pending == 0 { return session.talk("Nothing has crashed.") }
+        if !table.rows.isEmpty { table.print(to: session.terminal) }
+        if pending > 0 {
+            let what = pending == 1 ? "1 crash: its stack is" : "\(Format.count(pending)) crashes: their stacks are"
+            session.talk("Not listed yet: \(what) still being read. Look again in a moment.")
+        }
         if let next = answer["next_cursor"]?.text { session.talk("more: pawl crashes --cursor \(next)") }
     }
 

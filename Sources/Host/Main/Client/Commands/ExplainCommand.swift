@@ -8,7 +8,8 @@ struct ExplainCommand: ClientCommand {
         abstract: "Say why a run failed, waits or runs, and what to type next; or what a code means.",
         discussion: """
             The cause in words, the evidence (limits, times, signal, place in the code, last words, position in the queue), and \
-            the next commands. Of a code (a problem's, an outcome's or a state's) it says what it means; no server is asked then.
+            the next commands. A crash that has just happened is waited for until its stack is read, three seconds at most. \
+            Of a code (a problem's, an outcome's or a state's) it says what it means; no server is asked then.
 
             EXAMPLES
               pawl explain @last-failed
@@ -48,7 +49,11 @@ struct ExplainCommand: ClientCommand {
 
     func execute(_ session: ClientSession) throws {
         let id = try session.resolve(self.subject)
-        let answer = try session.get("/api/v1/runs/\(id)/explain")
+        let answer = try session.get(
+            "/api/v1/runs/\(id)/explain",
+            whilePending: { answer in
+                (answer["explanation"]?["evidence"]?.elements ?? []).contains { $0["fact"]?.text == "stack_pending" }
+            })
         if session.wantsJSON { return session.printJSON(answer) }
         let (out, explanation) = (session.terminal.out, answer["explanation"] ?? .null)
         let sign = StateSign(state: answer["state"]?.text ?? "")

@@ -37,6 +37,9 @@ struct ListPluginsCommand: ClientCommand {
 
     @OptionGroup var connection: ConnectionOptions
 
+    /// Of what a compiler said.
+    private static let linesOfRemark = 12
+
     func execute(_ session: ClientSession) throws {
         let answer = try session.get("/api/v1/plugins")
         if session.wantsJSON { return session.printJSON(answer) }
@@ -63,12 +66,17 @@ struct ListPluginsCommand: ClientCommand {
                 "No plugins. Copy a .so into the host's plugin directory, or: pawl plugins upload NAME FILE")
         }
         table.print(to: session.terminal)
-        // Whole and below the table: an error that is cut short helps nobody.
+        // Below the table: an error that is cut to a cell helps nobody.
         for remark in remarks {
             let ink: Terminal.Ink = remark.isBad ? .red : .dim
-            session.talk(
-                session.terminal.talk.paint("\(Table.printable(remark.about)):", ink) + " "
-                    + Table.printable(remark.words))
+            let about = session.terminal.talk.paint("\(Table.printable(remark.about)):", ink)
+            let lines = remark.lines(atMost: Self.linesOfRemark, rest: "pawl plugins show \(remark.plugin)")
+            if lines.count == 1 {
+                session.talk("\(about) \(lines[0])")
+            } else {
+                session.talk(about)
+                for line in lines { session.talk("    " + line) }
+            }
         }
     }
 }
@@ -78,6 +86,16 @@ struct PluginRemark {
     var about: String
     var words: String
     var isBad: Bool
+    /// Its plugin.
+    var plugin = ""
+
+    /// Its lines, ready to be printed: those of a compiler stay lines.
+    /// - Parameter rest: the command that shows all of them.
+    func lines(atMost limit: Int = .max, rest: String = "") -> [String] {
+        let all = self.words.split(whereSeparator: \.isNewline).map { Table.printable(String($0)) }
+        guard all.count > limit else { return all.isEmpty ? [""] : all }
+        return all.prefix(limit - 1) + ["… \(all.count - limit + 1) more lines: \(rest)"]
+    }
 }
 
 /// Plugins in words.
@@ -99,7 +117,7 @@ enum PluginWords {
         let (name, file) = (self.name(plugin), plugin["file"]?.text ?? "")
         var remarks: [PluginRemark] = []
         if let error = plugin["error"]?.text, !error.isEmpty {
-            remarks.append(PluginRemark(about: file.isEmpty ? name : file, words: error, isBad: true))
+            remarks.append(PluginRemark(about: file.isEmpty ? name : file, words: error, isBad: true, plugin: name))
         }
         for handler in plugin["handlers"]?.elements ?? [] {
             guard let quarantine = handler["quarantine"]?.present else { continue }

@@ -53,12 +53,15 @@ struct RunCommand: ClientCommand {
         if let key = self.idempotencyKey {
             headers.append(("Idempotency-Key", JSONValue.string(key).json))
         }
-        let answer = try session.send("POST", "/api/v1/runs", body, headers: headers)
+        let answer = try ArgumentsBuilder.sending(self.members) { () throws(ClientFailure) in
+            try session.send("POST", "/api/v1/runs", body, headers: headers)
+        }
         let run = RunRecord(json: answer.json)
         session.talk(
             "\(session.terminal.isUnicode ? "→" : "->") \(run.name) \(run.state)"
                 + (run.queue.isEmpty ? "" : " on \(run.queue)")
                 + (answer.status == 201 ? "" : " (made before, by the same key)"))
+        if answer.json["args_unchecked"]?.bool == true { session.talk("  " + ArgumentsBuilder.unchecked) }
         if let timeout = self.waiting.timeout {
             session.talk("  \(run.id)")
             try session.waitAndReport(run.id, timeout: timeout.milliseconds, quiet: self.waiting.quiet)

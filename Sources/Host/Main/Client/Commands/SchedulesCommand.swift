@@ -102,9 +102,12 @@ struct SchedulesCommand: ParsableCommand {
                 body = body.setting("args", to: arguments)
             }
             for (name, value) in self.terms.fields { body = body.setting(name, to: value) }
-            let answer = try session.send("POST", "/api/v1/schedules", body).json
+            let answer = try ArgumentsBuilder.sending(self.members) { () throws(ClientFailure) in
+                try session.send("POST", "/api/v1/schedules", body).json
+            }
             if session.wantsJSON { return session.printJSON(answer) }
             session.terminal.out.writeLine(answer["id"]?.text ?? answer["id"]?.json ?? "")
+            if answer["args_unchecked"]?.bool == true { session.talk(ArgumentsBuilder.unchecked) }
             if let next = answer["next_at"]?.text {
                 session.talk("next run \(next) (\(Format.relative(next, now: wallMicroseconds())))")
             }

@@ -39,7 +39,7 @@ struct ShowPluginCommand: ClientCommand {
             out.paint(Table.printable(PluginWords.name(plugin)), .bold) + "  "
                 + Table.printable(facts.joined(separator: ", ")))
         for remark in PluginWords.remarks(plugin) {
-            out.writeLine("  " + out.paint(Table.printable(remark.words), remark.isBad ? .red : .dim))
+            for line in remark.lines() { out.writeLine("  " + out.paint(line, remark.isBad ? .red : .dim)) }
         }
         if let held = plugin["held"]?.present { Self.print(held, to: out) }
         Self.versions(plugin).print(to: session.terminal)
