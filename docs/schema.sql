@@ -867,6 +867,36 @@ CREATE TABLE pawl.follow_up (
 );
 
 --
+-- Name: holding; Type: TABLE; Schema: pawl; Owner: -
+--
+
+CREATE TABLE pawl.holding (
+    id bigint NOT NULL,
+    kind text NOT NULL COLLATE pg_catalog."C",
+    name text NOT NULL COLLATE pg_catalog."C",
+    host_id bigint NOT NULL,
+    host_epoch bigint NOT NULL,
+    taken_at timestamp with time zone DEFAULT now() NOT NULL,
+    ended_at timestamp with time zone,
+    end_reason text,
+    CONSTRAINT holding_end_reason_check CHECK ((end_reason = ANY (ARRAY['restarted'::text, 'silent'::text, 'stopped'::text, 'shared'::text]))),
+    CONSTRAINT holding_kind_check CHECK ((kind = ANY (ARRAY['queue'::text, 'role'::text])))
+);
+
+--
+-- Name: holding_id_seq; Type: SEQUENCE; Schema: pawl; Owner: -
+--
+
+ALTER TABLE pawl.holding ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME pawl.holding_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
 -- Name: host; Type: TABLE; Schema: pawl; Owner: -
 --
 
@@ -884,6 +914,8 @@ CREATE TABLE pawl.host (
     started_at timestamp with time zone DEFAULT now() NOT NULL,
     heartbeat_at timestamp with time zone DEFAULT now() NOT NULL,
     stopped_at timestamp with time zone,
+    heartbeat_ms bigint DEFAULT 10000 NOT NULL,
+    CONSTRAINT host_heartbeat_ms_check CHECK ((heartbeat_ms > 0)),
     CONSTRAINT host_state_check CHECK ((state = ANY (ARRAY['running'::text, 'stopping'::text, 'stopped'::text, 'silent'::text])))
 );
 
@@ -1169,7 +1201,8 @@ CREATE TABLE pawl.queue (
     name text NOT NULL COLLATE pg_catalog."C",
     paused_at timestamp with time zone,
     pause_reason text,
-    created_at timestamp with time zone DEFAULT now() NOT NULL
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    exclusive boolean DEFAULT false NOT NULL
 );
 
 --
@@ -2586,6 +2619,13 @@ ALTER TABLE ONLY pawl.follow_up
     ADD CONSTRAINT follow_up_pkey PRIMARY KEY (parent, number);
 
 --
+-- Name: holding holding_pkey; Type: CONSTRAINT; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.holding
+    ADD CONSTRAINT holding_pkey PRIMARY KEY (id);
+
+--
 -- Name: host host_data_directory_id_key; Type: CONSTRAINT; Schema: pawl; Owner: -
 --
 
@@ -2865,6 +2905,18 @@ CREATE INDEX follow_up_child ON pawl.follow_up USING btree (child);
 --
 
 CREATE INDEX follow_up_expiry ON pawl.follow_up USING btree (expires_at);
+
+--
+-- Name: holding_current; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE UNIQUE INDEX holding_current ON pawl.holding USING btree (kind, name) WHERE (ended_at IS NULL);
+
+--
+-- Name: holding_ended; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX holding_ended ON pawl.holding USING btree (ended_at);
 
 --
 -- Name: plugin_event_plugin; Type: INDEX; Schema: pawl; Owner: -

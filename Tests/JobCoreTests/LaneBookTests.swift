@@ -89,11 +89,29 @@ import Testing
         #expect(!record.isEntitled(now: 129 * second) && record.isEntitled(now: 131 * second))
         // An outage: silence, then a beat. It starts from nothing.
         #expect(!record.isEntitled(now: 165 * second))
+        #expect(record.unbroken(now: 131 * second) == .seconds(31) && record.unbroken(now: 146 * second) == .zero)
         record.succeeded(at: 165 * second)
         #expect(!record.isEntitled(now: 166 * second))
         for beat in stride(from: UInt64(175), through: 195, by: 10) { record.succeeded(at: beat * second) }
         #expect(record.isEntitled(now: 196 * second))
         record.reset()
         #expect(!record.isEntitled(now: 196 * second))
+    }
+
+    /// A judge that was stopped in between has a gap, wherever it is stopped.
+    @Test(arguments: [1, 2, 5, 10, 60])
+    func aGapEndsTheTitle(_ seconds: Int64) {
+        let times = LivenessTimes(heartbeat: .seconds(seconds))
+        let step = UInt64(seconds) * 1_000_000_000
+        var record = HeartbeatRecord(times)
+        for beat in UInt64(1)...10 { record.succeeded(at: beat * step) }
+        #expect(record.isEntitled(now: 10 * step) && record.isEntitled(now: 11 * step))
+        #expect(!record.isEntitled(now: 11 * step + step / 2))
+        record.succeeded(at: 12 * step)
+        #expect(!record.isEntitled(now: 12 * step))
+        for beat in UInt64(13)...14 { record.succeeded(at: beat * step) }
+        #expect(!record.isEntitled(now: 14 * step))
+        record.succeeded(at: 15 * step)
+        #expect(record.isEntitled(now: 15 * step))
     }
 }

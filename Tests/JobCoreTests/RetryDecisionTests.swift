@@ -57,6 +57,20 @@ import Testing
         }
     }
 
+    /// Deployments must not end a long run, however many there are.
+    @Test func aHostThatStopsInGoodOrderIsNotHeldAgainstTheRun() {
+        for lost in 0..<10 {
+            for (code, isOrderly) in [("host_shutdown", true), ("spawn_failed", false)] {
+                var report = AttemptReport(runID: RunID(1), attempt: 1, outcome: .lost, ended: ended)
+                report.reason = .host
+                report.error = AttemptError(code: code, message: "")
+                let decision = decision(lost: lost)
+                let answer = decision.decide(report, now: ended, random: 0.5)
+                #expect(answer == (isOrderly || lost < 2 ? .requeueLost : .finish(.failed, counts: false)))
+            }
+        }
+    }
+
     /// Of a version on trial only a crash is the version's fault, however many attempts are left; everything else is the run's.
     @Test(arguments: AttemptOutcome.allCases, [false, true])
     func aCrashOnTrialUsesNothing(_ outcome: AttemptOutcome, _ cancel: Bool) {

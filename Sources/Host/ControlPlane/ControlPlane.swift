@@ -66,7 +66,8 @@ package final class ControlPlane {
     private static func routes(of backend: Backend) -> [Route] {
         var routes =
             backend.creatingRoutes + backend.readingRoutes + backend.logRoutes + backend.actingRoutes
-            + backend.catalogRoutes + backend.scheduleRoutes + backend.safetyRoutes + backend.systemRoutes
+            + backend.catalogRoutes + backend.hostRoutes + backend.scheduleRoutes + backend.safetyRoutes
+            + backend.systemRoutes
             + backend.overviewRoutes + backend.pageRoutes + backend.liveRoutes + backend.settingRoutes
             + backend.definitionRoutes + backend.errorGroupRoutes + backend.quarantineRoutes + backend.pluginByteRoutes
             + backend.explainRoutes

@@ -1,6 +1,7 @@
 import ControlPlane
 import JobCore
 import JobRunner
+import JobStore
 import UVLoop
 
 /// The host's own figures for `/metrics`; the control plane adds those of HTTP.
@@ -47,12 +48,31 @@ extension HostControlAdapter {
                 samples: AttemptOutcome.allCases.map {
                     MetricSample(Double(figures.ended[$0] ?? 0), [MetricLabel("outcome", $0.rawValue)])
                 }))
+        families += Self.hosts(figures)
         families.append(self.lagFamily)
         if let bytes = Self.residentBytes {
             families.append(
                 MetricFamily("process_resident_memory_bytes", "Resident memory of the host.", .gauge, Double(bytes)))
         }
         return families
+    }
+
+    private static func hosts(_ figures: JobRunner.Figures) -> [MetricFamily] {
+        [
+            MetricFamily(
+                name: "pawl_hosts", help: "Hosts of the last 30 days on this database, by state.", kind: .gauge,
+                samples: HostState.allCases.map {
+                    MetricSample(Double(figures.hosts[$0] ?? 0), [MetricLabel("state", $0.rawValue)])
+                }),
+            MetricFamily(
+                "pawl_hosts_drift", "1 while the present hosts run different versions.", .gauge,
+                figures.isDrifting ? 1 : 0),
+            MetricFamily(
+                "pawl_host_fenced_total", "How often this host was declared dead.", .counter, Double(figures.fencings)),
+            MetricFamily(
+                "pawl_hosts_silenced_total", "Hosts that this one has declared silent.", .counter,
+                Double(figures.silenced)),
+        ]
     }
 
     /// Lateness of a 10 ms timer since the start.

@@ -55,13 +55,15 @@ final class ServeHost {
         self.lag.start()
         let database = try await self.startDatabase()
         let store = JobStore(
-            configuration: PostgresConfiguration(connectionString: database.connection), logger: self.logger)
+            configuration: PostgresConfiguration(connectionString: database.connection), logger: self.logger,
+            liveness: self.configuration.liveness)
         store.start()
         let supervisor = Supervisor(self.supervision(), logger: self.logger)
         let catalog = try self.catalog(supervisor)
         let runner = JobRunner(
             JobRunner.Configuration(
-                slots: self.configuration.slots, registration: self.registration(), storeDirectory: self.storeDirectory),
+                slots: self.configuration.slots, registration: self.registration(), storeDirectory: self.storeDirectory,
+                liveness: self.configuration.liveness),
             store: store, supervisor: supervisor, catalog: catalog, logger: self.logger)
         self.runner = runner
         let trimmer = HeapTrimmer { !supervisor.running.isEmpty }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import ControlPlane
 import Glibc
+import JobCore
 import Logging
 
 /// The options of `pawl serve`. Each has an environment variable `PAWL_…`; an option wins over its variable.
@@ -135,6 +136,7 @@ struct ServeConfiguration {
     /// In bytes.
     var pluginStore: Int64
     var drainTimeout: Duration
+    var liveness: LivenessTimes
     var logFormat: HostLogFormat
     var logLevel: Logger.Level
     var compatSeeds: Bool
@@ -220,6 +222,10 @@ struct ServeConfiguration {
         let drain = try number(
             "drain-timeout", options.drainTimeout, "PAWL_DRAIN_TIMEOUT", in: 0...86_400, default: 60)
         self.drainTimeout = .seconds(drain)
+        // For tests of what takes half a minute in earnest; no option, since nobody else needs another interval.
+        self.liveness = LivenessTimes(
+            heartbeat: .milliseconds(
+                try number("heartbeat-ms", nil, "PAWL_HEARTBEAT_MS", in: 100...60_000, default: 10_000)))
         self.logFormat = try choice(
             "log-format", value(options.logFormat, "PAWL_LOG_FORMAT"), default: HostLogFormat.text)
         self.logLevel = try choice("log-level", value(options.logLevel, "PAWL_LOG_LEVEL"), default: Logger.Level.info)

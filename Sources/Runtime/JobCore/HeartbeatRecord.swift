@@ -1,19 +1,16 @@
-/// Whether this host may judge others: only after 30 s of heartbeats of its own without a gap. After an outage of the
-/// database everybody's heartbeats are old, and nobody must declare everybody lost.
+/// Whether this host may judge others: only after as long as their silence of heartbeats of its own without a gap. After an
+/// outage of the database everybody's heartbeats are old, and nobody must declare everybody lost.
 package struct HeartbeatRecord: Sendable {
-    /// Nanoseconds. As long as the silence for which others are fenced.
-    package static let probation: UInt64 = 30_000_000_000
-    /// Heartbeats come every 10 s; a pause longer than this is a gap.
-    package static let longestPause: UInt64 = 15_000_000_000
-
+    private let times: LivenessTimes
+    /// Nanoseconds of the monotonic clock.
     private var unbrokenSince: UInt64?
     private var last: UInt64?
 
-    package init() {}
+    package init(_ times: LivenessTimes = .standard) { self.times = times }
 
     /// A heartbeat was written. Time is monotonic, in nanoseconds.
     package mutating func succeeded(at now: UInt64) {
-        if let last, now < last + Self.longestPause, unbrokenSince != nil {
+        if let last, now < last + Self.nanoseconds(times.longestPause), unbrokenSince != nil {
             self.last = now
             return
         }
@@ -27,8 +24,18 @@ package struct HeartbeatRecord: Sendable {
         last = nil
     }
 
-    package func isEntitled(now: UInt64) -> Bool {
-        guard let unbrokenSince, let last, now < last + Self.probation else { return false }
-        return now >= unbrokenSince + Self.probation
+    /// For how long the heartbeats have been without a gap; zero if there is one now.
+    package func unbroken(now: UInt64) -> Duration {
+        guard let unbrokenSince, let last, now >= last, now < last + Self.nanoseconds(times.longestPause) else {
+            return .zero
+        }
+        return .nanoseconds(Int64(now - unbrokenSince))
+    }
+
+    package func isEntitled(now: UInt64) -> Bool { unbroken(now: now) >= times.silence }
+
+    private static func nanoseconds(_ duration: Duration) -> UInt64 {
+        let parts = duration.components
+        return UInt64(parts.seconds) * 1_000_000_000 + UInt64(parts.attoseconds / 1_000_000_000)
     }
 }

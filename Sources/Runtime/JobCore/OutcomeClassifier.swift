@@ -93,7 +93,8 @@ package struct OutcomeClassifier: Sendable {
             case .wall, .start:
                 return Verdict(.timedOut, .wall, code: "timed_out", "It ran out of time and ended by itself.")
             case .shutdown:
-                return Verdict(.lost, .host, code: "host_shutdown", "The host shut down and it ended by itself.")
+                return Verdict(
+                    .lost, .host, code: AttemptReport.hostShutdownCode, "The host shut down and it ended by itself.")
             case .memory: return self.outOfMemory("used more memory than")
             case .cpu: return self.outOfCPU
             case .noProgress:
@@ -124,7 +125,8 @@ package struct OutcomeClassifier: Sendable {
                 self.wasForced ? "It ran longer than allowed and was ended." : "It ran out of time and ended.")
         case .start:
             return Verdict(.timedOut, .start, code: "start_timeout", "Its process did not begin in time.")
-        case .shutdown: return Verdict(.lost, .host, code: "host_shutdown", "The host shut down under it.")
+        case .shutdown:
+            return Verdict(.lost, .host, code: AttemptReport.hostShutdownCode, "The host shut down under it.")
         case .memory: return self.outOfMemory("used more memory than")
         case .processes:
             let limit = self.processLimit.map { "the \($0) processes" } ?? "the number of processes that"

@@ -5,7 +5,7 @@ package struct RetryDecision: Sendable {
         case finish(RunState, counts: Bool)
         /// Waits as `retrying`; the attempt counts.
         case retry(at: WallTime)
-        /// Back to its queue at once; the attempt does not count, the lost one does.
+        /// Back to its queue at once; the attempt does not count, the lost one does, unless its host stopped in good order.
         case requeueLost
         /// Once more at once, in another version; the attempt does not count.
         case redo(at: WallTime)
@@ -51,6 +51,7 @@ package struct RetryDecision: Sendable {
             return .finish(.cancelled, counts: true)
         case .lost:
             if isCancelRequested { return .finish(.cancelled, counts: false) }
+            if report.wasHostShutdown { return .requeueLost }
             return lostCount + 1 >= Self.lostBound ? .finish(.failed, counts: false) : .requeueLost
         case .snoozed:
             if isCancelRequested { return .finish(.cancelled, counts: false) }

@@ -86,6 +86,7 @@ extension Delivery {
         var hasCrash = false
         var hasRedo = false
         var hasFollowUps = false
+        var isFenced = false
         for (settlement, result) in zip(batch, results) {
             let run = settlement.report.runID
             switch result {
@@ -93,6 +94,7 @@ extension Delivery {
             case .alreadyDone: break
             case .fenced:
                 self.counters.fenced += 1
+                isFenced = true
                 self.logger.notice(
                     "an outcome came too late: somebody else had decided",
                     metadata: ["run": "\(run)", "attempt": "\(settlement.report.attempt)"])
@@ -114,6 +116,7 @@ extension Delivery {
             self.watch.poke(run)
         }
         if hasCrash { self.onCrash?() }
+        if isFenced { self.onFencedOutcome?() }
         // Some of them may be due now, others later.
         if hasFollowUps { self.machine.hinted() }
         if hasRedo || hasFollowUps { self.onRedo?() }

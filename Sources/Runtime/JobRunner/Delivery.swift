@@ -87,6 +87,8 @@ final class Delivery {
     var onBegan: (@LoopActor (String) -> Void)?
     /// Runs go back to wait for the next look, or have been made that wait.
     var onRedo: (@LoopActor () -> Void)?
+    /// Somebody else had decided about an attempt that ended here: perhaps this host was fenced.
+    var onFencedOutcome: (@LoopActor () -> Void)?
     /// An outcome with a crash record was settled.
     var onCrash: (@LoopActor () -> Void)?
     /// What this host can serve, by the database's list of jobs; JobRunner fills it in.

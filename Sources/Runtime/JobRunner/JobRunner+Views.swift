@@ -1,5 +1,5 @@
 package import JobCore
-import JobStore
+package import JobStore
 import Supervision
 import UVLoop
 
@@ -37,6 +37,11 @@ extension JobRunner {
         package var logBytesHeld: Int
         package var schedulesFired: UInt64
         package var followers: Int
+        package var fencings: UInt64
+        package var silenced: UInt64
+        /// Hosts of the last 30 days, as of the last heartbeat.
+        package var hosts: [HostState: Int]
+        package var isDrifting: Bool
     }
 
     package func live(_ run: RunID) -> Live? {
@@ -66,6 +71,8 @@ extension JobRunner {
             settled: counters.settled, fenced: counters.fenced, unsettleable: counters.unsettleable,
             expired: self.expired, crashesFiled: self.crashes.filed, ended: counters.ended, userCPU: counters.userCPU,
             systemCPU: counters.systemCPU, logLines: self.logs.linesWritten, logBytesHeld: self.logs.heldBytes,
-            schedulesFired: self.timekeeper.fired, followers: self.watch.count)
+            schedulesFired: self.timekeeper.fired, followers: self.watch.count,
+            fencings: self.liveness.fencings, silenced: self.liveness.silenced, hosts: self.liveness.hosts,
+            isDrifting: self.liveness.drift.isDrifting)
     }
 }

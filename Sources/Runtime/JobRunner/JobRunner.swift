@@ -19,11 +19,16 @@ package final class JobRunner {
         /// Where versions of plugins lie until they are checked, after they came from another host; should be on the file system
         /// of the content store.
         package var storeDirectory: String
+        /// As the store has them.
+        package var liveness: LivenessTimes
 
-        package init(slots: Int, registration: HostRegistration, storeDirectory: String) {
+        package init(
+            slots: Int, registration: HostRegistration, storeDirectory: String, liveness: LivenessTimes = .standard
+        ) {
             self.slots = slots
             self.registration = registration
             self.storeDirectory = storeDirectory
+            self.liveness = liveness
         }
     }
 
@@ -64,7 +69,8 @@ package final class JobRunner {
         self.catalog = catalog
         self.logger = logger
         self.logs = LogWriter(store: store, logger: logger)
-        self.liveness = Liveness(store: store, registration: configuration.registration, logger: logger)
+        self.liveness = Liveness(
+            store: store, registration: configuration.registration, times: configuration.liveness, logger: logger)
         self.timekeeper = Timekeeper(store: store, logger: logger)
         self.registry = PluginRegistry(store: store, directory: configuration.storeDirectory, logger: logger)
         self.hands = CatalogHands(catalog: catalog, registry: self.registry)
@@ -93,6 +99,8 @@ package final class JobRunner {
         self.registry.onChange = { [weak self] in self?.delivery.reachChanged() }
         self.liveness.onLease = { [weak self] in self?.leased($0) }
         self.liveness.onFenced = { [weak self] in self?.endEverything() }
+        self.liveness.onTaken = { [weak self] in self?.delivery.hint() }
+        self.delivery.onFencedOutcome = { [weak self] in self?.liveness.look() }
         self.delivery.isAllServed = { [weak self] in self?.registry.isClear ?? true }
         self.delivery.onVerdict = { [weak self] in self?.hands.judged($0, $1) ?? false }
         self.delivery.onBegan = { [weak self] in self?.hands.began($0) }
@@ -150,6 +158,7 @@ package final class JobRunner {
                         // Jobs may have come or gone with it.
                         self?.delivery.lookAtReach()
                     },
+                    onHolding: { [weak self] in self?.liveness.look() },
                     onReconnect: { [weak self] in self?.poll() })
             } catch {
                 self.isListening = false
@@ -313,7 +322,8 @@ package final class JobRunner {
         loopTask {
             do {
                 try await self.expire()
-                _ = try await self.store.maintain()
+                // One does it for all; who believes it for too long finds a lock.
+                if self.liveness.holds(.upkeep) { _ = try await self.store.maintain() }
             } catch {
                 self.logger.debug("no upkeep now", metadata: ["error": "\(error)"])
             }

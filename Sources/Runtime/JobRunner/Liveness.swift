@@ -3,30 +3,45 @@ import JobStore
 import Logging
 import UVLoop
 
-/// Says that this host lives, finds out who does not, and notices when somebody has declared this one dead.
+/// Says that this host lives, finds out who does not, notices when somebody has declared this one dead, and takes what only one
+/// host may do.
 ///
 /// One heartbeat row per host, never one per run. A host that is silent for 30 s loses its attempts to whoever sweeps; if it
 /// comes back its epoch is fenced: it ends its children, registers anew and goes on.
 @LoopActor
 final class Liveness {
-    static let heartbeatInterval: Duration = .seconds(10)
-
     private let store: JobStore
     private let registration: HostRegistration
+    private let times: LivenessTimes
     private let logger: Logger
     private(set) var lease: HostLease?
     private(set) var lastHeartbeat: LoopInstant?
-    private var isRunning = false
+    /// How often somebody has taken this host's place.
+    private(set) var fencings: UInt64 = 0
+    /// Hosts that this one has declared silent.
+    private(set) var silenced: UInt64 = 0
+    /// In what the present hosts differ, as of the last heartbeat.
+    private(set) var drift = HostDrift()
+    /// Hosts of the last 30 days by state, as of the last heartbeat.
+    private(set) var hosts: [HostState: Int] = [:]
+    /// What only one host may do, as of the last look.
+    private(set) var holdings: [Holding] = []
     private var isStopping = false
     private var task: Task<Void, Never>?
+    private let timer = LoopTimer()
+    private var wait: CheckedContinuation<Void, Never>?
+    private var isHurried = false
     /// A new registration: work may begin under it.
     var onLease: (@LoopActor (HostLease) -> Void)?
     /// Somebody took this host's attempts: end everything that still runs here.
     var onFenced: (@LoopActor () -> Void)?
+    /// This host has an exclusive queue, or a role, that it did not have.
+    var onTaken: (@LoopActor () -> Void)?
 
-    init(store: JobStore, registration: HostRegistration, logger: Logger) {
+    init(store: JobStore, registration: HostRegistration, times: LivenessTimes, logger: Logger) {
         self.store = store
         self.registration = registration
+        self.times = times
         self.logger = logger
     }
 
@@ -34,6 +49,12 @@ final class Liveness {
     func start() {
         guard self.task == nil else { return }
         self.task = loopTask { await self.live() }
+    }
+
+    /// The next heartbeat is now: there is a sign that this host was fenced, or that something is free to be taken.
+    func look() {
+        self.isHurried = true
+        self.endPause()
     }
 
     /// From now on the host is `stopping`: it has 60 s instead of 30 s before others take its attempts.
@@ -48,31 +69,50 @@ final class Liveness {
     /// The host is gone in good order: nothing of it is waited for.
     func stop() async {
         self.task?.cancel()
+        self.endPause()
         guard let lease = self.lease else { return }
         do { try await self.store.hostStopped(lease) } catch {
             self.logger.warning("could not sign off; others will notice", metadata: ["error": "\(error)"])
         }
     }
 
+    func holds(_ role: HostRole) -> Bool {
+        guard let lease = self.lease else { return false }
+        return self.holdings.contains { $0.subject == .role(role) && $0.isHeld(by: lease) }
+    }
+
+    // MARK: The heartbeat
+
     private func live() async {
         while !Task.isCancelled {
             do {
+                self.isHurried = false
                 if self.lease == nil {
                     try await self.register()
                 } else {
                     try await self.beat()
                 }
-                try await LoopClock.sleep(for: Self.heartbeatInterval)
-            } catch is CancellationError {
-                return
+                await self.pause(self.times.heartbeat)
             } catch {
                 self.logger.warning("no heartbeat: the database did not answer", metadata: ["error": "\(error)"])
-                do { try await LoopClock.sleep(for: .seconds(1)) } catch { return }
+                await self.pause(min(self.times.heartbeat, .seconds(1)))
             }
         }
     }
 
-    private func register() async throws {
+    private func pause(_ time: Duration) async {
+        guard !self.isHurried, !Task.isCancelled else { return }
+        self.timer.start(after: time) { [weak self] in self?.endPause() }
+        await withCheckedContinuation { self.wait = $0 }
+        self.timer.stop()
+    }
+
+    private func endPause() {
+        self.wait?.resume()
+        self.wait = nil
+    }
+
+    private func register() async throws(StoreError) {
         guard !self.isStopping else { return }
         let done = try await self.store.registerHost(self.registration)
         self.lease = done.lease
@@ -84,20 +124,24 @@ final class Liveness {
                 "ended": "\(done.ended)",
             ])
         self.onLease?(done.lease)
+        try await self.lookAround(done.lease)
     }
 
-    private func beat() async throws {
+    private func beat() async throws(StoreError) {
         guard let lease = self.lease else { return }
         guard try await self.store.heartbeat(lease) else {
+            if Task.isCancelled { return }  // It has signed off meanwhile.
             self.logger.error("this host was declared dead and its attempts were taken: ending what runs here")
+            self.fencings += 1
             self.lease = nil
+            self.holdings = []
             self.onFenced?()
-            try await self.register()
-            return
+            return try await self.register()
         }
         self.lastHeartbeat = LoopInstant.now
         let sweep = try await self.store.sweepSilentHosts(lease)
         if !sweep.silent.isEmpty {
+            self.silenced += UInt64(sweep.silent.count)
             self.logger.notice(
                 "hosts fell silent; their attempts were taken",
                 metadata: [
@@ -106,5 +150,43 @@ final class Liveness {
                     "ended": "\(sweep.ended)",
                 ])
         }
+        if sweep.requeued > 0 { self.onTaken?() }
+        try await self.lookAround(lease)
+    }
+
+    // MARK: The others
+
+    private func lookAround(_ lease: HostLease) async throws(StoreError) {
+        // Who stops leaves what is free to others.
+        let holdings = try await self.isStopping ? self.store.holdings() : self.store.takeHoldings(lease)
+        self.found(holdings, lease)
+        let rows = try await self.store.hosts()
+        self.hosts = Dictionary(grouping: rows, by: \.state).mapValues(\.count)
+        let drift = HostDrift(rows)
+        guard drift != self.drift else { return }
+        self.drift = drift
+        if drift.isDrifting {
+            self.logger.warning("the hosts of this database differ", metadata: ["drift": "\(drift.sentence)"])
+        } else {
+            self.logger.notice("all hosts of this database are alike again")
+        }
+    }
+
+    private func found(_ holdings: [Holding], _ lease: HostLease) {
+        let before = Dictionary(self.holdings.map { ($0.subject, $0.holder) }) { first, _ in first }
+        self.holdings = holdings
+        var hasTaken = false
+        for holding in holdings where before[holding.subject] != .some(holding.holder) {
+            let what: Logger.Metadata = ["\(holding.subject.kind)": "\(holding.subject.name)"]
+            if holding.isHeld(by: lease) {
+                hasTaken = true
+                self.logger.info("only this host does it now", metadata: what)
+            } else if let holder = holding.holder {
+                let who = "\(holder.host) (\(holder.hostname))"
+                self.logger.info(
+                    "another host does it; standing by", metadata: what.merging(["holder": "\(who)"]) { $1 })
+            }
+        }
+        if hasTaken { self.onTaken?() }
     }
 }

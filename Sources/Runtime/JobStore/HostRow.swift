@@ -34,7 +34,7 @@ package struct HostRegistered: Sendable, Hashable {
     package var ended: Int
 }
 
-package enum HostState: String, Sendable {
+package enum HostState: String, Sendable, CaseIterable {
     case running
     /// Draining; has 60 s without a heartbeat instead of 30 s.
     case stopping

@@ -15,19 +15,27 @@ extension JobStore {
                 [
                     .text(host.dataDirectoryID), .text(host.hostname.storable), .int32(host.pid), .text(host.version),
                     .text(orNull: host.gitSHA), .int32(Int32(clamping: host.slots)), .json(host.capabilities),
+                    .int64(max(liveness.heartbeat.wholeMilliseconds, 1)),
                 ])[0]
             let lease = HostLease(id: HostID(try row.int64(0)), epoch: try row.int64(1))
             _ = try await connection.query(.sleepClear, [.int64(lease.id.rawValue)])
+            try await Self.endHoldings(connection, lease.id, upTo: lease.epoch - 1, "restarted")
             let taken = try await Self.takeBack(
                 connection, lease.id, upTo: lease.epoch - 1, "Its host began anew; the run went back to its queue.")
             return HostRegistered(lease: lease, requeued: taken.requeued, ended: taken.ended)
         }
     }
 
-    /// Writes a heartbeat; every 10 s.
+    /// Writes a heartbeat; every 10 s. Over the connection that listens: no page and no enqueue is before it there, and that
+    /// this connection lives is proven by the way.
     /// - Returns: false: this host is fenced; it must end its children and stop, or register again.
     package func heartbeat(_ lease: HostLease) async throws(StoreError) -> Bool {
-        let rows = try await query(.hostHeartbeat, [.int64(lease.id.rawValue), .int64(lease.epoch)])
+        let rows: PGRows
+        do throws(PostgresError) {
+            rows = try await listening.query(.hostHeartbeat, [.int64(lease.id.rawValue), .int64(lease.epoch)])
+        } catch {
+            throw StoreError(error)
+        }
         guard !rows.isEmpty else {
             heartbeats.reset()
             return false
@@ -52,16 +60,21 @@ extension JobStore {
     }
 
     /// Fences hosts that are silent (30 s, 60 s while stopping) and sends their attempts back to their queues, if this host's
-    /// own heartbeats are unbroken for 30 s.
+    /// own heartbeats are unbroken for 30 s. A host that is fenced itself finds nobody.
     package func sweepSilentHosts(_ lease: HostLease) async throws(StoreError) -> HostSweep {
-        guard heartbeats.isEntitled(now: LoopInstant.now.nanoseconds) else {
+        let unbroken = heartbeats.unbroken(now: LoopInstant.now.nanoseconds)
+        guard unbroken >= liveness.silence else {
             return HostSweep(isEntitled: false, silent: [], requeued: 0, ended: 0)
         }
         let sweep = try await withTransaction { connection in
             var sweep = HostSweep(isEntitled: true, silent: [], requeued: 0, ended: 0)
-            for row in try await connection.query(.hostSweep, [.int64(lease.id.rawValue)]) {
+            let judge: [PGParameter] = [
+                .int64(lease.id.rawValue), .int64(lease.epoch), .int64(unbroken.wholeMilliseconds),
+            ]
+            for row in try await connection.query(.hostSweep, judge) {
                 let host = HostID(try row.int64(0))
                 _ = try await connection.query(.sleepClear, [.int64(host.rawValue)])
+                try await Self.endHoldings(connection, host, upTo: try row.int64(1), "silent")
                 let taken = try await Self.takeBack(
                     connection, host, upTo: try row.int64(1), "Its host fell silent; the run went back to its queue.")
                 sweep.silent.append(host)
@@ -90,6 +103,7 @@ extension JobStore {
             _ = try await Self.takeBack(
                 connection, lease.id, upTo: lease.epoch, "Its host stopped; the run went back to its queue.")
             _ = try await connection.query(.sleepClear, [.int64(lease.id.rawValue)])
+            try await Self.endHoldings(connection, lease.id, upTo: lease.epoch, "stopped")
             _ = try await connection.query(
                 .hostState, [.int64(lease.id.rawValue), .int64(lease.epoch), .text(HostState.stopped.rawValue)])
         }
@@ -101,6 +115,13 @@ extension JobStore {
         if rows.isEmpty {
             throw .conflict(code: "fenced", detail: "another host took this one's place", currentState: nil)
         }
+    }
+
+    /// What only one host may do is free again, in the caller's transaction.
+    private static func endHoldings(
+        _ connection: PostgresConnection, _ host: HostID, upTo epoch: Int64, _ reason: String
+    ) async throws {
+        _ = try await connection.query(.holdingEnd, [.int64(host.rawValue), .int64(epoch), .text(reason)])
     }
 
     /// Takes attempts from a host, in the caller's transaction.

@@ -21,7 +21,8 @@ package final class JobStore {
     var lanes = LaneBook()
     let schemas = SchemaBook()
     var logTallies = LogTallies()
-    var heartbeats = HeartbeatRecord()
+    let liveness: LivenessTimes
+    var heartbeats: HeartbeatRecord
     let zones: ZoneDatabase
     /// When the last settle or claim returned.
     var lastExchange = LoopInstant(nanoseconds: 0)
@@ -34,11 +35,14 @@ package final class JobStore {
     ///   - configuration: how to reach the database; its `sessionSettings` are kept, ours come on top.
     ///   - readers: connections for enqueues and reads.
     ///   - zoneDirectory: where the compiled time zones are.
+    ///   - liveness: when this host says that it lives.
     package init(
         configuration: PostgresConfiguration, logger: Logger, readers: Int = 3,
-        zoneDirectory: String = ZoneDatabase.systemDirectory
+        zoneDirectory: String = ZoneDatabase.systemDirectory, liveness: LivenessTimes = .standard
     ) {
         self.logger = logger
+        self.liveness = liveness
+        heartbeats = HeartbeatRecord(liveness)
         zones = ZoneDatabase(directory: zoneDirectory)
         delivery = PostgresLink(
             configuration.with(SessionSettings.delivery), name: "delivery", logger: logger)
@@ -89,7 +93,10 @@ extension PGStatement {
 /// Server settings of our sessions.
 enum SessionSettings {
     /// `pawl.host` tells the wake-up trigger that this session wakes its own host without NOTIFY.
-    static let common = ["pawl.host": "on", "jit": "off", "timezone": "UTC"]
+    /// A host that is stopped, or cut off, in the middle of a transaction must not keep the others waiting for its locks.
+    static let common = [
+        "pawl.host": "on", "jit": "off", "timezone": "UTC", "idle_in_transaction_session_timeout": "15s",
+    ]
     /// Plans of the claim and settle statements must not depend on statistics, which are always wrong for a queue.
     static let delivery = common.merging([
         "plan_cache_mode": "force_generic_plan", "enable_seqscan": "off", "enable_sort": "off",

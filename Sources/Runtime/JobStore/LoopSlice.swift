@@ -4,7 +4,8 @@ package import UVLoop
 package struct LoopSlice: Sendable {
     /// Work goes on for this long at a time. A batch of several such jobs still stays below a millisecond or two.
     private static let length: Duration = .microseconds(500)
-    private var began: LoopInstant = .now
+    /// Since when it has gone on.
+    package private(set) var began: LoopInstant = .now
 
     package init() {}
 

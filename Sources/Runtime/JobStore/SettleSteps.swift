@@ -92,6 +92,7 @@ struct SettleSteps {
             .nullableInt64Array(reports.map { $0.pid.map(Int64.init) }), .textArray(reports.map(\.version)),
             .jsonArray(reports.map { AttemptDetail($0).json }),
             .textArray(reports.map { $0.sentence.isEmpty ? nil : $0.sentence.storable }),
+            .boolArray(reports.map { !$0.wasHostShutdown }),
         ]
     }
 }

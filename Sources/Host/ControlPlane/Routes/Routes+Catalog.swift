@@ -12,7 +12,6 @@ extension Backend {
             Route(.get, "/api/v1/queues/{queue}") { [self] in try await showQueue($0) },
             Route(.post, "/api/v1/queues/{queue}/pause", body: .json) { [self] in try await setPaused($0, true) },
             Route(.post, "/api/v1/queues/{queue}/resume", body: .json) { [self] in try await setPaused($0, false) },
-            Route(.get, "/api/v1/hosts") { [self] in try await listHosts($0) },
         ]
     }
 
@@ -33,12 +32,13 @@ extension Backend {
 
     private func listQueues(_ call: Call) async throws -> Answer {
         let now = WallClock.now
-        return .json(list(try await store.queues().map { CatalogJSON.queue($0, now).text }))
+        let holdings = try await store.holdings()
+        return .json(list(try await store.queues().map { CatalogJSON.queue($0, now, holdings).text }))
     }
 
     private func showQueue(_ call: Call) async throws -> Answer {
         let queue = try await store.queue(call.parameter("queue"))
-        var object = CatalogJSON.queue(queue, WallClock.now)
+        var object = CatalogJSON.queue(queue, WallClock.now, try await store.holdings())
         let running = try await store.runs(RunFilter(states: [.running], queues: [queue.name]), limit: 50)
         object.array("running", running.runs.map { RunJSON.object($0, live: host.live(runID: $0.id)).text })
         return Answer.json(object).tagged(call)
@@ -58,7 +58,8 @@ extension Backend {
         if changed, !paused { host.enqueued(queue: name, rank: 0) }
         var object = JSONObject()
         object.bool("changed", changed)
-        object.object("queue", CatalogJSON.queue(try await store.queue(name), WallClock.now))
+        object.object(
+            "queue", CatalogJSON.queue(try await store.queue(name), WallClock.now, try await store.holdings()))
         return .json(object)
     }
 
@@ -71,14 +72,6 @@ extension Backend {
         } catch StoreError.unavailable {
             return []
         }
-    }
-
-    private func listHosts(_ call: Call) async throws -> Answer {
-        let own = host.hostView()
-        let items = try await store.hosts().map { row in
-            CatalogJSON.host(row, row.id == own.id ? own : nil, isDraining: host.isDraining).text
-        }
-        return .json(list(items))
     }
 }
 
@@ -136,12 +129,14 @@ enum CatalogJSON {
         return object
     }
 
-    static func queue(_ queue: QueueRow, _ now: WallTime) -> JSONObject {
+    /// - Parameter holdings: nil: leave out who serves it.
+    static func queue(_ queue: QueueRow, _ now: WallTime, _ holdings: [Holding]? = nil) -> JSONObject {
         var object = JSONObject()
         object.string("name", queue.name)
         object.bool("paused", queue.isPaused)
         object.time("paused_at", queue.pausedAt)
         object.string("pause_reason", queue.pauseReason)
+        if let holdings { HoldingJSON.add(holdings.first { $0.subject == .queue(queue.name) }, to: &object) }
         object.object("counts", counts(queue.counts))
         object.time("oldest_queued_at", queue.oldestQueuedAt)
         object.int("oldest_age_ms", queue.oldestQueuedAt.map { max(0, (now - $0).wholeMilliseconds) })
@@ -192,7 +187,7 @@ enum CatalogJSON {
     }
 
     /// - Parameter own: what this host knows of itself, if the row is its own.
-    static func host(_ row: HostRow, _ own: HostView?, isDraining: Bool) -> JSONObject {
+    static func host(_ row: HostRow, _ own: HostView?, isDraining: Bool, _ holdings: [Holding]) -> JSONObject {
         var object = JSONObject()
         object.string("id", row.id.description)
         object.string("name", row.hostname)
@@ -206,6 +201,7 @@ enum CatalogJSON {
         object.int("running", own?.running)
         object.string("isolation", own?.isolation ?? isolation(row.capabilities))
         object.raw("capabilities", row.capabilities)
+        object.array("holds", HoldingJSON.held(by: row, among: holdings))
         object.time("started_at", row.startedAt)
         object.time("heartbeat_at", row.heartbeatAt)
         object.time("stopped_at", row.stoppedAt)

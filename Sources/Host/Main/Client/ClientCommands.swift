@@ -7,7 +7,8 @@ enum ClientCommands {
         RunCommand.self, RunsCommand.self, ShowCommand.self, LogsCommand.self, WatchCommand.self, WaitCommand.self,
         CancelCommand.self, TerminateCommand.self, RetryCommand.self, ExplainCommand.self, DiagnoseCommand.self,
         FreezeCommand.self, ThawCommand.self, ExtendCommand.self, ReniceCommand.self,
-        JobsCommand.self, PluginsCommand.self, QueuesCommand.self, HostsCommand.self, SchedulesCommand.self,
+        JobsCommand.self, PluginsCommand.self, QueuesCommand.self, ExclusiveCommand.self, HostsCommand.self,
+        SchedulesCommand.self,
         CrashesCommand.self, QuarantinesCommand.self, SafetyCommand.self, UICommand.self, APICommand.self,
         VersionCommand.self,
     ]

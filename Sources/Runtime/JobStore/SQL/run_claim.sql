@@ -3,7 +3,11 @@
 WITH lane AS (
     SELECT l.queue, l.rank, l.after
     FROM unnest($3::text[], $4::bigint[], $5::bigint[]) WITH ORDINALITY AS l (queue, rank, after, n)
-    WHERE NOT EXISTS (SELECT FROM pawl.queue q WHERE q.name = l.queue AND q.paused_at IS NOT NULL)
+    WHERE NOT EXISTS (SELECT FROM pawl.queue q WHERE q.name = l.queue AND (q.paused_at IS NOT NULL
+            OR q.exclusive AND NOT EXISTS (SELECT FROM pawl.holding o WHERE o.kind = 'queue' AND o.name = q.name
+                AND o.ended_at IS NULL AND o.host_id = $1 AND o.host_epoch = $2)))
+        -- Who was fenced takes nothing.
+        AND EXISTS (SELECT FROM pawl.host h WHERE h.id = $1 AND h.epoch = $2 AND h.state IN ('running', 'stopping'))
 ), next AS (
     -- Rows are pulled lane by lane and locked as they are pulled: the outer limit locks none too many.
     SELECT head.place FROM lane l CROSS JOIN LATERAL (

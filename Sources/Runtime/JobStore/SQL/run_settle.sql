@@ -22,7 +22,8 @@ WITH input AS (
     WHERE l.ctid = i.place AND l.id + 0 = i.id AND l.attempt = i.attempt AND l.host_id = $1 AND l.host_epoch = $2
     RETURNING l.id, l.queue, l.rank, l.run_at, l.job, l.args, l.max_attempts, l.created_at, l.retention, l.trigger, l.backoff,
         l.timeout_ms, l.title, l.description, l.labels, l.owner, l.organization, l.retry_of, l.schedule_id, l.planned_at,
-        l.traceparent, l.attempt, l.attempts_used + i.counts::integer AS attempts_used, l.lost_count, l.claimed_at,
+        l.traceparent, l.attempt, l.attempts_used + i.counts::integer AS attempts_used,
+        l.lost_count + (i.outcome = 'lost')::integer AS lost_count, l.claimed_at,
         l.cancel_requested_at, l.terminate_requested_at, l.cancel_reason, l.expires_at,
         coalesce(i.avoid_version, l.avoid_version) AS avoid_version,
         -- An order to end that came after the decision to go on, and before this: the order wins.
@@ -41,9 +42,10 @@ WITH input AS (
         terminate_requested_at, cancel_reason, result, result_bytes, result_media_type, expires_at)
     SELECT id, queue, rank, state, run_at, job, args, max_attempts, created_at, retention, trigger, backoff, timeout_ms, title,
         description, labels, owner, organization, retry_of, schedule_id, planned_at, traceparent, attempt, attempts_used,
-        lost_count, outcome, reason, error_code, error_message, error_details, processed, total, stage, summary, $1, pid,
-        version, started_at, ended_at, cancel_requested_at, terminate_requested_at, cancel_reason, result, result_bytes,
-        result_media_type, expires_at
+        -- Lost once too often: that is why the run has failed, however the last attempt was lost.
+        lost_count, outcome, CASE WHEN outcome = 'lost' AND state = 'failed' THEN 'lost' ELSE reason END, error_code,
+        error_message, error_details, processed, total, stage, summary, $1, pid, version, started_at, ended_at,
+        cancel_requested_at, terminate_requested_at, cancel_reason, result, result_bytes, result_media_type, expires_at
     FROM gone WHERE state IN ('succeeded', 'failed', 'cancelled')
 ), waiting AS (
     INSERT INTO pawl.run_waiting (id, queue, rank, state, run_at, job, args, max_attempts, created_at, retention, trigger,

@@ -2,18 +2,20 @@
 -- run_settle. $1 host, $2 epoch, then one array element for each attempt
 WITH input AS (
     SELECT * FROM unnest($3::bigint[], $4::bigint[], $5::text[], $6::text[], $7::timestamptz[], $8::timestamptz[], $9::bigint[],
-        $10::text[], $11::json[], $12::text[])
-    AS i (id, attempt, outcome, reason, started_at, ended_at, pid, version, detail, sentence)
+        $10::text[], $11::json[], $12::text[], $13::boolean[])
+    AS i (id, attempt, outcome, reason, started_at, ended_at, pid, version, detail, sentence, counts)
 ), mine AS (
     SELECT i.id, i.attempt, i.outcome, i.reason, coalesce(i.started_at, place.started_at) AS started_at, i.ended_at, i.pid,
-        i.version, i.detail, i.sentence, place.at AS place, place.claimed_at
+        i.version, i.detail, i.sentence, i.counts, place.at AS place, place.claimed_at
     FROM input i CROSS JOIN LATERAL (
         SELECT l.ctid AS at, l.claimed_at, l.started_at FROM pawl.run_live l
         WHERE l.id = i.id AND l.attempt = i.attempt AND l.host_id = $1 AND l.host_epoch = $2 LIMIT 1) place
 ), back AS (
     UPDATE pawl.run_live l
     SET state = 'queued', pos = nextval('pawl.run_pos'), host_id = NULL, host_epoch = NULL, claimed_at = NULL,
-        started_at = NULL, pid = NULL, lost_count = lost_count + 1, outcome = m.outcome, reason = m.reason,
+        started_at = NULL, pid = NULL, outcome = m.outcome, reason = m.reason,
+        -- A host that stops in good order says so itself: that is nothing to count against the run.
+        lost_count = lost_count + m.counts::integer,
         -- It has been started once: it does not expire any more.
         expires_at = CASE WHEN m.started_at IS NULL THEN l.expires_at END
     FROM mine m
