@@ -14,7 +14,8 @@ include mk/swift-plugins.mk
 include mk/authors.mk
 
 .PHONY: help bootstrap build host plugins demo serve test test-unit test-abi test-zygote test-plugins test-system test-faults \
-        monkey monkey-short monkey-kills fuzz test-fuzz test-cli test-page test-seeds test-docs test-authors test-schema seeds bench format format-check install clean
+        monkey monkey-short monkey-kills chaos chaos-short fuzz test-fuzz test-cli test-page test-seeds test-docs test-authors test-schema \
+        seeds bench format format-check install clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -36,7 +37,7 @@ demo: build ## the main job on real input, with a crash, a kill, a reload and a 
 serve: build ## a host on 127.0.0.1:7070 with an embedded PostgreSQL
 	@$(OUT)/pawl serve --plugins $(OUT)/plugins
 
-test: build fixtures test-abi test-zygote test-plugins test-unit test-system test-faults monkey-short test-fuzz test-cli test-page \
+test: build fixtures test-abi test-zygote test-plugins test-unit test-system test-faults monkey-short chaos-short test-fuzz test-cli test-page \
         test-seeds test-docs test-authors test-schema ## all tests
 	@echo "all tests passed"
 
@@ -83,6 +84,14 @@ monkey-short: build fixtures $(PYTHON)
 
 monkey-kills: KILLS := 1000
 monkey-kills: monkey ## 1,000 times kill -9 of child, zygote and host
+
+# Three hosts on a database with a standby; see docs/testing.md. The checker's own tests come first.
+chaos: build fixtures $(PYTHON) ## SECONDS=… SEED=…: hosts, database and children die at random, and each run has exactly one outcome
+	@$(PYTHON) -m pytest -q Tests/chaos
+	@$(PYTHON) Tests/chaos/chaos.py --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
+chaos-short: SECONDS := 120
+chaos-short: chaos
 
 test-cli: build $(PYTHON)
 	$(PYTHON) -m pytest -q Tests/cli
