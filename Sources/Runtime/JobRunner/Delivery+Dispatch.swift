@@ -109,9 +109,11 @@ extension Delivery {
         if isTrial { self.quarantine.began(run.handler, version.sha256, key) }
         self.machine.dispatched()
         self.onBegan?(version.sha256)
-        self.held[key]?.version = version.sha256
-        self.held[key]?.isCanary = version.isCanary
-        self.held[key]?.dispatchedAt = LoopInstant.now
+        if let held = self.held[key] {
+            held.version = version.sha256
+            held.isCanary = version.isCanary
+            held.dispatchedAt = LoopInstant.now
+        }
         return .begun
     }
 

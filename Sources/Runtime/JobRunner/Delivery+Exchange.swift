@@ -126,7 +126,7 @@ extension Delivery {
         guard !runs.isEmpty else { return }
         self.counters.claimed += UInt64(runs.count)
         for run in runs {
-            self.held[AttemptKey(run)] = Held(run: run)
+            self.held[AttemptKey(run)] = Held(run)
             self.newest[run.id] = run.attempt
         }
         // Oldest last, so that taking one is popLast.

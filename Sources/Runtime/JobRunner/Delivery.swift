@@ -13,8 +13,9 @@ import UVLoop
 @LoopActor
 final class Delivery {
     /// A claimed run on this host, from the claim until its settlement has an answer.
-    struct Held {
+    final class Held {
         let run: ClaimedRun
+        init(_ run: ClaimedRun) { self.run = run }
         var version: String?
         /// That version was on trial beside one that serves.
         var isCanary = false
@@ -163,8 +164,10 @@ final class Delivery {
     // MARK: Facts from supervision
 
     func started(_ key: AttemptKey, at time: WallTime, pid: Int32) {
-        self.held[key]?.startedAt = time
-        self.held[key]?.pid = pid
+        if let held = self.held[key] {
+            held.startedAt = time
+            held.pid = pid
+        }
         self.counters.started += 1
         self.watch.poke(key.run)
     }
@@ -177,8 +180,8 @@ final class Delivery {
     /// Somebody ordered this attempt to end; a later cancel takes nothing back from a terminate.
     func ordered(_ key: AttemptKey, _ action: HostSignal.Action) {
         guard let held = self.held[key] else { return }
-        if held.cancelRequestedAt == nil { self.held[key]?.cancelRequestedAt = WallTime.current }
-        if held.obeyed != .terminate { self.held[key]?.obeyed = action }
+        if held.cancelRequestedAt == nil { held.cancelRequestedAt = WallTime.current }
+        if held.obeyed != .terminate { held.obeyed = action }
         // Claimed and not dispatched: supervision does not know it, so it ends here.
         guard let index = self.buffer.firstIndex(where: { AttemptKey($0) == key }) else { return }
         let waiting = self.buffer.remove(at: index)
@@ -193,7 +196,7 @@ final class Delivery {
             guard let startedAt = held.startedAt, startedAt <= old, !held.hasEnded, held.noted != held.progress else {
                 continue
             }
-            self.held[key]?.noted = held.progress
+            held.noted = held.progress
             notes.append(
                 StartedAttempt(
                     id: key.run, attempt: key.attempt, pid: held.pid, version: held.version, startedAt: startedAt,
@@ -213,8 +216,8 @@ final class Delivery {
             self.logger.error("an attempt ended that is not held", metadata: ["run": "\(report.runID)"])
             return
         }
-        self.held[key]?.hasEnded = true
-        self.held[key]?.progress = report.progress
+        held.hasEnded = true
+        held.progress = report.progress
         let spent = held.dispatchedAt.map { (LoopInstant.now - $0).wholeMicroseconds } ?? 0
         self.machine.ended(micros: spent)
         self.counters.count(report)

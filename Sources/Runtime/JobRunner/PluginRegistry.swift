@@ -19,7 +19,9 @@ final class PluginRegistry {
     let now: @LoopActor () -> WallTime
     weak var hands: (any PluginHands)?
     /// By name.
-    var places: [String: PluginPlace] = [:]
+    var places: [String: PluginPlace] = [:] { didSet { self.blocked = nil } }
+    /// Handlers of the blocked ones; nil: to be found out. Asked for each run.
+    private var blocked: Set<String>?
     /// What this host serves, by name.
     var served: [String: ActivePlugin] = [:]
     /// Not written yet.
@@ -82,7 +84,10 @@ final class PluginRegistry {
 
     /// Whether this host may give runs to a handler: not while all are to serve a version that it cannot load.
     func mayServe(_ handler: String) -> Bool {
-        !self.places.values.contains { $0.isBlocked && $0.handlers.contains(handler) }
+        if let blocked { return blocked.isEmpty || !blocked.contains(handler) }
+        let found = Set(self.places.values.filter(\.isBlocked).flatMap(\.handlers))
+        self.blocked = found
+        return !found.contains(handler)
     }
 
     /// Whether it may give runs to all of them.

@@ -85,12 +85,29 @@ package struct Settlement: Sendable, Hashable {
         case release
     }
 
-    package var report: AttemptReport
+    /// A report is large, and a settlement goes through several hands: they pass it on by reference.
+    private final class Shared: Sendable {
+        let report: AttemptReport
+        init(_ report: AttemptReport) { self.report = report }
+    }
+
+    private var shared: Shared
     package var decision: Decision
+    package var report: AttemptReport {
+        _read { yield shared.report }
+        set { shared = Shared(newValue) }
+    }
 
     package init(report: AttemptReport, decision: Decision) {
-        self.report = report
+        shared = Shared(report)
         self.decision = decision
+    }
+
+    package static func == (a: Settlement, b: Settlement) -> Bool { a.decision == b.decision && a.report == b.report }
+
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(report)
+        hasher.combine(decision)
     }
 
     /// A run that was claimed and not dispatched.

@@ -41,32 +41,34 @@ struct SettleSteps {
     }
 
     private static func ended(_ batch: [Settlement]) -> [PGParameter] {
-        let reports = batch.map(\.report)
-        let resources = reports.map(\.resources)
-        let progress = reports.map(\.progress)
-        func numbers(_ value: (AttemptReport) -> Int32?) -> PGParameter {
-            .nullableInt64Array(reports.map { value($0).map(Int64.init) })
+        func numbers(_ value: (Settlement) -> Int32?) -> PGParameter {
+            .nullableInt64Array(batch.map { value($0).map(Int64.init) })
         }
-        func usage(_ value: (ResourceUsage) -> Int64) -> PGParameter { .int64Array(resources.map(value)) }
-        return keys(reports) + [
-            .textArray(batch.map(\.decision.state)), .boolArray(batch.map(\.decision.counts)),
+        func usage(_ value: (Settlement) -> Int64) -> PGParameter { .int64Array(batch.map(value)) }
+        func texts(_ value: (Settlement) -> String?) -> PGParameter { .textArray(batch.map(value)) }
+        func progress(_ value: (Progress) -> UInt64?) -> PGParameter {
+            .nullableInt64Array(batch.map { value($0.report.progress).map { Int64(clamping: $0) } })
+        }
+        return [
+            .int64Array(batch.map(\.report.runID.rawValue)), .int64Array(batch.map { Int64($0.report.attempt) }),
+            texts(\.decision.state), .boolArray(batch.map(\.decision.counts)),
             .timestampArray(batch.map { $0.decision.waitUntil?.micros }),
-            .textArray(reports.map(\.outcome.rawValue)), .textArray(reports.map { $0.reason?.rawValue }),
-            .timestampArray(reports.map { $0.started?.micros }), .timestampArray(reports.map(\.ended.micros)),
-            numbers(\.exitCode), numbers(\.signal), numbers(\.pid), .textArray(reports.map(\.version)),
-            .textArray(reports.map { $0.error?.code.storable }), .textArray(reports.map { $0.error?.message.storable }),
-            .jsonArray(reports.map { $0.error?.detailsJSON }),
-            usage { $0.userCPU.wholeMicroseconds }, usage { $0.systemCPU.wholeMicroseconds }, usage(\.maxRSSBytes),
-            usage(\.minorFaults), usage(\.majorFaults), usage(\.blocksIn), usage(\.blocksOut),
-            usage(\.voluntarySwitches), usage(\.involuntarySwitches),
-            .nullableInt64Array(progress.map { $0.isEmpty ? nil : Int64(clamping: $0.current) }),
-            .nullableInt64Array(progress.map { $0.total.map { Int64(clamping: $0) } }),
-            .textArray(progress.map { $0.stage?.storable }),
-            .jsonArray(progress.map(\.summaryJSON)),
-            .jsonArray(reports.map { AttemptDetail($0).json }),
-            .textArray(reports.map { $0.sentence.isEmpty ? nil : $0.sentence.storable }),
-            .jsonArray(reports.map(\.result.json)), .bytesArray(reports.map(\.result.bytes)),
-            .textArray(reports.map { $0.result.mediaType?.storable }), .textArray(batch.map(\.decision.avoided)),
+            texts(\.report.outcome.rawValue), texts { $0.report.reason?.rawValue },
+            .timestampArray(batch.map { $0.report.started?.micros }), .timestampArray(batch.map(\.report.ended.micros)),
+            numbers(\.report.exitCode), numbers(\.report.signal), numbers(\.report.pid), texts(\.report.version),
+            texts { $0.report.error?.code.storable }, texts { $0.report.error?.message.storable },
+            .jsonArray(batch.map { $0.report.error?.detailsJSON }),
+            usage(\.report.resources.userCPU.wholeMicroseconds), usage(\.report.resources.systemCPU.wholeMicroseconds),
+            usage(\.report.resources.maxRSSBytes), usage(\.report.resources.minorFaults),
+            usage(\.report.resources.majorFaults), usage(\.report.resources.blocksIn), usage(\.report.resources.blocksOut),
+            usage(\.report.resources.voluntarySwitches), usage(\.report.resources.involuntarySwitches),
+            progress { $0.isEmpty ? nil : $0.current }, progress(\.total),
+            texts { $0.report.progress.stage?.storable },
+            .jsonArray(batch.map(\.report.progress.summaryJSON)),
+            .jsonArray(batch.map { AttemptDetail($0.report).json }),
+            texts { $0.report.sentence.isEmpty ? nil : $0.report.sentence.storable },
+            .jsonArray(batch.map(\.report.result.json)), .bytesArray(batch.map(\.report.result.bytes)),
+            texts { $0.report.result.mediaType?.storable }, texts(\.decision.avoided),
         ]
     }
 
