@@ -38,9 +38,13 @@ extension PluginCatalog {
 
     /// Another file may have the same bytes, and serve nothing.
     private func entry(of sha256: String) -> PluginEntry? {
+        if let lastUsed, lastUsed.machine.uses(sha256) { return lastUsed }
         let known = self.entries.values.filter { $0.versions[sha256] != nil }
-        return known.first { $0.machine.uses(sha256) } ?? known.first { $0.versions[sha256]?.hasServed == true }
-            ?? known.first
+        if let user = known.first(where: { $0.machine.uses(sha256) }) {
+            self.lastUsed = user
+            return user
+        }
+        return known.first { $0.versions[sha256]?.hasServed == true } ?? known.first
     }
 
     /// A run was given to a version.

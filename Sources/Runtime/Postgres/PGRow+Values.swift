@@ -98,6 +98,8 @@ extension PGRow {
 extension PGRow {
     /// Decodes one cell. `read` gets its bytes and type and returns nil if they make no value.
     /// - Parameter types: what the getter reads; nil: every type whose binary form is text, `jsonb` and `bytea`.
+    // Inlined: a generic call for each cell of each row asks the runtime for the type's metadata (measured).
+    @inline(__always)
     func cell<T>(
         _ column: some PGColumn, of types: [PGType]?, _ read: (UnsafeRawBufferPointer, PGType) -> T?
     ) throws(PGDecodingError) -> T? {
@@ -115,6 +117,7 @@ extension PGRow {
         return value
     }
 
+    @inline(__always)
     func present<T>(_ value: T?, _ column: some PGColumn) throws(PGDecodingError) -> T {
         guard let value else {
             throw PGDecodingError(column: result.columnName(try resolve(column)), problem: .null)

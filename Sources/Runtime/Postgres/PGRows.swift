@@ -44,6 +44,7 @@ package struct PGRow: Sendable {
         result.isNull(row: index, column: try resolve(column))
     }
 
+    @inline(__always)
     func resolve(_ column: some PGColumn) throws(PGDecodingError) -> Int {
         switch column.pgColumnKey {
         case .index(let number):
