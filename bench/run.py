@@ -4,9 +4,10 @@
 Nothing here passes or fails by speed; every figure stands next to what the machine can do at all, so that a slow or noisy
 machine shows in both. Prints a table, and with --json the raw figures.
 
-  drain           no-op runs, one forked process per attempt, from the queue's resume to the last commit
+  drain           no-op runs, one forked process per attempt and in pooled children, from the queue's resume to the last commit
     limits        bare fork: clone3 + same cgroup + thread + request and reply, same parallelism, no database;
-                  SQL: rows of the same shape claimed and settled by libpq alone
+                  SQL: rows of the same shape claimed and settled by libpq alone, in batches as large as ours
+  processor time  of each part per pooled run, from /proc: it tells a busy machine from a slow program
   idle latency    from before the POST's write to the handler's first clock read
     limit         one INSERT and commit + one claim and commit + one bare fork
   loop lag p99    lateness of the host's 10 ms timer over the whole run
@@ -55,26 +56,48 @@ def ok(answer):
     return answer.json
 
 
-def drain(host, cluster, runs):
+def finished(cluster):
+    """Runs that have succeeded, from the counters: nothing that is measured waits for a count."""
+    return int(cluster.query("select coalesce(sum(n), 0) from (select n from pawl.run_counter where state = 'succeeded' "
+                             "union all select n from pawl.counter_delta where state = 'succeeded') c"))
+
+
+def drain(host, cluster, runs, job="mischief.noop"):
     """Seconds from the queue's resume until every run is in the history."""
-    before = int(cluster.query("select count(*) from pawl.run"))
+    before = finished(cluster)
     ok(host.call("POST", "/api/v1/queues/default/pause", {"reason": "bench"}))
     for _ in range(runs // 1000):
-        items = [{"job": "mischief.noop", "args": {}}] * 1000
+        items = [{"job": job, "args": {}}] * 1000
         ok(host.call("POST", "/api/v1/runs/batch", {"items": items},
                      headers={"Idempotency-Key": f'"{os.urandom(8).hex()}"'}))
     began = time.monotonic()
     ok(host.call("POST", "/api/v1/queues/default/resume", {}))
-    while True:
-        live = int(cluster.query("select count(*) from pawl.run_live"))
-        if live == 0:
-            break
-        time.sleep(0.05)
-    seconds = time.monotonic() - began
-    done = int(cluster.query("select count(*) from pawl.run")) - before
-    if done != runs:
-        raise SystemExit(f"{done} of {runs} runs ended")
-    return seconds
+    while (done := finished(cluster) - before) < runs:
+        if time.monotonic() - began > 600:
+            raise SystemExit(f"{done} of {runs} runs ended")
+        time.sleep(0.1)
+    return time.monotonic() - began
+
+
+def processor_time():
+    """Seconds used so far, by the name of the process."""
+    used, tick = {}, os.sysconf("SC_CLK_TCK")
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
+        try:
+            line = Path("/proc", entry, "stat").read_text()
+        except OSError:
+            continue
+        name, fields = line[line.index("(") + 1:line.rindex(")")], line[line.rindex(")") + 2:].split()
+        used[name] = used.get(name, 0) + (int(fields[11]) + int(fields[12])) / tick
+    return used
+
+
+def pooled(host):
+    """A job over the same handler, whose runs share children."""
+    ok(host.call("POST", "/api/v1/jobs", {"name": "bench.pooled", "handler": "mischief.noop",
+                                          "settings": {"execution": {"mode": "pool"}}}))
 
 
 def latencies(host, rounds):
@@ -142,6 +165,7 @@ def lag(host):
 def main():
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("--runs", type=int, default=10_000, help="no-op runs per round (thousands)")
+    words.add_argument("--pooled-runs", type=int, default=50_000, help="no-op runs in pooled children per round (thousands)")
     words.add_argument("--rounds", type=int, default=3)
     words.add_argument("--latency-rounds", type=int, default=200)
     words.add_argument("--json", action="store_true")
@@ -163,17 +187,25 @@ def main():
         return
     cluster = Cluster(scratch / "cluster")
     host = Host(scratch / "host", database_url=cluster.url)
-    figures = {"slots": slots, "drain": [], "fork": [], "sql": []}
+    figures = {"slots": slots, "drain": [], "pooled": [], "fork": [], "sql": [], "sql_large": [], "cpu_us": {}}
     try:
         barefork = compiled(scratch, "barefork", "-lpthread")
         sqllimit = compiled(scratch, "sqllimit", "-lpq")
         host.start()
         ok(host.call("GET", "/api/v1/queues"))
+        pooled(host)
         drain(host, cluster, 1000)  # Warm.
+        drain(host, cluster, 1000, "bench.pooled")
         for _ in range(options.rounds):  # Interleaved: the machine's speed drifts.
             figures["fork"].append(printed(barefork, options.runs, slots, cgroup)["per_second"])
             figures["drain"].append(round(options.runs / drain(host, cluster, options.runs)))
             figures["sql"].append(printed(sqllimit, cluster.url, options.runs, 64)["per_second"])
+            before = processor_time()
+            figures["pooled"].append(round(options.pooled_runs / drain(host, cluster, options.pooled_runs, "bench.pooled")))
+            after = processor_time()
+            figures["cpu_us"] = {name: round((after[name] - before.get(name, 0)) / options.pooled_runs * 1e6, 1)
+                                 for name in ("pawl", "postgres", "mischief.noop") if name in after}
+            figures["sql_large"].append(printed(sqllimit, cluster.url, options.pooled_runs, 500)["per_second"])
         found = latencies(host, options.latency_rounds)
         figures["latency_us"] = {"p50": found[len(found) // 2], "p99": found[len(found) * 99 // 100]}
         single = printed(barefork, 500, 1, cgroup)["p50_us"]
@@ -191,7 +223,7 @@ def main():
             cluster.stop("fast")
             shutil.rmtree(cluster.sockets, ignore_errors=True)
             shutil.rmtree(scratch, ignore_errors=True)
-    middle = {name: statistics.median(figures[name]) for name in ("drain", "fork", "sql")}
+    middle = {name: statistics.median(figures[name]) for name in ("drain", "pooled", "fork", "sql", "sql_large")}
     if options.json:
         print(json.dumps({**figures, "median": middle}))
         return
@@ -203,6 +235,10 @@ def main():
     print(f"{'  limit: SQL of the same shape':34} {middle['sql']:>9,.0f} /s      ours is {middle['drain'] / middle['sql']:.2f} of it")
     both = 1 / (1 / middle["fork"] + 1 / middle["sql"])
     print(f"{'  limit: both, one after the other':34} {both:>9,.0f} /s      ours is {middle['drain'] / both:.2f} of it")
+    print(f"{'drain, pooled children':34} {middle['pooled']:>9,.0f} runs/s   processor time per run, us, enqueue included: "
+          + ", ".join(f"{name} {us}" for name, us in figures["cpu_us"].items()))
+    print(f"{'  limit: SQL of the same shape':34} {middle['sql_large']:>9,.0f} /s      "
+          f"ours is {middle['pooled'] / middle['sql_large']:.2f} of it")
     latency, limit = figures["latency_us"], figures["latency_limit_us"]
     print(f"{'idle latency p50 / p99':34} {latency['p50'] / 1000:>9.2f} / {latency['p99'] / 1000:.2f} ms")
     print(f"{'  limit: two commits and a bare fork':34} {limit / 1000:>9.2f} ms      ours is {latency['p50'] / limit:.2f} times it")
