@@ -2328,6 +2328,7 @@ CREATE TABLE pawl.schedule (
     updated_at timestamp with time zone DEFAULT now() NOT NULL,
     revision bigint DEFAULT 1 NOT NULL,
     queue_ms bigint,
+    backoff json,
     CONSTRAINT schedule_attempts_check CHECK (((attempts >= 1) AND (attempts <= 1000))),
     CONSTRAINT schedule_kind_check CHECK ((kind = ANY (ARRAY['once'::text, 'interval'::text, 'cron'::text, 'calendar'::text]))),
     CONSTRAINT schedule_max_runs_check CHECK ((max_runs > 0)),
@@ -2947,6 +2948,12 @@ CREATE INDEX run_event_default_run_id_id_idx ON pawl.run_event_default USING btr
 --
 
 CREATE INDEX run_key_expiry ON pawl.run_key USING btree (expires_at);
+
+--
+-- Name: run_key_run; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX run_key_run ON pawl.run_key USING btree (run_id);
 
 --
 -- Name: run_live_expiry; Type: INDEX; Schema: pawl; Owner: -

@@ -125,12 +125,25 @@ import UVLoop
     }
 
     @Test func plansAreGoodOnceAndNotForEver() {
-        var plans = CleanupPlans()
+        var plans = PlanBook<Int>()
         let now = LoopInstant.now
-        let name = plans.make([], olderThan: .seconds(1), outcome: .fail, now: now)
-        #expect(plans.take(name, now: now) != nil)
+        let name = plans.make(7, now: now)
+        #expect(plans.take(name, now: now) == 7)
         #expect(plans.take(name, now: now) == nil)
-        let late = plans.make([], olderThan: .seconds(1), outcome: .fail, now: now)
+        let late = plans.make(7, now: now)
         #expect(plans.take(late, now: now.advanced(by: .seconds(601))) == nil)
+        let names = (0..<101).map { plans.make($0, now: now.advanced(by: .seconds(Int64($0)))) }
+        #expect(plans.take(names[0], now: now) == nil && plans.take(names[1], now: now) == 1)
+    }
+
+    /// One more is nothing, a tenth or a hundred more is something.
+    @Test func growthIsTold() {
+        for (shown, now, grown) in [
+            (0, 0, false), (0, 1, false), (0, 2, true), (10, 11, false), (10, 12, true), (20, 22, false),
+            (20, 23, true),
+            (100, 110, false), (100, 111, true), (5000, 5100, false), (5000, 5101, true), (10, 3, false),
+        ] as [(Int64, Int64, Bool)] {
+            #expect(Plans.hasGrown(from: shown, to: now) == grown, "\(shown) → \(now)")
+        }
     }
 }

@@ -119,6 +119,13 @@ enum SeedExamples {
             #"{"name":"Daily","spec":{"expression":"0 7 * * *"}}"#),
         SeedExample("GET", "/api/jobs/schedules/due/list", 200, #"{"schedules":"*","count":"*"}"#),
         SeedExample("DELETE", "/api/jobs/schedules/{id}", at: "/api/jobs/schedules/<schedule>", 204),
+        // S3 again: what came up before is over now
+        SeedExample(
+            "DELETE", "/admin/jobs/queue/{queueName}/clear", at: "/admin/jobs/queue/q-seeds/clear?type=completed", 200,
+            #"{"success":true,"queueName":"q-seeds","cleared":0,"message":"*"}"#),
+        SeedExample(
+            "DELETE", "/admin/jobs/queue/{queueName}/clear", at: "/api/v1/admin/jobs/queue/q-seeds/clear", 200,
+            #"{"success":true,"queueName":"q-seeds","cleared":1,"message":"*"}"#),
     ]
 
     /// One run that has failed and one that is active, both in a queue of their own.

@@ -66,6 +66,7 @@ package final class ControlPlane {
     private static func routes(of backend: Backend) -> [Route] {
         var routes =
             backend.creatingRoutes + backend.readingRoutes + backend.logRoutes + backend.actingRoutes
+            + backend.retryingRoutes + backend.clearingRoutes + backend.bulkRoutes
             + backend.catalogRoutes + backend.hostRoutes + backend.scheduleRoutes + backend.safetyRoutes
             + backend.systemRoutes
             + backend.overviewRoutes + backend.pageRoutes + backend.liveRoutes + backend.settingRoutes

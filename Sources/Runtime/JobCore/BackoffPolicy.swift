@@ -22,11 +22,13 @@ package struct BackoffPolicy: Hashable, Sendable {
     package var jitter: Double
     /// For `list` only, and not empty there.
     package var delays: [Duration]
+    /// Which outcomes it holds for; the others are not tried again.
+    package var rules: RetryRules
 
     /// The defaults are those of the product: 5 s, doubled each time, at most 1 h, ±20 %.
     package init(
         kind: Kind = .exponential, base: Duration = .seconds(5), factor: Double = 2, cap: Duration = .seconds(3600),
-        jitter: Double = 0.2, delays: [Duration] = []
+        jitter: Double = 0.2, delays: [Duration] = [], rules: RetryRules = RetryRules()
     ) {
         self.kind = kind
         self.base = base
@@ -34,6 +36,7 @@ package struct BackoffPolicy: Hashable, Sendable {
         self.cap = cap
         self.jitter = jitter
         self.delays = delays
+        self.rules = rules
     }
 
     /// The wait after the `n`-th attempt that counts.
@@ -62,7 +65,7 @@ package struct BackoffPolicy: Hashable, Sendable {
     }
 }
 
-// MARK: - JSON: {type, delay_ms, factor?, cap_ms?, jitter?, delays_ms?}
+// MARK: - JSON: {type, delay_ms, factor?, cap_ms?, jitter?, delays_ms?, retry_on?, no_retry_on?}
 
 extension BackoffPolicy {
     /// Longer waits than this are mistakes.
@@ -98,6 +101,8 @@ extension BackoffPolicy {
                     delays.append(try Self.milliseconds(element, "\(pointer)/\(index)"))
                 }
                 self.delays = delays
+            case "retry_on": rules.only = try RetryRules.conditions(member.value, pointer)
+            case "no_retry_on": rules.never = try RetryRules.conditions(member.value, pointer)
             default:
                 throw FieldFault(pointer: pointer, code: "unknown_field", detail: "unknown field \(member.key)")
             }
@@ -134,6 +139,8 @@ extension BackoffPolicy {
         if kind == .list {
             text += ",\"delays_ms\":[" + delays.map { String($0.wholeMilliseconds) }.joined(separator: ",") + "]"
         }
+        if !rules.only.isEmpty { text += ",\"retry_on\":" + RetryRules.json(rules.only) }
+        if !rules.never.isEmpty { text += ",\"no_retry_on\":" + RetryRules.json(rules.never) }
         return text + "}"
     }
 }

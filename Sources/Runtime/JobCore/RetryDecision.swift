@@ -62,9 +62,20 @@ package struct RetryDecision: Sendable {
             let isTrials = report.outcome == .crashed || (report.outcome == .timedOut && report.reason == .start)
             if isCanary && isTrials { return .redo(at: now) }
             let used = attemptsUsed + 1
-            if report.error?.retry == .never || used >= maxAttempts { return .finish(.failed, counts: true) }
+            if !isWorthAnother(report) || used >= maxAttempts { return .finish(.failed, counts: true) }
             let byPolicy = now.advanced(by: policy.delay(afterAttempt: used, random: random))
             return .retry(at: clamped(max(byPolicy, report.error?.notBefore ?? byPolicy), now))
+        }
+    }
+
+    /// The handler knows best; where it says nothing, the policy does.
+    private func isWorthAnother(_ report: AttemptReport) -> Bool {
+        switch report.error?.retry {
+        case .never: false
+        case .yes: true
+        // Not before a certain time is a yes, too.
+        case .byPolicy where report.error?.notBefore != nil: true
+        case .byPolicy, nil: policy.rules.allow(report.outcome, errorCode: report.error?.code)
         }
     }
 

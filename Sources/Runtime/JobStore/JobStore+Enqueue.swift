@@ -1,4 +1,4 @@
-package import JobCore
+import JobCore
 import Postgres
 import UVLoop
 
@@ -68,47 +68,6 @@ extension JobStore {
         }
     }
 
-    /// Makes a new run that repeats a finished one. Throws `.conflict("run_not_finished")` with the present state.
-    package func retry(_ id: RunID, _ changes: RetryChanges) async throws(StoreError) -> Enqueued {
-        guard let original = try await run(id) else { throw .notFound(what: "run", id: id.description) }
-        guard original.state.isTerminal else {
-            throw .conflict(
-                code: "run_not_finished",
-                detail: "only a finished run can be retried; this one is \(original.state.rawValue)",
-                currentState: original.state)
-        }
-        var args = original.args ?? "{}"
-        if let replacement = changes.args { args = replacement }
-        if let overrides = changes.dataOverrides {
-            do throws(JSONFault) {
-                args = try JSONText.merging(overrides, over: args)
-            } catch {
-                throw .invalid(FieldFault(pointer: "/data_overrides", code: "invalid_json", detail: error.description))
-            }
-        }
-        let run = NewRun(
-            job: original.job, args: args, queue: changes.queue ?? original.queue,
-            priority: changes.priority ?? original.priority, runAt: changes.runAt,
-            attempts: changes.attempts ?? original.maxAttempts, backoff: changes.backoff ?? original.backoff,
-            timeout: original.timeout,
-            queueTime: changes.queueTime ?? original.expiresAt.map { max($0 - original.runAt, .milliseconds(1)) },
-            title: original.title,
-            description: original.description,
-            labels: original.labels, owner: original.owner, organization: original.organization, retryOf: id,
-            trigger: changes.trigger)
-        try Self.check(run)
-        let isChecked = try await checkArgs(run)
-        let taken = try await decoding { () throws -> [Enqueued?] in
-            var steps: [(PGStatement, [PGParameter])] = [(.runEnqueue, Self.parameters([run]))]
-            if changes.removeOriginal { steps.append((.runRemove, [.int64(id.rawValue)])) }
-            return try self.noteEnqueued(try await self.pool.transaction(steps)[0], count: 1)
-        }
-        // Jobs are not deleted, and runs refer to them by name.
-        guard var enqueued = taken[0] else { throw await unknownJob(run.job) }
-        enqueued.isUnchecked = !isChecked
-        return enqueued
-    }
-
     /// One statement for all; nil for what it did not take.
     func insert(_ runs: [NewRun]) async throws(StoreError) -> [Enqueued?] {
         try await decoding {
@@ -148,7 +107,7 @@ extension JobStore {
         ]
     }
 
-    private func replay(_ key: String, _ fingerprint: String?) async throws(StoreError) -> Enqueued? {
+    func replay(_ key: String, _ fingerprint: String?) async throws(StoreError) -> Enqueued? {
         let found = try await decoding { () throws -> (fingerprint: String?, run: Enqueued)? in
             guard let row = try await self.pool.query(.runKeyFind, [.text(key)]).first else { return nil }
             var reader = RowReader(row)

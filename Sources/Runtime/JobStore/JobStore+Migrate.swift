@@ -22,6 +22,7 @@ struct Migration {
         Migration("m0009_follow_ups", PackageResources.m0009_follow_ups_up_sql, isBreaking: false),
         Migration("m0010_silent_attempts", PackageResources.m0010_silent_attempts_up_sql, isBreaking: false),
         Migration("m0011_holdings", PackageResources.m0011_holdings_up_sql, isBreaking: false),
+        Migration("m0012_retries", PackageResources.m0012_retries_up_sql, isBreaking: false),
     ]
 
     init(_ name: String, _ bytes: [UInt8], isBreaking: Bool) {

@@ -127,7 +127,7 @@ extension JobStore {
             input.labels.isEmpty ? .null : .jsonb(JSONText.object(input.labels.mapValues(\.storable))),
             .text(orNull: input.owner), .time(orNull: input.startsAt), .time(orNull: input.endsAt),
             input.maxRuns.map { .int32(Int32(clamping: $0)) } ?? .null, .bool(input.isEnabled), .time(orNull: next),
-            .milliseconds(orNull: input.queueTime),
+            .milliseconds(orNull: input.queueTime), .json(orNull: input.backoff?.json),
         ]
         return (list, isChecked)
     }
@@ -145,6 +145,7 @@ extension JobStore {
         var input = ScheduleInput(
             name: name, job: job, spec: .once(at: WallTime(micros: 0)), timezone: timezone, args: try reader.text(),
             queue: try reader.textOrNil(), priority: try reader.int32OrNil(), attempts: try reader.intOrNil(),
+            backoff: try reader.backoffOrNil(),
             timeout: try reader.millisecondsOrNil(), queueTime: try reader.millisecondsOrNil(),
             title: try reader.textOrNil(), description: try reader.textOrNil(),
             labels: try reader.labels(), owner: try reader.textOrNil(), startsAt: try reader.timeOrNil(),
@@ -178,9 +179,8 @@ extension ScheduleInput {
     /// The run that a firing makes, without its schedule.
     var request: NewRun {
         NewRun(
-            job: job, args: args, queue: queue, priority: priority, attempts: attempts, timeout: timeout,
-            queueTime: queueTime,
-            title: title,
-            description: description, labels: labels, owner: owner, trigger: "schedule")
+            job: job, args: args, queue: queue, priority: priority, attempts: attempts, backoff: backoff,
+            timeout: timeout, queueTime: queueTime, title: title, description: description, labels: labels,
+            owner: owner, trigger: "schedule")
     }
 }

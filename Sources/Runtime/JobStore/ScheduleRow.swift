@@ -12,6 +12,8 @@ package struct ScheduleInput: Sendable, Hashable {
     package var queue: String?
     package var priority: Int32?
     package var attempts: Int?
+    /// How long its runs wait between attempts; nil: as their job says.
+    package var backoff: BackoffPolicy?
     package var timeout: Duration?
     /// How long each of its runs may wait for its start.
     package var queueTime: Duration?
@@ -28,8 +30,8 @@ package struct ScheduleInput: Sendable, Hashable {
 
     package init(
         name: String? = nil, job: String, spec: ScheduleSpec, timezone: String = "UTC", args: String = "{}",
-        queue: String? = nil, priority: Int32? = nil, attempts: Int? = nil, timeout: Duration? = nil,
-        queueTime: Duration? = nil,
+        queue: String? = nil, priority: Int32? = nil, attempts: Int? = nil, backoff: BackoffPolicy? = nil,
+        timeout: Duration? = nil, queueTime: Duration? = nil,
         title: String? = nil, description: String? = nil, labels: [String: String] = [:], owner: String? = nil,
         startsAt: WallTime? = nil, endsAt: WallTime? = nil, maxRuns: Int? = nil, isEnabled: Bool = true
     ) {
@@ -41,6 +43,7 @@ package struct ScheduleInput: Sendable, Hashable {
         self.queue = queue
         self.priority = priority
         self.attempts = attempts
+        self.backoff = backoff
         self.timeout = timeout
         self.queueTime = queueTime
         self.title = title

@@ -59,6 +59,9 @@ struct ObjectReader {
 
     mutating func fault(_ fault: FieldFault, at name: String) { faults.append(fault.under(pointer(name))) }
 
+    /// Of a part that was read by a reader of its own.
+    mutating func add(_ faults: [FieldFault]) { self.faults += faults }
+
     /// RFC 6901.
     func pointer(_ name: String) -> String {
         "\(prefix)/" + name.replacing("~", with: "~0").replacing("/", with: "~1")

@@ -54,6 +54,8 @@ struct Problem: Error, Sendable {
     var currentState: RunState?
     /// JSON objects: what an activation would break.
     var problems: [String] = []
+    /// A JSON object: the plan as it is now.
+    var plan: String?
     var headers: HTTPFields = [:]
 
     init(_ status: HTTPResponse.Status, _ code: String, _ detail: String, fields: [Field] = []) {
@@ -75,6 +77,7 @@ struct Problem: Error, Sendable {
         object.bool("retryable", isRetryable)
         if !fields.isEmpty { object.array("errors", fields.map(\.json)) }
         if !problems.isEmpty { object.array("problems", problems) }
+        if let plan { object.raw("plan", plan) }
         if !nearMatches.isEmpty { object.strings("near_matches", nearMatches) }
         if let currentState { object.string("current_state", currentState.rawValue) }
         var answer = Answer(status, text: object.text, type: "application/problem+json")

@@ -13,9 +13,13 @@ final class Backend {
     let gate: Gate
     let logger: Logger
     let startedAt = WallClock.now
-    var plans = CleanupPlans()
+    var plans = PlanBook<StalePlan>()
+    var clearPlans = PlanBook<ClearPlan>()
+    var bulkPlans = PlanBook<BulkPlan>()
     var overview = OverviewCache()
     var batches = BatchMemory()
+    /// Clears and bulk operations, by their keys.
+    var operations = BatchMemory(limit: 1000)
     /// Runs that somebody is looking into just now.
     var diagnosing: Set<RunID> = []
     /// Figures of the sockets and the responder, for `/metrics`.

@@ -7,7 +7,6 @@ extension Backend {
         [
             Route(.post, "/api/v1/runs/{id}/cancel", body: .json) { [self] in try await stop($0, .cancel) },
             Route(.post, "/api/v1/runs/{id}/terminate", body: .json) { [self] in try await stop($0, .terminate) },
-            Route(.post, "/api/v1/runs/{id}/retry", body: .json) { [self] in try await retryRun($0) },
         ]
     }
 
@@ -69,59 +68,5 @@ extension Backend {
             problem.currentState = state
             throw problem
         }
-    }
-
-    private func retryRun(_ call: Call) async throws -> Answer {
-        try refuseWhileDraining()
-        let id = try call.runID()
-        var reader = try ObjectReader(body: call.body)
-        var changes = RetryChanges()
-        changes.priority = RunInput.priority(&reader)
-        changes.attempts = reader.int("attempts", in: 1...1000).map { Int($0) }
-        changes.backoff = reader.decoded("backoff") { value throws(FieldFault) in try BackoffPolicy(value) }
-        changes.queue = reader.string("queue", limit: 100, isEmptyAllowed: false)
-        changes.queueTime = reader.milliseconds("queue_ms", from: 1, to: RunInput.longestQueueMilliseconds)
-        changes.args = reader.objectText("args", limitBytes: configuration.argsLimitBytes)
-        changes.dataOverrides = reader.objectText("data_overrides", limitBytes: configuration.argsLimitBytes)
-        if changes.args != nil, changes.dataOverrides != nil {
-            reader.fault("data_overrides", "exclusive", "cannot stand beside args")
-        }
-        changes.removeOriginal = reader.bool("remove_original") ?? false
-        changes.runAt = reader.time("run_at")
-        try reader.finish()
-        let enqueued = try await retry(id, changes)
-        let preference = Preference(call.headers)
-        var status = HTTPResponse.Status.created
-        let run: RunRow
-        if let seconds = preference.wait {
-            run = try await waitForEnd(of: enqueued.id, seconds: seconds, call)
-            if !run.state.isTerminal { status = .accepted }
-        } else {
-            run = try await existingRun(enqueued.id)
-        }
-        var object = JSONObject()
-        object.string("new_run_id", enqueued.id.description)
-        object.string("mode", "new")
-        if enqueued.isUnchecked { object.bool("args_unchecked", true) }
-        object.object("run", RunJSON.object(run, live: host.live(runID: run.id), parts: [.args, .result]))
-        var answer = Answer.json(object, status).with(.location, "/api/v1/runs/\(enqueued.id)")
-        if let applied = preference.applied { answer.headers[.preferenceApplied] = applied }
-        return answer
-    }
-
-    /// - Parameter overrides: where they stand in the body.
-    func retry(
-        _ id: RunID, _ changes: RetryChanges, overrides: String = "/data_overrides"
-    ) async throws -> Enqueued {
-        let enqueued: Enqueued
-        do throws(StoreError) {
-            enqueued = try await store.retry(id, changes)
-        } catch {
-            // What does not fit came from the overrides, wherever it stands now.
-            if changes.dataOverrides != nil { throw Self.unanswered(error.withArgs(at: overrides), hasKey: false) }
-            throw Self.unanswered(error, hasKey: false)
-        }
-        wake(enqueued)
-        return enqueued
     }
 }

@@ -213,9 +213,11 @@ struct BatchMemory {
 
     private static let life = Duration.seconds(24 * 3600)
     /// Each answer of a full batch has about a megabyte.
-    private static let limit = 16
+    private let limit: Int
 
     private var entries: [String: Entry] = [:]
+
+    init(limit: Int = 16) { self.limit = limit }
 
     /// - Returns: what was answered before.
     mutating func begin(_ key: String, _ fingerprint: String, now: LoopInstant = .now) throws(Problem) -> Answer? {
@@ -233,7 +235,7 @@ struct BatchMemory {
             }
             return answer
         }
-        if entries.count >= Self.limit,
+        if entries.count >= limit,
             let oldest = entries.filter({ $0.value.answer != nil }).min(by: { $0.value.since < $1.value.since })
         {
             entries[oldest.key] = nil

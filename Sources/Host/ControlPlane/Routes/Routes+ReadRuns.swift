@@ -102,6 +102,7 @@ extension Backend {
         let run = try await existingRun(id)
         var object = RunJSON.object(run, live: host.live(runID: id), parts: parts)
         RunJSON.add(try await store.links(id), to: &object)
+        RunJSON.add(try await store.nextAttempts(of: run), to: &object)
         return Answer.json(object).tagged(call)
     }
 

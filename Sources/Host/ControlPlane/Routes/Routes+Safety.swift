@@ -190,7 +190,8 @@ extension Backend {
 
     private func plan(_ request: CleanupRequest) async throws -> JSONObject {
         let runs = try await store.staleRuns(olderThan: request.olderThan)
-        let name = plans.make(runs, olderThan: request.olderThan, outcome: request.outcome)
+        let name = plans.make(
+            StalePlan(runs: runs, olderThan: request.olderThan, outcome: request.outcome))
         var object = JSONObject()
         object.string("plan", name)
         object.bool("dry_run", true)
@@ -198,7 +199,7 @@ extension Backend {
         object.array("sample", runs.prefix(20).map { Self.stale($0).text })
         object.int("older_than_ms", request.olderThan.wholeMilliseconds)
         object.string("outcome", request.outcome.rawValue)
-        object.time("expires_at", WallClock.now.advanced(by: CleanupPlans.life))
+        object.time("expires_at", WallClock.now.advanced(by: Plans.life))
         return object
     }
 
@@ -207,28 +208,17 @@ extension Backend {
         var request = request
         let targets: [StaleRun]
         if let name = request.plan {
-            guard let plan = plans.take(name) else {
-                throw Problem(
-                    .conflict, "plan_unknown",
-                    "The plan is over, was done, or was made by another host. Make a new one.",
-                    fields: [.init(.pointer("/plan"), "plan_unknown", "is no plan of this host")])
-            }
+            guard let plan = plans.take(name) else { throw Plans.unknown }
             if (request.saidAge && request.olderThan != plan.olderThan)
                 || (request.saidOutcome && request.outcome != plan.outcome)
             {
-                throw Problem(
-                    .conflict, "plan_mismatch", "The request asks for something else than the plan.",
-                    fields: [.init(.pointer("/plan"), "plan_mismatch", "was made with other values")])
+                throw Plans.mismatch("The request asks for something else than the plan.")
             }
             request.olderThan = plan.olderThan
             request.outcome = plan.outcome
             let now = try await store.staleRuns(olderThan: plan.olderThan)
-            if CleanupPlans.hasGrown(plan, now: now.count) {
-                throw Problem(
-                    .conflict, "plan_changed",
-                    "\(now.count) runs are stale now, \(plan.runs.count) were in the plan. Look again.",
-                    fields: [.init(.pointer("/plan"), "plan_changed", "shows less than what would be hit")])
-            }
+            let (shown, found) = (Int64(plan.runs.count), Int64(now.count))
+            if Plans.hasGrown(from: shown, to: found) { throw Plans.changed(from: shown, to: found, "are stale") }
             targets = plan.runs
         } else {
             targets = try await store.staleRuns(olderThan: request.olderThan)

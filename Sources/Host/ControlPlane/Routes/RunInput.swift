@@ -53,3 +53,30 @@ enum RunInput {
         return text
     }
 }
+
+/// Reads what a client wants a retry to do differently.
+enum RetryInput {
+    /// Of one run and of many.
+    static func read(_ reader: inout ObjectReader, argsLimit: Int) -> RetryChanges {
+        var changes = RetryChanges()
+        changes.priority = RunInput.priority(&reader)
+        changes.attempts = reader.int("attempts", in: 1...1000).map { Int($0) }
+        changes.backoff = reader.decoded("backoff") { value throws(FieldFault) in try BackoffPolicy(value) }
+        changes.queue = reader.string("queue", limit: 100, isEmptyAllowed: false)
+        changes.timeout = reader.milliseconds("timeout_ms", from: 1, to: RunInput.longestMilliseconds)
+        changes.queueTime = reader.milliseconds("queue_ms", from: 1, to: RunInput.longestQueueMilliseconds)
+        changes.title = reader.string("title", limit: 500)
+        changes.args = reader.objectText("args", limitBytes: argsLimit)
+        changes.dataOverrides = reader.objectText("data_overrides", limitBytes: argsLimit)
+        if changes.args != nil, changes.dataOverrides != nil {
+            reader.fault("data_overrides", "exclusive", "cannot stand beside args")
+        }
+        changes.removeOriginal = reader.bool("remove_original") ?? false
+        changes.runAt = reader.time("run_at")
+        changes.delay = reader.milliseconds("delay_ms", to: RunInput.longestMilliseconds)
+        if changes.runAt != nil, changes.delay != nil {
+            reader.fault("delay_ms", "exclusive", "cannot stand beside run_at")
+        }
+        return changes
+    }
+}

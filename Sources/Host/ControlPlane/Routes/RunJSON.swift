@@ -71,6 +71,20 @@ struct RunJSON {
             })
     }
 
+    /// The attempts that are left; only where one run is shown.
+    static func add(_ next: [NextAttempt], to object: inout JSONObject) {
+        object.array(
+            "next_attempts",
+            next.map { attempt in
+                var object = JSONObject()
+                object.int("number", attempt.number)
+                object.int("wait_ms", attempt.wait.wholeMilliseconds)
+                object.int("spread_ms", attempt.spread.wholeMilliseconds)
+                object.time("earliest_at", attempt.earliest)
+                return object.text
+            })
+    }
+
     /// Nil while the handler has reported nothing.
     static func progress(_ progress: Progress) -> JSONObject? {
         guard !progress.isEmpty else { return nil }

@@ -22,6 +22,7 @@ enum ScheduleJSON {
         object.string("queue", input.queue)
         object.int("priority", input.priority)
         object.int("attempts", input.attempts)
+        object.raw("backoff", input.backoff?.json ?? "null")
         object.int("timeout_ms", input.timeout?.wholeMilliseconds)
         object.int("queue_ms", input.queueTime?.wholeMilliseconds)
         object.string("title", input.title)
@@ -124,6 +125,7 @@ extension Backend {
         input.queue = reader.string("queue", limit: 100, isEmptyAllowed: false)
         input.priority = RunInput.priority(&reader)
         input.attempts = reader.int("attempts", in: 1...1000).map { Int($0) }
+        input.backoff = reader.decoded("backoff") { value throws(FieldFault) in try BackoffPolicy(value) }
         input.timeout = reader.milliseconds("timeout_ms", from: 1, to: RunInput.longestMilliseconds)
         input.queueTime = reader.milliseconds("queue_ms", from: 1, to: RunInput.longestQueueMilliseconds)
         input.title = reader.string("title", limit: 500)

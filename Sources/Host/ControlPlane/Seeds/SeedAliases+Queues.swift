@@ -25,6 +25,10 @@ extension Backend {
                 .patch, "\(base)/queue/{queueName}/resume", body: .json, successor: "/api/v1/queues/{queue}/resume"
             ) { [self] in try await seedPause($0, false) },
             Route(
+                .delete, "\(base)/queue/{queueName}/clear", query: ["type"],
+                successor: "/api/v1/queues/{queue}/clear"
+            ) { [self] in try await seedClear($0) },
+            Route(
                 .post, "\(base)/retry/{queueName}/{jobId}", body: .json, successor: "/api/v1/runs/{id}/retry"
             ) { [self] in try await seedRetryChanged($0) },
         ]
@@ -102,6 +106,35 @@ extension Backend {
         object.bool("success", true)
         object.string("queueName", name)
         object.string("message", "Queue \(name) is \(changed ? "now" : "already") \(paused ? "paused" : "running").")
+        return .json(object)
+    }
+
+    /// S3 clears at once, without a plan; what takes long is gone through to its end.
+    private func seedClear(_ call: Call) async throws -> Answer {
+        let states: Set<RunState>
+        switch try call.query.one("type") ?? "all" {
+        case "completed": states = [.succeeded]
+        case "failed": states = [.failed]
+        case "all": states = [.succeeded, .failed, .cancelled]
+        default: throw Problem.invalidParameter("type", "unknown_word", "must be one of completed, failed, all")
+        }
+        let name = try await store.queue(call.parameter("queueName")).name
+        var plan: ClearPlan? = ClearPlan(
+            request: ClearRequest(scope: .queue(name), states: states, before: try await store.databaseTime()),
+            olderThan: nil, count: 0)
+        var count: Int64 = 0
+        while let next = plan, !call.hangUp.happened {
+            let cleared = try await clear(
+                next, actor: "\(call.principal.name) (via alias)", reason: nil, hangUp: call.hangUp)
+            count += cleared.count
+            if let problem = cleared.problem { throw problem }
+            plan = cleared.rest
+        }
+        var object = JSONObject()
+        object.bool("success", plan == nil)
+        object.string("queueName", name)
+        object.int("cleared", count)
+        object.string("message", "\(count) finished jobs of queue \(name) were removed; running ones were not touched.")
         return .json(object)
     }
 

@@ -6,6 +6,8 @@ enum ClientExit: Int32, Sendable {
     case done = 0
     /// The run failed, or an error that has no code of its own.
     case failed = 1
+    /// Done, but not to all of them.
+    case partly = 2
     /// The run was cancelled or terminated.
     case cancelled = 3
     /// No such run, job, schedule, or it is gone.

@@ -1,9 +1,7 @@
--- run_remove: deletes a finished run. $1 run
+-- run_remove: takes finished runs out of history. What belongs to them is removed behind it, in the same transaction. $1 runs
 WITH gone AS (
-    DELETE FROM pawl.run WHERE id = $1 RETURNING id
-), reports AS (
-    DELETE FROM pawl.crash_report r USING gone WHERE r.run_id = gone.id
-), pending AS (
-    DELETE FROM pawl.crash_pending p USING gone WHERE p.run_id = gone.id
+    DELETE FROM pawl.run WHERE id = ANY ($1::bigint[]) RETURNING id, queue, job, state
+), counted AS (
+    INSERT INTO pawl.counter_delta (queue, job, state, n) SELECT queue, job, state, -count(*) FROM gone GROUP BY 1, 2, 3
 )
-DELETE FROM pawl.attempt a USING gone WHERE a.run_id = gone.id
+SELECT id, state FROM gone

@@ -1,5 +1,5 @@
 -- schedule_list: $1 id, $2 job, $3 due before (null: all), $4 limit
-SELECT id, name, job, kind, spec, timezone, args, queue, priority, attempts, timeout_ms, queue_ms, title, description, labels, owner,
+SELECT id, name, job, kind, spec, timezone, args, queue, priority, attempts, backoff, timeout_ms, queue_ms, title, description, labels, owner,
     starts_at, ends_at, max_runs, enabled, CASE WHEN enabled THEN next_at END AS next_at, run_count, last_planned_at, last_run,
     last_error, created_at, updated_at, revision
 FROM pawl.schedule

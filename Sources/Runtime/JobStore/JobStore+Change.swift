@@ -1,0 +1,96 @@
+package import JobCore
+import Postgres
+
+/// Changes to a run that has not begun. What is nil stays.
+package struct RunChanges: Sendable {
+    package var priority: Int32?
+    package var queue: String?
+    /// Not of a queued run: it is due already.
+    package var runAt: WallTime?
+    package var title: String?
+
+    package init(priority: Int32? = nil, queue: String? = nil, runAt: WallTime? = nil, title: String? = nil) {
+        self.priority = priority
+        self.queue = queue
+        self.runAt = runAt
+        self.title = title
+    }
+}
+
+extension JobStore {
+    /// Changes a run that waits or is queued.
+    ///
+    /// Throws `.notFound`, or `.conflict("not_waiting")` with the state that forbids it.
+    /// - Returns: the lane to wake, if it is queued in one.
+    package func change(
+        _ id: RunID, _ changes: RunChanges, actor: String? = nil
+    ) async throws(StoreError) -> (queue: String, rank: Int32)? {
+        var request = NewRun(job: "-")
+        (request.priority, request.queue, request.title) = (changes.priority, changes.queue, changes.title)
+        try Self.check(request)
+        let rows = try await query(
+            .runChange,
+            [
+                .int64(id.rawValue), .int32(orNull: changes.priority.map { -$0 }), .text(orNull: changes.queue),
+                .time(orNull: changes.runAt), .text(orNull: changes.title),
+            ])
+        guard let row = rows.first else {
+            throw try await notWaiting(
+                id, changes.runAt == nil ? "changed" : "put off", among: "a run that waits, or is queued")
+        }
+        try await audit(actor: actor, action: "run.change", target: id.description)
+        return try await decoding { () throws in
+            guard let position = try row.int64OrNil(2) else { return nil }
+            let lane = Lane(queue: try row.text(0), rank: try row.int32(1))
+            self.lanes.entered(lane, at: position)
+            return (lane.queue, lane.rank)
+        }
+    }
+
+    /// Makes runs due that wait for their time (`scheduled`, `retrying`). Those that do not are left out.
+    /// - Returns: which ones, and their lanes.
+    package func hurry(_ ids: [RunID]) async throws(StoreError) -> [(id: RunID, queue: String, rank: Int32)] {
+        let hurried = try await decoding {
+            try await self.pool.query(.runHurry, [.int64Array(ids.map(\.rawValue).sorted())]).map { row in
+                (id: RunID(try row.int64(0)), queue: try row.text(1), rank: try row.int32(2))
+            }
+        }
+        // Others may be due before them; then the next round takes them.
+        if !hurried.isEmpty { _ = try await promoteDue() }
+        return hurried
+    }
+
+    /// As the other, for one. Throws `.notFound`, or `.conflict("not_waiting")` with the present state.
+    package func hurry(_ id: RunID, actor: String? = nil) async throws(StoreError) {
+        guard try await hurry([id]).isEmpty else {
+            return try await audit(actor: actor, action: "run.hurry", target: id.description)
+        }
+        throw try await notWaiting(id, "run now", among: "a run that waits for its time")
+    }
+
+    /// Gives runs that wait or are queued another priority. Those that run or are over are left out.
+    /// - Returns: which ones were changed, and the lanes of those that are queued.
+    package func setPriority(
+        _ ids: [RunID], _ priority: Int32
+    ) async throws(StoreError) -> (changed: Set<RunID>, queues: Set<String>) {
+        let rows = try await query(.runRank, [.int64Array(ids.map(\.rawValue).sorted()), .int32(-priority)])
+        return try await decoding { () throws in
+            var answer: (changed: Set<RunID>, queues: Set<String>) = ([], [])
+            for row in rows {
+                answer.changed.insert(RunID(try row.int64(0)))
+                guard let position = try row.int64OrNil(3) else { continue }
+                let lane = Lane(queue: try row.text(1), rank: try row.int32(2))
+                self.lanes.entered(lane, at: position)
+                answer.queues.insert(lane.queue)
+            }
+            return answer
+        }
+    }
+
+    private func notWaiting(_ id: RunID, _ what: String, among: String) async throws(StoreError) -> StoreError {
+        guard let run = try await run(id) else { return .notFound(what: "run", id: id.description) }
+        return .conflict(
+            code: "not_waiting",
+            detail: "only \(among) can be \(what); this one is \(run.state.rawValue)", currentState: run.state)
+    }
+}
