@@ -77,7 +77,7 @@ def test_text_where_json_is_wanted_is_told_with_what_to_write(pawl, server, argu
             "title": "T", "status": 422, "code": "invalid_args", "detail": "The arguments are not what the job takes",
             "errors": [{"pointer": pointer, "code": code, "detail": "is wrong"} for pointer, code in errors]})
 
-    refuse(("/args/top", "type"), ("/args/mode", "enum"), ("/args/list", "type"), ("/args/name", "pattern"), ("/args/a~1b", "type"))
+    refuse(("/args/top", "type"), ("/args/mode", "anyOf"), ("/args/list", "type"), ("/args/name", "pattern"), ("/args/a~1b", "type"))
     done = pawl(*arguments, "--arg", "top=3", "--arg", "mode=true", "--arg", "list=a,b", "--arg", "name=7", "--arg", "a/b=[1]",
                 "--arg", "fine=4", "--arg", "json:=5")
     assert done.returncode == 65, done.stderr

@@ -57,12 +57,15 @@ enum ArgumentsBuilder {
         }
     }
 
+    /// Keywords of JSON Schema that a text breaks where another type is wanted.
+    private static let ofType: Set<String> = ["type", "enum", "const", "anyOf", "oneOf"]
+
     /// Of one `name=text` that stands where the schema wants another type; nil for all others.
     static func hint(_ member: String, _ places: [(pointer: String, code: String)]) -> String? {
         guard let equals = member.firstIndex(of: "="), !member[..<equals].hasSuffix(":") else { return nil }
         let name = String(member[..<equals])
         let pointer = "/args/" + name.replacing("~", with: "~0").replacing("/", with: "~1")
-        guard places.contains(where: { $0.pointer == pointer && ["type", "enum", "const"].contains($0.code) }) else {
+        guard places.contains(where: { $0.pointer == pointer && Self.ofType.contains($0.code) }) else {
             return nil
         }
         let text = String(member[member.index(after: equals)...])
