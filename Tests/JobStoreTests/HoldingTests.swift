@@ -120,6 +120,29 @@ import UVLoop
             #expect(try await bench.store.takeHoldings(bench.lease).isEmpty)
         }
     }
+
+    /// Others need not wait for the whole drain, only for what runs of the queue.
+    @Test func aStoppingHostGivesUpWhatItDoesNotNeed() async throws {
+        try await withBench { bench in
+            let store = bench.store
+            let (other, second) = try await bench.another()
+            for queue in ["mail", "solo"] { _ = try await store.setExclusive(queue: queue, true) }
+            let all = try await store.takeHoldings(bench.lease)
+            #expect(all.map { $0.holder?.host } == [bench.lease.id, bench.lease.id, bench.lease.id])
+            _ = try await bench.enqueue(1, queue: "solo")
+            let run = try #require(try await bench.claim(1).first)
+            try await store.hostStopping(bench.lease)
+            let rest = try await store.releaseHoldings(bench.lease)
+            #expect(rest.filter { $0.holder != nil }.map(\.subject) == [.queue("solo")])
+            let theirs = try await other.takeHoldings(second).filter { $0.isHeld(by: second) }
+            #expect(theirs.map(\.subject) == [.queue("mail"), .role(.upkeep)])
+            _ = try await store.settle(bench.lease, [run.settlement(.finish(.succeeded))])
+            _ = try await store.releaseHoldings(bench.lease)
+            let last = try await other.takeHoldings(second)
+            #expect(last.map { $0.holder?.host } == [second.id, second.id, second.id])
+            await other.shutdown()
+        }
+    }
 }
 
 @Suite struct HostDriftTests {

@@ -26,6 +26,8 @@ final class Liveness {
     private(set) var hosts: [HostState: Int] = [:]
     /// What only one host may do, as of the last look.
     private(set) var holdings: [Holding] = []
+    /// Until the next heartbeat.
+    private var interval: Duration
     private var isStopping = false
     private var task: Task<Void, Never>?
     private let timer = LoopTimer()
@@ -42,6 +44,7 @@ final class Liveness {
         self.store = store
         self.registration = registration
         self.times = times
+        self.interval = times.heartbeat
         self.logger = logger
     }
 
@@ -92,7 +95,7 @@ final class Liveness {
                 } else {
                     try await self.beat()
                 }
-                await self.pause(self.times.heartbeat)
+                await self.pause(self.interval)
             } catch {
                 self.logger.warning("no heartbeat: the database did not answer", metadata: ["error": "\(error)"])
                 await self.pause(min(self.times.heartbeat, .seconds(1)))
@@ -158,10 +161,11 @@ final class Liveness {
 
     private func lookAround(_ lease: HostLease) async throws(StoreError) {
         // Who stops leaves what is free to others.
-        let holdings = try await self.isStopping ? self.store.holdings() : self.store.takeHoldings(lease)
+        let holdings = try await self.isStopping ? self.store.releaseHoldings(lease) : self.store.takeHoldings(lease)
         self.found(holdings, lease)
         let rows = try await self.store.hosts()
         self.hosts = Dictionary(grouping: rows, by: \.state).mapValues(\.count)
+        self.interval = Self.interval(rows, lease, self.times)
         let drift = HostDrift(rows)
         guard drift != self.drift else { return }
         self.drift = drift
@@ -170,6 +174,16 @@ final class Liveness {
         } else {
             self.logger.notice("all hosts of this database are alike again")
         }
+    }
+
+    /// Until the next heartbeat: it comes earlier if somebody may be silent then, so that a death is known when the limit is
+    /// over, and not a heartbeat later.
+    nonisolated static func interval(_ rows: [HostRow], _ lease: HostLease, _ times: LivenessTimes) -> Duration {
+        // Its heartbeat is of this moment, by the database's clock.
+        guard let now = rows.first(where: { $0.id == lease.id })?.heartbeatAt,
+            let next = rows.filter({ $0.isPresent && $0.id != lease.id }).map(\.silentAt).min()
+        else { return times.heartbeat }
+        return min(times.heartbeat, max(next - now + .milliseconds(10), times.heartbeat / 10))
     }
 
     private func found(_ holdings: [Holding], _ lease: HostLease) {

@@ -24,7 +24,7 @@ package struct HostDrift: Sendable, Hashable {
 
     /// - Parameter rows: any hosts; those that are gone do not count.
     package init(_ rows: [HostRow]) {
-        let present = rows.filter { $0.state == .running || $0.state == .stopping }
+        let present = rows.filter(\.isPresent)
         differences = Field.allCases.compactMap { field in
             var hosts: [String?: [HostID]] = [:]
             for row in present { hosts[Self.value(field, row), default: []].append(row.id) }

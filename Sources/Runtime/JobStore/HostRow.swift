@@ -57,6 +57,14 @@ package struct HostRow: Sendable, Hashable {
     package var startedAt: WallTime
     package var heartbeatAt: WallTime
     package var stoppedAt: WallTime?
+    /// When it says that it lives, in its own words.
+    package var liveness = LivenessTimes.standard
+
+    package var isPresent: Bool { state == .running || state == .stopping }
+    /// When it will be silent, if no further heartbeat comes. By the database's clock.
+    package var silentAt: WallTime {
+        heartbeatAt.advanced(by: state == .stopping ? liveness.stoppingSilence : liveness.silence)
+    }
 }
 
 /// What a sweep found.

@@ -20,6 +20,14 @@ extension JobStore {
         return try await holdings()
     }
 
+    /// For a host that stops and claims no more: gives up its roles, and the exclusive queues of which it runs nothing any more.
+    /// The rest goes with `hostStopped`.
+    /// - Returns: all that only one host may do.
+    package func releaseHoldings(_ lease: HostLease) async throws(StoreError) -> [Holding] {
+        _ = try await query(.holdingRelease, [.int64(lease.id.rawValue), .int64(lease.epoch)])
+        return try await holdings()
+    }
+
     /// All exclusive queues, and the roles that somebody has.
     package func holdings() async throws(StoreError) -> [Holding] {
         try await decoding {

@@ -54,7 +54,8 @@ extension JobStore {
                     hostname: try reader.text(), pid: try reader.int32(), version: try reader.text(),
                     gitSHA: try reader.textOrNil(), slots: try reader.int(), capabilities: try reader.text(),
                     state: try reader.word(HostState.self), startedAt: try reader.time(),
-                    heartbeatAt: try reader.time(), stoppedAt: try reader.timeOrNil())
+                    heartbeatAt: try reader.time(), stoppedAt: try reader.timeOrNil(),
+                    liveness: LivenessTimes(heartbeat: try reader.millisecondsOrNil() ?? .seconds(10)))
             }
         }
     }

@@ -30,6 +30,7 @@ extension PGStatement {
     static let errorGroupList = file("error_group_list", PackageResources.error_group_list_sql)
     static let holdingEnd = file("holding_end", PackageResources.holding_end_sql)
     static let holdingList = file("holding_list", PackageResources.holding_list_sql)
+    static let holdingRelease = file("holding_release", PackageResources.holding_release_sql)
     static let holdingTake = file("holding_take", PackageResources.holding_take_sql)
     static let hostHeartbeat = file("host_heartbeat", PackageResources.host_heartbeat_sql)
     static let hostList = file("host_list", PackageResources.host_list_sql)
