@@ -59,7 +59,7 @@ class Chaos:
         self.effects = place / "effects"
         self.effects.touch()
         self.effects.chmod(0o666)
-        self.record = {name: [] for name in ("accepted", "unknown", "seen", "pauses", "limits", "exclusive")}
+        self.record = {name: [] for name in ("accepted", "unknown", "batches", "seen", "pauses", "limits", "exclusive")}
         self.hosts = [self.make_host(number) for number in range(options.hosts)]
         self.locks = [threading.RLock() for _ in self.hosts]  # Who does something to a host has it.
         self.counts, self.trouble, self.deadline = {}, [], None
@@ -148,6 +148,7 @@ class Chaos:
         self.enqueue(dice, "/api/v1/runs", body, [fact], has_key=dice.random() < 0.33)
 
     def enqueue_many(self, dice, items):
+        self.note("batches", {"tags": [fact["tag"] for _, fact in items]})
         self.enqueue(dice, "/api/v1/runs/batch", {"items": [body for body, _ in items]}, [fact for _, fact in items], has_key=True)
 
     def enqueue(self, dice, path, body, facts, has_key):

@@ -4,6 +4,7 @@ A record is a dictionary of lists; every time is in microseconds since 1970 by t
 
   accepted   {id, tag, job, fail, attempts, next}  answered with 201; fail: in its first attempts; next: the tag of its follow-up run
   unknown    {tag}                                  asked for, and nobody answered: there may be such a run, or none
+  batches    {tags}                                 asked for together: all of them are there, or none
   seen       {id, state}                            a terminal state that somebody read while all went on
   runs       {id, tag, job, state, attempt, attempts_used, lost_count, reason}   rows of the history, at the end
   live       {id, state}                            rows of runs without an end, at the end
@@ -47,6 +48,7 @@ def check(record):
     runs = by_id(faults, record)
     attempts = by_attempt(faults, record, runs)
     accepted_and_finished(faults, record, runs)
+    batches(faults, record, runs)
     seen_stays(faults, record, runs)
     ends(faults, record, runs, attempts)
     effects(faults, record, runs, attempts)
@@ -105,6 +107,14 @@ def accepted_and_finished(faults, record, runs):
             faults.add("from nowhere", f"a run with tag {tag} that nobody asked for")
         if number > 1:
             faults.add("made twice", f"tag {tag}: {number} runs")
+
+
+def batches(faults, record, runs):
+    there = {run["tag"] for run in runs.values()}
+    for row in record["batches"]:
+        number = sum(tag in there for tag in row["tags"])
+        if 0 < number < len(row["tags"]):
+            faults.add("half a batch", f"{number} of {len(row['tags'])} runs: {row['tags'][0]} to {row['tags'][-1]}")
 
 
 def seen_stays(faults, record, runs):

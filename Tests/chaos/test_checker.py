@@ -14,7 +14,7 @@ from checker import SLACK, check  # noqa: E402
 def good(size=60, seed=1):
     """A record without a fault, of runs of every fate."""
     dice = random.Random(seed)
-    record = {name: [] for name in ("accepted", "unknown", "seen", "runs", "live", "attempts", "effects", "follow_ups", "pauses", "limits",
+    record = {name: [] for name in ("accepted", "unknown", "batches", "seen", "runs", "live", "attempts", "effects", "follow_ups", "pauses", "limits",
                                     "exclusive")}
     clock = 1_000_000_000
 
@@ -46,7 +46,8 @@ def good(size=60, seed=1):
         if following:
             child = live(10_000 + number, following, ["succeeded"], "succeeded", "default")
             record["follow_ups"].append({"parent": name, "child": child})
-    record["unknown"] += [{"tag": "u1"}, {"tag": "u2"}]
+    record["unknown"] += [{"tag": "u1"}, {"tag": "u2"}, {"tag": "u3"}]
+    record["batches"] += [{"tags": ["t0", "t1", "t2"]}, {"tags": ["u2", "u3"]}]
     live(20_000, "u1", ["succeeded"], "succeeded", "default")
     clock += 10 * SLACK
     record["pauses"].append({"queue": "mail", "from": clock, "until": clock + SLACK})
@@ -180,6 +181,10 @@ def doubled(record):
     record["runs"].append({**run, "id": "run_998"})
 
 
+def half_a_batch(record):
+    record["batches"][1]["tags"].append("u1")
+
+
 def accepted_twice(record):
     record["accepted"].append(dict(record["accepted"][0]))
 
@@ -236,7 +241,7 @@ def no_outcome(record):
     (no_effect, "no effect"), (no_effect_of_an_error, "no effect"), (effect_twice, "an attempt was executed twice"),
     (effect_of_no_attempt, "effect of an attempt that never was"), (effect_of_no_run, "effect of no run"),
     (effect_of_another, "effect of another run"), (more_attempts, "more attempts than allowed"), (fail_early, "failed too early"),
-    (cancel, "cancelled by nobody"), (nowhere, "from nowhere"), (doubled, "made twice"), (accepted_twice, "accepted twice"),
+    (cancel, "cancelled by nobody"), (nowhere, "from nowhere"), (doubled, "made twice"), (half_a_batch, "half a batch"), (accepted_twice, "accepted twice"),
     (no_follow_up, "follow-ups"), (follow_up_twice, "follow-ups"), (follow_up_of_a_failure, "follow-ups"),
     (claim_while_paused, "claimed from a paused queue"), (over_limit, "over the limit"), (beside_each_other, "over the limit"),
     (two_in_exclusive, "two hosts in an exclusive queue"), (two_lives_in_exclusive, "two hosts in an exclusive queue"),
