@@ -135,6 +135,19 @@ package final class PluginCatalog {
         self.serving[name].map { ($0.sha256, $0.index, $0.manifest) }
     }
 
+    /// The same, if a run can be given to it now: its zygote lives or will be started again, or the version before stands in.
+    package func ready(forHandler name: String) -> String? {
+        guard let served = self.serving[name] else { return nil }
+        if self.supervisor.takesAttempts(served.sha256) { return served.sha256 }
+        let standIn = served.entry.machine.isCrashLooping ? self.fallback(forHandler: name) : nil
+        return standIn == nil ? nil : served.sha256
+    }
+
+    /// Whether runs can be given to everything that serves.
+    package var isAllReady: Bool {
+        self.entries.values.allSatisfy { $0.machine.active.map(self.supervisor.takesAttempts) ?? true }
+    }
+
     func served(_ handler: String) -> Served? { self.serving[handler] }
 
     /// Watches no more. The supervisor's zygotes are its own business.
@@ -175,7 +188,9 @@ package final class PluginCatalog {
             }
         let asks = !isForced && intent.source != .row && intent.source != .rollback
         if let image = intent.image {
-            self.tell(entry, .staged, entry.version(image).sha256)
+            let version = entry.version(image)
+            if intent.source == .upload { version.isSent = true }
+            self.tell(entry, .staged, version.sha256)
         }
         self.perform(
             entry.machine.wanted(
@@ -266,6 +281,7 @@ package final class PluginCatalog {
                 if isNew { self.tell(entry, .staged, image.sha256) }
                 self.tell(entry, .verified, image.sha256)
             }
+            entry.versions[image.sha256]?.isFile = true
             self.perform(entry.machine.ingested(image.sha256), entry)
         } catch {
             // A file that is gone by now is no broken one.
@@ -378,6 +394,7 @@ package final class PluginCatalog {
         entry.warmTimer.stop()
         entry.forgiveTimer.stop()
         entry.standsIn = []
+        entry.isReady = true
         self.swap(entry)
         if let replaces, let old = entry.versions[replaces], old.rest != .rolledBack { old.rest = .retired }
         entry.guard =
@@ -503,6 +520,7 @@ package final class PluginCatalog {
         self.want(
             other, .image(version.sha256),
             .init(source: intent.source, wish: intent.wish, image: version.image, waiter: nil))
+        other.versions[version.sha256]?.isFile = true
         return true
     }
 
