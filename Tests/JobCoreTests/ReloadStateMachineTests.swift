@@ -28,6 +28,41 @@ import Testing
         #expect(machine.draining.isEmpty && machine.needed == ["a", "b"])
     }
 
+    /// What serves did not come from the file: nothing of the file is wanted any more, and nothing else changes.
+    @Test func aFileThatGoesTakesOnlyItsOwnWishes() {
+        var machine = self.active("a")
+        _ = machine.wanted(Request(2, .image("b"), asks: false))
+        _ = machine.loaded("b")
+        #expect(machine.active == "b")
+        // Under way, at each of its steps.
+        for steps in 0...2 {
+            var copy = machine
+            #expect(copy.wanted(Request(3, .file)) == [.ingest])
+            if steps > 0 { #expect(copy.ingested("c") == [.load("c")]) }
+            if steps > 1 { #expect(copy.loaded("c") == [.ask("c")]) }
+            #expect(copy.wanted(Request(4, .image("d"), goal: .keep)).isEmpty)
+            #expect(copy.fileRemoved(dropsHeld: false).isEmpty)
+            let orders =
+                steps == 0 ? copy.ingestFailed("gone") : steps == 1 ? copy.loaded("c") : copy.allowed("c")
+            #expect(orders.contains(.answer(3, steps == 0 ? .rejected("gone") : .superseded)))
+            #expect(orders.last == .load("d") && copy.active == "b" && copy.rejection == nil && copy.held == nil)
+            #expect(copy.previous == ["a"] && !copy.isRemoved)
+        }
+        // Waiting.
+        _ = machine.wanted(Request(5, .image("e"), goal: .keep))
+        _ = machine.wanted(Request(6, .file))
+        #expect(machine.fileRemoved(dropsHeld: false) == [.answer(6, .superseded)])
+        #expect(machine.loaded("e").contains(.answer(5, .staged)) && machine.isIdle)
+        // Held.
+        _ = machine.wanted(Request(7, .file))
+        _ = machine.ingested("f")
+        _ = machine.loaded("f")
+        _ = machine.denied("f")
+        #expect(machine.held == "f")
+        _ = machine.fileRemoved(dropsHeld: true)
+        #expect(machine.held == nil && machine.active == "b")
+    }
+
     @Test func twoVersionsAreKeptToGoBackTo() {
         var machine = Machine()
         for (number, hash) in ["a", "b", "c", "d"].enumerated() { machine = self.active(hash, machine, number: number) }

@@ -223,6 +223,33 @@ private func onHosts(
         }
     }
 
+    /// What does not go into the database serves where it is; everybody who looks at it is told that the others cannot have it.
+    @Test func aVersionThatIsTooLargeForTheDatabaseSaysSo() async throws {
+        try await withHosts(2) { hosts in
+            let host = hosts[0]
+            let large = try host.add("large")
+            let path = try #require(host.content[large]).path
+            host.content[large] = PluginImage(
+                sha256: large, path: path, bytes: UInt64(JobStore.blobLimit) + 1, nameHint: "p")
+            host.activate(large, .file("p.so", isFirstLook: false))
+            try await eventually("the others say why at once") { hosts[1].place.isBlocked }
+            #expect(hosts[1].place.note.problem?.contains("at most 268435456 go into the database") == true)
+            try await eventually {
+                let told = try await host.store.pluginHosts(plugin: "p").first { $0.hostname == "host0" }
+                return told?.note.state == "active"
+                    && told?.note.problem?.hasPrefix("other hosts cannot have it: it has 268435457 bytes") == true
+            }
+            try await eventually {
+                try await host.store.pluginEvents(plugin: "p").contains {
+                    $0.kind == "not_shared" && $0.sha256 == large
+                }
+            }
+            // The next one is small: nothing is said of it.
+            let small = try host.propose("small")
+            try await eventually { hosts.allSatisfy { $0.place.active == small && $0.place.note.problem == nil } }
+        }
+    }
+
     @Test func bytesThatWereChangedAreNotServed() async throws {
         try await withHosts(1) { hosts in
             let first = try hosts[0].propose("one")

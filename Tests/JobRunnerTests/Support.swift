@@ -65,7 +65,8 @@ final class Stage {
         delivery.loadReach = { [weak self] () async throws(StoreError) -> Reach in
             guard let self else { return .nothing }
             return Reach(
-                try await self.store.jobs(), quarantine: self.quarantine, active: { self.active[$0] },
+                try await self.store.jobs(), quarantine: self.quarantine,
+                active: { self.active[$0].flatMap { self.unloaded.contains($0) ? nil : $0 } },
                 hasFallback: { self.delivery.cleanFallback($0) != nil })
         }
     }
@@ -87,11 +88,12 @@ final class Stage {
 
     /// The oldest running attempt ends.
     @discardableResult
-    func end(_ outcome: AttemptOutcome, reason: AttemptReason? = nil) -> AttemptSpec {
+    func end(_ outcome: AttemptOutcome, reason: AttemptReason? = nil, asking: [FollowUp] = []) -> AttemptSpec {
         let spec = running.removeFirst()
         var report = AttemptReport(
             runID: spec.runID, attempt: spec.attempt, outcome: outcome, reason: reason, started: .current,
             ended: .current, version: spec.version, sentence: "It ended.")
+        report.followUps = asking
         if outcome == .error { report.error = AttemptError(code: "x", message: "y", retry: .never) }
         delivery.ended(report)
         return spec

@@ -1,6 +1,7 @@
 import JobCore
 import JobStore
 import Postgres
+import PostgresTestSupport
 import Testing
 import UVLoop
 
@@ -90,7 +91,12 @@ struct FollowUpTests {
             let odd = claimed[1].asking(FollowUp(job: "strict.job", args: #"{"n": "x"}"#))
             let good = claimed[2].asking(FollowUp(job: "strict.job", args: #"{"n": 1}"#))
             #expect(
-                try await bench.store.settle(bench.lease, [unknown, odd, good]) == [.applied, .applied, .applied])
+                try await bench.store.settle(bench.lease, [unknown, odd, good])
+                    == [.followUpsRefused, .followUpsRefused, .applied])
+            // The answer was lost: it is the same once more, and nothing happens.
+            #expect(
+                try await bench.store.settle(bench.lease, [unknown, odd, good])
+                    == [.followUpsRefused, .followUpsRefused, .alreadyDone])
 
             let first = try #require(try await bench.store.run(claimed[0].id))
             #expect(first.state == .failed && first.error?.code == "follow_up_refused" && first.result == .json("42"))
@@ -104,6 +110,71 @@ struct FollowUpTests {
         }
     }
 
+    /// Each question costs a trip to the database, before the batch is settled.
+    @Test("of many runs cost two questions at most, whatever they name")
+    func fewQuestions() async throws {
+        try await withBench { bench in
+            _ = try await bench.enqueue(60)
+            let claimed = try await bench.claim(60)
+            let batch = claimed.enumerated().map { index, run in
+                run.asking(FollowUp(job: "test.sleep"), FollowUp(job: index % 2 == 0 ? "test.nop" : "no.\(index)"))
+            }
+            let before = bench.store.lookups
+            let settled = try await bench.store.settle(bench.lease, batch)
+            #expect(settled.allSatisfy { $0 == .followUpsRefused })
+            #expect(bench.store.lookups - before == 2)
+            for (index, run) in claimed.enumerated() {
+                let message = try #require(try await bench.store.run(run.id)?.error?.message)
+                #expect(message.contains(index % 2 == 0 ? "job test.nop" : "job no.\(index)"))
+                #expect(message.contains("test.noop") == (index % 2 == 0), "near matches are its own")
+            }
+        }
+    }
+
+    /// The settlement is committed, and the connection breaks before its answer: who repeats it makes nothing twice.
+    @Test("are made once when the answer of their settlement is lost")
+    func answerLost() async throws {
+        try await withBench { bench in
+            let parent = try await bench.enqueue(1)[0]
+            let settlement = try await bench.claim(1)[0].asking(FollowUp(job: "test.sleep"))
+            let store = bench.store
+            // Holds the settlement's last step, so that it can be cut off at a known place.
+            try await bench.side.execute("BEGIN; LOCK TABLE pawl.counter_delta IN ACCESS EXCLUSIVE MODE")
+            let settling = loopTask { () -> Bool in
+                do {
+                    _ = try await store.settle(bench.lease, [settlement])
+                    return true
+                } catch { return false }
+            }
+            let watcher = try await PostgresConnection.connect(bench.configuration, logger: TestDatabase.logger)
+            let blocked = PGStatement(
+                name: "t_blocked",
+                sql: "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()")
+            var pid: Int32 = 0
+            try await eventually {
+                let rows = try await watcher.query(blocked)
+                pid = try rows.first?.int32(0) ?? 0
+                return pid != 0
+            }
+            // Cut off before the commit: nothing is there.
+            try await watcher.execute("SELECT pg_terminate_backend(\(pid))")
+            watcher.close()
+            #expect(await settling.value == false)
+            try await bench.side.execute("COMMIT")
+            #expect(try await store.links(parent).followUps.isEmpty)
+            #expect(try await store.run(parent)?.state == .running)
+            // Committed, and whoever asked did not hear of it: another session of the same host asks again.
+            let other = bench.anotherStore()
+            #expect(try await other.settle(bench.lease, [settlement]) == [.applied])
+            await other.shutdown()
+            try await eventually {
+                do { return try await store.settle(bench.lease, [settlement]) == [.alreadyDone] } catch { return false }
+            }
+            #expect(try await store.links(parent).followUps.count == 1)
+            #expect(try await bench.number("SELECT count(*) FROM pawl.run_all") == 2)
+        }
+    }
+
     @Test("of a job that goes away between the look and the deed do not lose the outcome")
     func jobGone() async throws {
         try await withBench { bench in
@@ -114,7 +185,7 @@ struct FollowUpTests {
             #expect(try await bench.store.settle(bench.lease, [known]) == [.applied])
             _ = try await bench.side.execute("DELETE FROM pawl.job WHERE name = 'test.sleep'")
             let late = claimed[1].asking(FollowUp(job: "test.sleep"))
-            #expect(try await bench.store.settle(bench.lease, [late]) == [.applied])
+            #expect(try await bench.store.settle(bench.lease, [late]) == [.followUpsRefused])
             let run = try #require(try await bench.store.run(claimed[1].id))
             #expect(run.state == .failed && run.error?.code == "follow_up_refused")
         }

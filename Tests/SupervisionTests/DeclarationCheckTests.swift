@@ -36,6 +36,30 @@ extension SupervisionSuite {
             #expect(all.notes == ["unchecked: its declarations were not compared with libm.so.6: none"])
         }
 
+        /// A process that hangs in the kernel cannot be ended: nobody waits for it for ever.
+        @Test func aToolThatCannotBeEnded() async {
+            LoopActor.bindForTesting()
+            await Self.withoutAnAnswer()
+        }
+
+        @LoopActor
+        private static func withoutAnAnswer() async {
+            var hung: CheckedContinuation<Void, Never>?
+            let check = await DeclarationCheck.of(
+                #"{"plugin":"m"}"#, inspector: "/bin/true", atMost: .milliseconds(50),
+                run: { (_) async throws(LoopError) in
+                    await withCheckedContinuation { hung = $0 }
+                    throw LoopError(5, "end at last")
+                })
+            #expect(check.refusal == nil)
+            #expect(
+                check.notes == [
+                    "unchecked: its declarations were not compared with the library: pawl-inspect has not answered for 50 ms and could not be ended"
+                ])
+            // It ends after all, and nobody cares.
+            hung?.resume()
+        }
+
         /// Whatever becomes of the tool: it is said, and nothing is refused for it.
         @Test(arguments: [
             (nil, "pawl-inspect is not installed"), ("/nonexistent", "did not answer"), ("/bin/false", "ended with"),

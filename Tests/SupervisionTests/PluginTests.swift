@@ -19,6 +19,7 @@ final class CatalogEar: PluginCatalogDelegate {
     /// Where other hosts' bytes come from.
     var bytes: @LoopActor (String) async -> PluginImage? = { _ in nil }
     private var waiters: [(condition: () -> Bool, continuation: CheckedContinuation<Void, Never>)] = []
+    var onChange: (@LoopActor () -> Void)?
 
     func wait(_ condition: @escaping () -> Bool) async {
         if condition() { return }
@@ -32,6 +33,7 @@ final class CatalogEar: PluginCatalogDelegate {
 
     func pluginChanged(_ status: PluginStatus) {
         self.statuses[status.file] = status
+        self.onChange?()
         self.changed()
     }
 
@@ -147,6 +149,72 @@ extension SupervisionSuite {
                 await ear.wait { ear.statuses["a.so"]?.state == .retired }
                 #expect(catalog.version(forHandler: "mischief.noop") == nil)
                 #expect(catalog.statuses.isEmpty)
+            }
+        }
+
+        /// The life of what somebody has sent does not hang on the plugin's file.
+        @Test func aVersionThatWasSentOutlivesTheFile() async throws {
+            try await self.withCatalog { host, catalog, ear, directory in
+                Self.put(Self.bytes(1), directory, "a.so")
+                try await catalog.start()
+                let name = try #require(catalog.plugins.first?.name)
+                let first = try #require(catalog.plugins.first?.active)
+                let sent = try await Self.image(2, host, catalog)
+                #expect(try await catalog.propose(sent, plugin: name) == .active)
+                unlink("\(directory)/a.so")
+                await catalog.rescan()
+                #expect(catalog.plugins.first?.file == nil, "the file is not there any more")
+                #expect(catalog.version(forHandler: "mischief.noop")?.sha256 == sent.sha256)
+                #expect(ear.events.allSatisfy { $0.kind != .withdrawn })
+                let run = try await Self.run(1001, "mischief.noop", host, catalog)
+                #expect(run.report.outcome == .succeeded && run.report.version == sent.sha256)
+                // What the file had is still there to go back to.
+                try await catalog.rollback(plugin: name)
+                #expect(catalog.version(forHandler: "mischief.noop")?.sha256 == first)
+                // A file that comes again is the latest word, and what it brings goes with it.
+                Self.put(Self.bytes(3), directory, "a.so")
+                await ear.wait { catalog.plugins.first?.file == "a.so" && ear.activated.count == 4 }
+                unlink("\(directory)/a.so")
+                await catalog.rescan()
+                #expect(catalog.version(forHandler: "mischief.noop") == nil)
+                #expect(ear.events.contains { $0.kind == .withdrawn })
+            }
+        }
+
+        /// The same bytes were sent as well: then they are there without the file, also where the plugin is disabled meanwhile.
+        @Test func bytesThatWereSentAndLieThereStay() async throws {
+            try await self.withCatalog { host, catalog, ear, directory in
+                Self.put(Self.bytes(1), directory, "a.so")
+                try await catalog.start()
+                let name = try #require(catalog.plugins.first?.name)
+                let sent = try await Self.image(1, host, catalog)
+                #expect(try await catalog.propose(sent, plugin: name) == .unchanged)
+                try await catalog.disable(plugin: name)
+                unlink("\(directory)/a.so")
+                await catalog.rescan()
+                try await catalog.enable(plugin: name)
+                #expect(catalog.version(forHandler: "mischief.noop")?.sha256 == sent.sha256)
+            }
+        }
+
+        /// Its zygote cannot be started again: it serves, and can be given no runs until it can; others are told of both.
+        @Test func whatCannotBeStartedIsNotReady() async throws {
+            try await self.withCatalog { host, catalog, ear, directory in
+                Self.put(Self.bytes(1), directory, "a.so")
+                try await catalog.start()
+                let active = try #require(catalog.plugins.first?.active)
+                #expect(catalog.ready(forHandler: "mischief.noop") == active && catalog.isAllReady)
+                var told: [Bool] = []
+                ear.onChange = { told.append(catalog.isAllReady) }
+                host.supervisor.retire(active)
+                await ear.wait { told.contains(false) }
+                #expect(
+                    catalog.version(forHandler: "mischief.noop")?.sha256 == active, "it is still the one that serves")
+                #expect(catalog.ready(forHandler: "mischief.noop") == nil && !catalog.isAllReady)
+                #expect(catalog.ready(forHandler: "nobody.knows") == nil)
+                // The catalog loads it again by itself.
+                await ear.wait { told.last == true }
+                #expect(catalog.ready(forHandler: "mischief.noop") == active && catalog.isAllReady)
             }
         }
 

@@ -78,6 +78,24 @@ def test_a_cancelled_run_makes_none(asking):
     assert done["state"] == "cancelled" and done["follow_ups"] == []
 
 
+def test_a_host_that_dies_before_the_end_makes_none(asking):
+    """It has been told what the run asks for, and the run's end never came."""
+    before = len(asked_runs(asking))
+    run = asking.run("fixture.ask", {"job": "fixture.asked", "then": "wait", "times": 3}, attempts=5)
+    until(lambda: "asked" in asking.log_text(run), what="the handler's word")
+    asking.kill()
+    asking.start()
+    until(lambda: asking.log_text(run).count("asked") >= 2, what="the next attempt", bound=60)
+    asking.expect("POST", f"/api/v1/runs/{run}/cancel", {})
+    done = asking.wait_state(run)
+    assert done["state"] == "cancelled" and done["follow_ups"] == []
+    assert len(asked_runs(asking)) == before
+    # And whoever asks again gets what it asks for, once.
+    run, done = end_of(asking, job="fixture.asked")
+    assert done["state"] == "succeeded" and len(done["follow_ups"]) == 1
+    assert len(asked_runs(asking)) == before + 1
+
+
 def test_what_cannot_be_made_fails_the_run_and_names_it(asking):
     run, done = end_of(asking, job="fixture.askd", attempts=5)
     assert done["state"] == "failed" and done["error"]["code"] == "follow_up_refused"

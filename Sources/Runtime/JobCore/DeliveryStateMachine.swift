@@ -162,6 +162,9 @@ package struct DeliveryStateMachine: Sendable {
         self.executing == 0 && self.buffered == 0 && self.flushing == 0 && self.unsettled == 0 && !self.isExchanging
     }
 
+    /// Whether this host would take more runs now.
+    package var hasRoom: Bool { self.room > 0 }
+
     /// How many more runs this host should hold.
     private var room: Int {
         guard !self.isDraining, self.flushing + self.unsettled < Self.unsettledLimit else { return 0 }

@@ -121,6 +121,8 @@ package struct ReloadStateMachine: Sendable {
     package private(set) var isDisabled = false
     /// What serves again when the plugin is enabled.
     package private(set) var resting: String?
+    /// The wish of a file that is gone, under way still.
+    private var unwanted: Int?
     /// How often in a row bytes were skipped because newer ones had come.
     private var skips = 0
 
@@ -222,6 +224,17 @@ package struct ReloadStateMachine: Sendable {
         return orders
     }
 
+    /// The file is gone, and what serves did not come from it: nobody wants any more what the file held.
+    /// - Parameter dropsHeld: what is held came from there.
+    package mutating func fileRemoved(dropsHeld: Bool) -> [Order] {
+        let over = self.queue.filter { $0.what == .file }
+        self.queue.removeAll { $0.what == .file }
+        if let request = self.candidate.request, request.what == .file { self.unwanted = request.number }
+        self.rejection = nil
+        if dropsHeld { self.held = nil }
+        return over.map { .answer($0.number, .superseded) }
+    }
+
     private mutating func stopServing() -> [Order] {
         var orders: [Order] = []
         for hash in [self.active, self.canary, self.warm] {
@@ -256,7 +269,7 @@ package struct ReloadStateMachine: Sendable {
     /// The bytes are in the store under this hash.
     package mutating func ingested(_ hash: String) -> [Order] {
         guard case .verifying(let request) = self.candidate else { return [] }
-        if self.isRemoved { return self.end(request, .superseded) }
+        if self.isRemoved || self.isUnwanted(request) { return self.end(request, .superseded) }
         if self.isStale, self.skips < Self.skipsAtMost {
             self.skips += 1
             return self.end(request, .superseded)
@@ -367,11 +380,13 @@ package struct ReloadStateMachine: Sendable {
     /// What it was to take the place of serves no more.
     private func isPointless(_ request: Request) -> Bool { request.takesBack.map { $0 != self.active } ?? false }
 
+    private func isUnwanted(_ request: Request) -> Bool { request.number == self.unwanted }
+
     /// Nobody wants the candidate any more. A newer state of the same file is no reason: it would starve one that changes often.
     /// And who wants the same once more wants it all the same.
     private func mustDrop(_ hash: String, _ request: Request) -> Bool {
         if self.isRemoved { return request.goal != .keep }
-        return self.isPointless(request)
+        return self.isPointless(request) || self.isUnwanted(request)
             || self.queue.contains {
                 Self.overtakes($0, request) && $0.what != .file && !($0.what == .image(hash) && $0.goal == request.goal)
             }
@@ -442,7 +457,9 @@ package struct ReloadStateMachine: Sendable {
 
     private mutating func reject(_ request: Request, _ why: String) -> [Order] {
         // A newer change makes the answer about an older one pointless.
-        guard !self.isStale, !self.isRemoved else { return self.end(request, .rejected(why)) }
+        guard !self.isStale, !self.isRemoved, !self.isUnwanted(request) else {
+            return self.end(request, .rejected(why))
+        }
         self.rejection = why
         return self.end(request, .rejected(why))
     }

@@ -126,6 +126,7 @@ extension Delivery {
             return .begun
         case .notLoaded, .retired:
             let key = AttemptKey(run)
+            let isNew = self.held[key]?.stuckSince == nil
             let since = self.held[key]?.stuckSince ?? .now
             guard LoopInstant.now - since < Self.stuckAtMost else {
                 self.logger.warning(
@@ -135,18 +136,24 @@ extension Delivery {
                 return .begun
             }
             self.held[key]?.stuckSince = since
-            self.tryAgainSoon(run, error)
+            self.tryAgainSoon(run, error, isSaid: !isNew)
             return .stuck
         case .draining, .noSlot, .resources:
-            self.tryAgainSoon(run, error)
+            let isSaid = self.saidLater.map { LoopInstant.now - $0 < .seconds(1) } ?? false
+            if !isSaid { self.saidLater = .now }
+            self.tryAgainSoon(run, error, isSaid: isSaid)
             self.buffer.append(run)
             return .later
         }
     }
 
     /// Nothing has started. It waits here for the next event, at the latest for the retry timer.
-    private func tryAgainSoon(_ run: ClaimedRun, _ error: DispatchError) {
-        self.logger.warning("a run could not be started yet", metadata: ["run": "\(run.id)", "error": "\(error)"])
+    /// - Parameter isSaid: it need not be said again.
+    private func tryAgainSoon(_ run: ClaimedRun, _ error: DispatchError, isSaid: Bool) {
+        if !isSaid {
+            self.logger.warning(
+                "a run could not be started yet", metadata: ["run": "\(run.id)", "error": "\(error)"])
+        }
         self.dispatchTimer.start(after: .milliseconds(200)) { [weak self] in self?.schedulePump() }
     }
 

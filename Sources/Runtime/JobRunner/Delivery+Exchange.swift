@@ -17,6 +17,13 @@ extension Delivery {
             self.machine.exchanged(exchange, claimed: answer.claimed.count, bytes: bytes)
             self.accept(batch, answer.settled)
             self.hold(answer.claimed, under: lease)
+            // This host has taken all that it has room for, or may not take everything: others may be asleep.
+            let isFull = exchange.claim > 0 ? answer.claimed.count == exchange.claim : !self.machine.hasRoom
+            // The claim beside a settlement may not know the lanes that it fills: only the next one shows that all is taken.
+            let takesAll = !isFull && !isTrial && self.reach == .all
+            if takesAll && exchange.claim > 0 { self.fresh = [] }
+            self.fresh.formUnion(answer.filled)
+            if !takesAll { self.tellOfFresh() }
             if isTrial {
                 self.trialClaimed(answer.claimed.count)
             } else {
@@ -34,6 +41,25 @@ extension Delivery {
             self.retryPause = min(self.retryPause * 2, .seconds(1))
         }
         self.schedulePump()
+    }
+
+    /// Notifies hosts that sleep of runs that came into these queues. One question at a time; those that come meanwhile go together.
+    fileprivate func tellOfFresh() {
+        self.untold.formUnion(self.fresh)
+        self.fresh = []
+        guard !self.untold.isEmpty, !self.isTelling else { return }
+        self.isTelling = true
+        loopTask {
+            while !self.untold.isEmpty {
+                let queues = self.untold
+                self.untold = []
+                do { try await self.store.wakeSleepers(queues: queues) } catch {
+                    // Their safety-net poll finds what they were not told.
+                    self.logger.debug("sleeping hosts were not told of runs", metadata: ["error": "\(error)"])
+                }
+            }
+            self.isTelling = false
+        }
     }
 
     /// Enqueues by others notify only hosts that sleep. So: nothing found, mark, look once more, sleep; work found in
@@ -90,7 +116,7 @@ extension Delivery {
         for (settlement, result) in zip(batch, results) {
             let run = settlement.report.runID
             switch result {
-            case .applied: self.counters.settled += 1
+            case .applied, .followUpsRefused: self.counters.settled += 1
             case .alreadyDone: break
             case .fenced:
                 self.counters.fenced += 1
@@ -105,6 +131,9 @@ extension Delivery {
                     metadata: ["run": "\(run)", "error": "\(why)"])
             }
             let key = AttemptKey(run: run, attempt: settlement.report.attempt)
+            if let held = self.held[key], settlement.report.asksForRuns {
+                self.judge(held, result == .followUpsRefused ? settlement.report.refused : settlement.report)
+            }
             if result == .applied, settlement.report.outcome == .crashed, settlement.report.crash != nil {
                 hasCrash = true
             }

@@ -17,7 +17,7 @@ struct Reach: Equatable {
 extension Reach {
     /// What of these jobs can be served now.
     /// - Parameters:
-    ///   - active: the version that serves a handler.
+    ///   - active: the version that serves a handler, if it can be given runs now.
     ///   - hasFallback: whether the version before it can stand in.
     @LoopActor
     init(
@@ -46,6 +46,8 @@ struct ReachLoads {
     var isLoading = false
     /// Something has changed meanwhile: its answer is old.
     var mustRepeat = false
+    /// Others may have changed something meanwhile: its answer is good, and may not be all.
+    var mustLookAgain = false
     /// Jobs that proved not to be served since the load began.
     var refused: Set<String> = []
 }
@@ -68,7 +70,11 @@ extension Delivery {
     }
 
     /// The safety net: jobs that others have made or changed.
-    func lookAtReach() { if self.reach.jobs != nil { self.loadReachOnce() } }
+    func lookAtReach() {
+        guard self.reach.jobs != nil else { return }
+        self.reachLoads.mustLookAgain = self.reachLoads.isLoading
+        self.loadReachOnce()
+    }
 
     /// - Parameter job: one that proved not to be served here; nil: find out.
     func narrow(without job: String?) {
@@ -82,6 +88,7 @@ extension Delivery {
         // After a load that failed everything may be served again.
         guard !self.reachLoads.isLoading, self.reach != .all else { return }
         self.reachLoads.isLoading = true
+        self.reachLoads.mustLookAgain = false
         loopTask {
             let refused = self.reachLoads.refused
             do {
@@ -108,6 +115,7 @@ extension Delivery {
         let isNew = reach != self.reach
         self.reach = reach
         if isNew { self.hint() }
+        if self.reachLoads.mustLookAgain { self.loadReachOnce() }
     }
 
     // MARK: Trials

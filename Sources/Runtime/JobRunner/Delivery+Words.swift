@@ -45,6 +45,22 @@ extension Delivery {
     }
 }
 
+extension AttemptReport {
+    /// The handler says that it has succeeded, and wants runs to be made with that.
+    var asksForRuns: Bool { self.outcome == .succeeded && !self.followUps.isEmpty }
+
+    /// As it stands for its version when they cannot be made.
+    ///
+    /// Such a run ends failed, and for what the code of the version did: it named a job that does not exist, or args that the job does
+    /// not take. So it counts as an error of its handler like any other (a version on trial must not pass by it), and not as a
+    /// crash: its process was sound, so neither quarantine nor rollback follows.
+    var refused: AttemptReport {
+        var copy = self
+        copy.outcome = .error
+        return copy
+    }
+}
+
 extension AttemptKey {
     init(_ run: ClaimedRun) { self.init(run: run.id, attempt: run.attempt) }
 }

@@ -95,6 +95,13 @@ final class Delivery {
     /// What this host can serve, by the database's list of jobs; JobRunner fills it in.
     var loadReach: @LoopActor () async throws(StoreError) -> Reach = { () async throws(StoreError) in .nothing }
     private var idleWaiters: [CheckedContinuation<Void, Never>] = []
+    /// Queues into which this host's settlements have put follow-up runs, until a claim has shown whether it takes them all.
+    var fresh: Set<String> = []
+    /// Those that others must know of.
+    var untold: Set<String> = []
+    var isTelling = false
+    /// When it was last said that something cannot be started.
+    var saidLater: LoopInstant?
 
     var counters = DeliveryCounters()
 
@@ -220,11 +227,8 @@ final class Delivery {
         held.progress = report.progress
         let spent = held.dispatchedAt.map { (LoopInstant.now - $0).wholeMicroseconds } ?? 0
         self.machine.ended(micros: spent)
-        self.counters.count(report)
-        if held.run.execution.quarantine, let version = held.version {
-            self.quarantine.ended(held.run.handler, version, report)
-        }
-        let isOnTrial = self.onVerdict(held, report)
+        // Whether it is a success is known when the runs are there that it asks for.
+        let isOnTrial = report.asksForRuns ? false : self.judge(held, report)
         let decision = Settlement.Decision(report, for: held, isOnTrial: isOnTrial)
         let settlement = Settlement(report: report, decision: decision)
         if let words = Self.lastWords(report, decision, isSilent: !self.logs.hasLines(key)) {
@@ -241,6 +245,17 @@ final class Delivery {
         self.machine.flushed()
         self.settlements.append(settlement)
         self.schedulePump()
+    }
+
+    /// Tells those who keep books of versions how an attempt ended.
+    /// - Returns: whether its crash is the version's fault alone.
+    @discardableResult
+    func judge(_ held: Held, _ report: AttemptReport) -> Bool {
+        self.counters.count(report)
+        if held.run.execution.quarantine, let version = held.version {
+            self.quarantine.ended(held.run.handler, version, report)
+        }
+        return self.onVerdict(held, report)
     }
 
     // MARK: The pump

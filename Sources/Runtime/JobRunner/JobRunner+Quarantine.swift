@@ -33,7 +33,7 @@ extension JobRunner {
     func reach(of jobs: [JobRow]) -> Reach {
         Reach(
             jobs, quarantine: self.quarantine,
-            active: { self.registry.mayServe($0) ? self.catalog.version(forHandler: $0)?.sha256 : nil },
+            active: { self.registry.mayServe($0) ? self.catalog.ready(forHandler: $0) : nil },
             hasFallback: { self.delivery.cleanFallback($0) != nil })
     }
 }

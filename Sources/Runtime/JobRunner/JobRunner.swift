@@ -101,7 +101,10 @@ package final class JobRunner {
         self.liveness.onFenced = { [weak self] in self?.endEverything() }
         self.liveness.onTaken = { [weak self] in self?.delivery.hint() }
         self.delivery.onFencedOutcome = { [weak self] in self?.liveness.look() }
-        self.delivery.isAllServed = { [weak self] in self?.registry.isClear ?? true }
+        self.delivery.isAllServed = { [weak self] in
+            guard let self else { return true }
+            return self.registry.isClear && self.catalog.isAllReady
+        }
         self.delivery.onVerdict = { [weak self] in self?.hands.judged($0, $1) ?? false }
         self.delivery.onBegan = { [weak self] in self?.hands.began($0) }
         self.delivery.onRedo = { [weak self] in self?.timekeeper.look() }

@@ -48,11 +48,18 @@ struct PluginBytes {
     /// Where fetched files lie until they are checked: on the file system of the content store.
     let directory: String
 
+    private static func tooLarge(_ bytes: UInt64) -> String {
+        """
+        it has \(bytes) bytes, and at most \(JobStore.blobLimit) go into the database: other hosts serve it only where its file lies \
+        in their own plugin directory
+        """
+    }
+
     /// Brings a version into the database; does nothing where it is complete there. Safe to repeat.
     /// - Returns: why it does not go there, now and later; nil: it is there.
     func put(_ image: PluginImage) async throws(StoreError) -> String? {
         guard image.bytes <= UInt64(JobStore.blobLimit) else {
-            return "it has \(image.bytes) bytes, and at most \(JobStore.blobLimit) go there"
+            return Self.tooLarge(image.bytes)
         }
         let missing = try await self.store.beginBlob(
             image.sha256, size: Int64(image.bytes), configuration: image.configuration,
@@ -94,6 +101,8 @@ struct PluginBytes {
     func fetch(_ sha256: String) async throws(PluginBytesFault) -> Fetched {
         do {
             guard let blob = try await self.store.blob(sha256), blob.isComplete else {
+                let size = try await self.store.pluginVersion(sha256)?.sizeBytes ?? 0
+                if size > JobStore.blobLimit { throw PluginBytesFault(Self.tooLarge(UInt64(size))) }
                 throw PluginBytesFault("its bytes are not in the database (yet)", isTransient: true)
             }
             // A name of its own: the same version may be fetched twice at once, by somebody's order and for a row.

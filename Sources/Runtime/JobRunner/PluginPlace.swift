@@ -44,6 +44,8 @@ struct PluginPlace {
     /// What it has and was not allowed to serve, with the reason.
     var held: (sha256: String, words: String)?
     var isDisabled = false
+    /// What it has and the others cannot have, with the reason.
+    var unshared: (sha256: String, words: String)?
     /// Every handler that it has served here.
     var handlers: Set<String> = []
     /// Its file was taken away here: until the next decision this host goes without.
@@ -130,7 +132,8 @@ struct PluginPlace {
 
     /// What this host says of it to the others.
     var note: PluginHostNote {
-        let problem = self.failure?.words ?? self.held?.words
+        let alone = [self.active, self.canary, self.held?.sha256].contains(self.unshared?.sha256) ? self.unshared : nil
+        let problem = self.failure?.words ?? self.held?.words ?? alone.map { "other hosts cannot have it: \($0.words)" }
         let candidate = self.canary ?? self.held?.sha256 ?? self.failure?.sha256
         return PluginHostNote(
             plugin: self.name, sha256: self.isDisabled ? nil : self.active, candidate: candidate, state: self.state,

@@ -209,8 +209,21 @@ extension PluginRegistry {
             self.logger.error(
                 "the bytes of a version do not go into the database: other hosts cannot have it",
                 metadata: ["version": "\(image.sha256.prefix(12))", "error": "\(why)"])
+            self.cannotShare(image.sha256, why)
         }
         self.unsent.removeAll { $0.sha256 == image.sha256 }
+    }
+
+    /// Whoever looks at the plugin shall see it: each other host only says that it cannot have the version.
+    private func cannotShare(_ sha256: String, _ why: String) {
+        for place in self.places.values where [place.active, place.canary, place.held?.sha256].contains(sha256) {
+            guard place.unshared?.sha256 != sha256 else { continue }
+            self.change(place.name) { $0.unshared = (sha256, why) }
+            self.happened(
+                NewPluginEvent(
+                    plugin: place.name, sha256: sha256, at: self.now(), kind: "not_shared",
+                    detail: JSONText.object(["words": "other hosts cannot have it: \(why)"])))
+        }
     }
 }
 

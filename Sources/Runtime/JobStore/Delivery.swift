@@ -120,6 +120,8 @@ package struct Settlement: Sendable, Hashable {
 /// What became of one settlement.
 package enum SettleResult: Sendable, Hashable {
     case applied
+    /// The run has ended, as failed: its handler succeeded and asked for runs that cannot be made. Also when it was settled so before.
+    case followUpsRefused
     /// Settled before, by this very attempt (an answer was lost): nothing changed.
     case alreadyDone
     /// Somebody else decided meanwhile: nothing changed.

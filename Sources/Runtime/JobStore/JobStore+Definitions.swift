@@ -1,4 +1,5 @@
 import JobCore
+import Logging
 import Postgres
 
 /// Jobs that somebody defines over handlers.
@@ -60,34 +61,71 @@ extension JobStore {
     ///
     /// Throws `.conflict`: `job_of_handler` for a handler's own job while its plugin is served, `job_running`, and
     /// `job_in_use` while runs wait or schedules name it, unless these are to go with it.
+    ///
+    /// Waiting runs are cancelled some at a time, since there may be millions. Where the removal comes to nothing after that (a host
+    /// has claimed one of them, somebody has changed the job), the conflict says how many are cancelled, and the record of what people
+    /// did has it; what is cancelled stays so. A run that is requested meanwhile and committed later is ended by the upkeep.
     /// - Parameters:
     ///   - ifRevision: what the caller has seen; nil: whatever is there.
     ///   - cascade: runs that wait are cancelled, and schedules are removed.
     package func removeJob(
         _ name: String, ifRevision: Int64?, cascade: Bool, actor: String? = nil
     ) async throws(StoreError) -> JobRemoval {
-        let reason = "the job \(name) was removed"
         var ended: Int64 = 0
-        for _ in 0..<Self.removalRounds {
-            let answer = try await removeNow(name, ifRevision, cascade, actor)
-            switch answer {
-            case .gone(let schedules):
-                schemas.forget()
-                // Who asked for a run between the last look and the end.
-                return .removed(endedRuns: ended + (try await endWaiting(name, reason)), schedules: schedules)
-            case .mismatch(let revision): return .mismatch(revision)
-            case .notFound: return .notFound
-            case .hasRuns: ended += try await endWaiting(name, reason)
+        do throws(StoreError) {
+            for _ in 0..<Self.removalRounds {
+                switch try await removeNow(name, ifRevision, cascade, actor, ended) {
+                case .gone(let schedules):
+                    schemas.forget()
+                    orphans.jobRemoved()
+                    return .removed(endedRuns: ended, schedules: schedules)
+                case .mismatch(let revision):
+                    guard ended > 0 else { return .mismatch(revision) }
+                    throw .conflict(
+                        code: "job_changed", detail: "somebody has changed the job \(name) meanwhile", currentState: nil
+                    )
+                case .notFound:
+                    guard ended > 0 else { return .notFound }
+                    // Somebody else has done the rest.
+                    return .removed(endedRuns: ended, schedules: 0)
+                case .hasRuns:
+                    try await endWaiting(name, "with the removal of the job \(name)", &ended)
+                }
             }
+            throw .conflict(
+                code: "job_in_use", detail: "somebody keeps enqueueing runs of the job \(name)", currentState: nil)
+        } catch {
+            guard ended > 0 else { throw error }
+            throw await stoppedHalfway(error, name, ended, actor)
         }
-        throw .conflict(
-            code: "job_in_use", detail: "somebody keeps enqueueing runs of the job \(name)", currentState: nil)
+    }
+
+    /// What is said of a removal that has cancelled runs and came to nothing.
+    private func stoppedHalfway(
+        _ error: StoreError, _ name: String, _ ended: Int64, _ actor: String?
+    ) async -> StoreError {
+        let runs = "\(ended) waiting \(ended == 1 ? "run" : "runs")"
+        logger.notice(
+            "a job's removal has cancelled runs and came to nothing",
+            metadata: ["job": "\(name)", "runs": "\(ended)", "error": "\(error)"])
+        do throws(StoreError) {
+            let detail = JSONValue.object([JSONMember("cancelled_runs", .number("\(ended)"))]).json
+            _ = try await query(
+                .auditAdd, [.text(orNull: actor), .text("job.delete_stopped"), .text(name.storable), .json(detail)])
+        } catch {
+            logger.warning("a stopped removal is not on record", metadata: ["job": "\(name)", "error": "\(error)"])
+        }
+        guard case .conflict(let code, let detail, let state) = error else { return error }
+        return .conflict(
+            code: code,
+            detail: "\(detail). \(runs) of it had been cancelled before that, for good; the job is still there",
+            currentState: state)
     }
 
     private enum Removal: Sendable { case gone(schedules: Int64), mismatch(Int64), notFound, hasRuns }
 
     private func removeNow(
-        _ name: String, _ ifRevision: Int64?, _ cascade: Bool, _ actor: String?
+        _ name: String, _ ifRevision: Int64?, _ cascade: Bool, _ actor: String?, _ ended: Int64
     ) async throws(StoreError) -> Removal {
         try await withTransaction { connection -> Removal in
             let parameter = PGParameter.text(name.storable)
@@ -97,21 +135,22 @@ extension JobStore {
             if let refusal = use.refusal(name, cascade: cascade) { throw refusal }
             if use.waiting > 0 { return .hasRuns }
             let gone = try await connection.query(.jobDelete, [parameter])
+            let detail = JSONValue.object([JSONMember("cancelled_runs", .number("\(ended)"))]).json
             _ = try await connection.query(
-                .auditAdd, [.text(orNull: actor), .text("job.delete"), parameter, .json("{}")])
+                .auditAdd, [.text(orNull: actor), .text("job.delete"), parameter, .json(detail)])
             return .gone(schedules: try gone[0].int64(0))
         }
     }
 
-    private func endWaiting(_ name: String, _ reason: String) async throws(StoreError) -> Int64 {
-        var ended: Int64 = 0
+    /// - Parameter ended: counts on; right even where this throws.
+    private func endWaiting(_ name: String, _ reason: String, _ ended: inout Int64) async throws(StoreError) {
         while true {
             let rows = try await query(
                 .jobEndWaiting, [.text(name.storable), .text(reason.storable), .int64(Self.endedAtOnce)])
             let (some, looked) = try await decoding { (try rows[0].int64(0), try rows[0].int64(1)) }
             ended += some
             // None of what was seen could be ended: it is being claimed just now.
-            if looked == 0 || some == 0 { return ended }
+            if looked == 0 || some == 0 { return }
         }
     }
 

@@ -130,13 +130,18 @@ extension JobStore {
 
     func unknownJob(_ name: String) async -> StoreError {
         do throws(StoreError) {
-            let names = try await query(.jobNames)
-            let all = names.compactMap { row in
-                do throws(PGDecodingError) { return try row.text(0) } catch { return nil }
-            }
-            return .notFound(what: "job", id: name, nearMatches: NearMatches.find(name, among: all))
+            return .notFound(
+                what: "job", id: name, nearMatches: NearMatches.find(name, among: try await allJobs()))
         } catch {
             return error
+        }
+    }
+
+    /// Names of all jobs.
+    func allJobs() async throws(StoreError) -> [String] {
+        lookups += 1
+        return try await query(.jobNames).compactMap { row in
+            do throws(PGDecodingError) { return try row.text(0) } catch { return nil }
         }
     }
 }

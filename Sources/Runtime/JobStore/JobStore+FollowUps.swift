@@ -24,33 +24,59 @@ extension JobStore {
     }
 
     /// The batch, with refusals in place of successes whose follow-up runs cannot be made.
+    ///
+    /// Asks the database at most twice, however many runs of however many jobs are wanted: for the jobs' rules, where they are
+    /// not known, and for the names of all jobs, where one is wrong.
     func checkingFollowUps(_ batch: [Settlement]) async throws(StoreError) -> [Settlement] {
-        guard batch.contains(where: \.asksForRuns) else { return batch }
+        let wanted = Set(batch.lazy.filter(\.asksForRuns).flatMap(\.report.followUps).map(\.job))
+        guard !wanted.isEmpty else { return batch }
+        var check = FollowUpCheck(rules: try await rules(wanted))
         var checked: [Settlement] = []
+        checked.reserveCapacity(batch.count)
+        var slice = LoopSlice()
         for item in batch {
-            let why = item.asksForRuns ? try await refusal(item.report.followUps) : nil
+            guard item.asksForRuns else {
+                checked.append(item)
+                continue
+            }
+            let why = try await refusal(item.report.followUps.map { NewRun($0) }, &check)
             checked.append(why.map(item.refusingFollowUps) ?? item)
+            await slice.breathe()
         }
         return checked
     }
 
+    /// What a batch's check has found out so far.
+    private struct FollowUpCheck {
+        /// Of the jobs that there are.
+        var rules: [String: SchemaBook.Rule]
+        /// What is said of those that there are not.
+        var unknown: [String: String] = [:]
+        /// Names of all jobs, once one was wrong.
+        var names: [String]?
+    }
+
     /// Why they cannot be made; nil: they can.
-    private func refusal(_ wanted: [FollowUp]) async throws(StoreError) -> String? {
-        let runs = wanted.map { NewRun($0) }
+    private func refusal(_ runs: [NewRun], _ check: inout FollowUpCheck) async throws(StoreError) -> String? {
         func words(_ index: Int, _ why: String) -> String {
             "follow-up run \(index + 1) of \(runs.count) (job \(runs[index].job)): \(why)"
         }
         for (index, run) in runs.enumerated() {
             do throws(StoreError) { try Self.check(run) } catch { return words(index, error.description) }
         }
-        let known = try await rules(Set(runs.map(\.job)))
-        if let index = runs.firstIndex(where: { known[$0.job] == nil }) {
-            let error = await unknownJob(runs[index].job)
-            // The database went away between the two questions.
-            if case .unavailable = error { throw error }
+        if let index = runs.firstIndex(where: { check.rules[$0.job] == nil }) {
+            let job = runs[index].job
+            if let known = check.unknown[job] { return words(index, known) }
+            let names: [String]
+            if let known = check.names { names = known } else { names = try await allJobs() }
+            check.names = names
+            let error = StoreError.notFound(what: "job", id: job, nearMatches: NearMatches.find(job, among: names))
+            check.unknown[job] = error.description
             return words(index, error.description)
         }
-        guard let (index, faults) = try await argsFaults(runs).min(by: { $0.key < $1.key }) else { return nil }
+        guard let (index, faults) = await judge(runs, by: check.rules).faults.min(by: { $0.key < $1.key }) else {
+            return nil
+        }
         return words(index, StoreError.invalidArgs(faults).description)
     }
 }

@@ -11,10 +11,14 @@ extension JobStore {
     private static let linksAtOnce = 5000
     /// More than 16,000 links a second, between two rounds of the heavier parts.
     private static let linkRounds = 2000
+    /// Runs that are looked at in one transaction, for those whose job is gone.
+    private static let orphanSlice: Int64 = 20_000
+    /// How long that may take in one call; the next one goes on.
+    private static let orphanTime: Duration = .milliseconds(250)
     /// Between two rounds of the heavier parts.
     private static let heavyInterval: Duration = .seconds(600)
 
-    /// Folds counters; every ten minutes also makes partitions ahead, drops those whose time is over, and forgets expired
+    /// Folds counters; ends runs that wait and whose job is gone; every ten minutes also makes partitions ahead, drops those whose time is over, and forgets expired
     /// keys. Call it every second or so, on any number of hosts: one at a time works, the others return at once.
     /// - Parameter isForced: does the heavier parts now.
     package func maintain(isForced: Bool = false) async throws(StoreError) -> Maintenance {
@@ -27,6 +31,7 @@ extension JobStore {
         if let folded {
             done.wasLeader = true
             done.deltasFolded = Int(folded)
+            done.orphansEnded = Int(try await self.endOrphans(isForced))
         }
         let isDue = lastHeavyUpkeep.map { LoopInstant.now - $0 >= Self.heavyInterval } ?? true
         guard isForced || isDue else { return done }
@@ -53,6 +58,28 @@ extension JobStore {
             logger.info("partitions are busy; the next round makes them", metadata: ["error": "\(error)"])
         }
         return done
+    }
+
+    /// A request or a settlement may have been committed while its job was being removed: nobody would ever start its run.
+    private func endOrphans(_ isForced: Bool) async throws(StoreError) -> Int64 {
+        let began = LoopInstant.now
+        if isForced || self.orphans.isDue(now: began) {
+            let rows = try await self.query(.upkeepGoneJobs)
+            self.orphans.counted(try await self.decoding { try rows.map { try $0.text(0) } }, now: began)
+        }
+        var ended: Int64 = 0
+        while self.orphans.isWalking, isForced || LoopInstant.now - began < Self.orphanTime {
+            let rows = try await self.query(
+                .upkeepOrphans,
+                [.textArray(self.orphans.jobs), .int64(self.orphans.position), .int64(Self.orphanSlice)])
+            let (at, some) = try await self.decoding { (try rows[0].int64OrNil(0), try rows[0].int64(1)) }
+            ended += some
+            self.orphans.walked(to: at, ended: some, now: .now)
+        }
+        if ended > 0 {
+            self.logger.notice("runs of jobs that are gone were cancelled", metadata: ["runs": "\(ended)"])
+        }
+        return ended
     }
 
     /// There is one for each follow-up run, so thousands a second may have to go; each part is a transaction of its own.

@@ -9,6 +9,14 @@ extension JobStore {
         try await settleAndClaim(lease, batch, claim: ClaimRequest(limit: 0)).settled
     }
 
+    /// What became of a batch, in its order, and what was claimed with it.
+    package struct Exchanged: Sendable {
+        package var settled: [SettleResult]
+        package var claimed: [ClaimedRun] = []
+        /// Queues into which follow-up runs went that are due. Nobody was notified of them.
+        package var filled: Set<String> = []
+    }
+
     /// Settles and claims in one round trip and one commit. Results are in the order of `batch`.
     ///
     /// Throws `.unavailable` if the database is away: repeat the same batch later, whether or not it had been committed.
@@ -16,19 +24,27 @@ extension JobStore {
     /// hold up the others or stay unsettled.
     package func settleAndClaim(
         _ lease: HostLease, _ batch: [Settlement], claim request: ClaimRequest
-    ) async throws(StoreError) -> (settled: [SettleResult], claimed: [ClaimedRun]) {
-        let batch = try await checkingFollowUps(batch)
+    ) async throws(StoreError) -> Exchanged {
+        let checked = try await checkingFollowUps(batch)
         do throws(PostgresError) {
-            return try await repeatingDeadlocks { () async throws(PostgresError) in
-                try await self.exchange(lease, batch, request)
+            var answer = try await repeatingDeadlocks { () async throws(PostgresError) in
+                try await self.exchange(lease, checked, request)
             }
+            for (index, item) in batch.enumerated() {
+                answer.settled[index] = answer.settled[index].inView(of: item, checked[index])
+            }
+            return answer
         } catch {
             guard !error.isTransient, error.kind == .server, !batch.isEmpty else { throw StoreError(error) }
             logger.warning("a batch was refused; settling one by one", metadata: ["error": "\(error)"])
         }
-        var settled: [SettleResult] = []
-        for item in batch { settled.append(try await settleAlone(lease, item)) }
-        return (settled, [])
+        var answer = Exchanged(settled: [])
+        for (item, candidate) in zip(batch, checked) {
+            let alone = try await settleAlone(lease, candidate)
+            answer.settled += alone.settled.map { $0.inView(of: item, candidate) }
+            answer.filled.formUnion(alone.filled)
+        }
+        return answer
     }
 
     /// Whoever lost a deadlock has changed nothing.
@@ -46,12 +62,14 @@ extension JobStore {
         }
     }
 
-    private func settleAlone(_ lease: HostLease, _ item: Settlement) async throws(StoreError) -> SettleResult {
+    private func settleAlone(_ lease: HostLease, _ item: Settlement) async throws(StoreError) -> Exchanged {
         var last: PostgresError?
         for candidate in item.lesserForms {
             if let last { logger.debug("settled in a lesser form", metadata: ["error": "\(last)"]) }
             do throws(PostgresError) {
-                return try await exchange(lease, [candidate], ClaimRequest(limit: 0)).settled[0]
+                var answer = try await exchange(lease, [candidate], ClaimRequest(limit: 0))
+                answer.settled[0] = answer.settled[0].inView(of: item, candidate)
+                return answer
             } catch {
                 if error.isTransient || error.kind != .server { throw StoreError(error) }
                 last = error
@@ -59,7 +77,7 @@ extension JobStore {
         }
         let reason = last.map(\.description) ?? ""
         logger.error("a settlement was refused", metadata: ["run": "\(item.report.runID)", "error": "\(reason)"])
-        return try await endUnsettleable(lease, item, reason)
+        return Exchanged(settled: [try await endUnsettleable(lease, item, reason)])
     }
 
     /// Nothing of the outcome can be stored: its run must not stay `running` for that.
@@ -86,7 +104,7 @@ extension JobStore {
     /// One transaction: the settlements, the index of their log lines, the claim.
     private func exchange(
         _ lease: HostLease, _ batch: [Settlement], _ request: ClaimRequest
-    ) async throws(PostgresError) -> (settled: [SettleResult], claimed: [ClaimedRun]) {
+    ) async throws(PostgresError) -> Exchanged {
         let wantsRuns = request.limit > 0
         if wantsRuns {
             noteReach(request)
@@ -103,6 +121,7 @@ extension JobStore {
 
         var settled: [SettleResult] = []
         var claimed: [ClaimedRun] = []
+        var filled: Set<String> = []
         if !steps.isEmpty {
             if !readings.isEmpty { lanes.claimStarted() }
             let answers: [PGRows]
@@ -120,7 +139,12 @@ extension JobStore {
                     claimed = try self.claimed(rows, exhausted: rows.count < request.limit ? readings.map(\.lane) : [])
                 }
                 var applied: Set<Int64> = []
-                for rows in answers.prefix(settleCount).dropFirst(locks.count) { try noteSettled(rows, &applied) }
+                for (step, rows) in zip(steps, answers).prefix(settleCount).dropFirst(locks.count) {
+                    try noteSettled(rows, &applied)
+                    if step.0.name == PGStatement.runFollowUp.name {
+                        for row in rows { filled.insert(try row.text(1)) }
+                    }
+                }
                 settled = try await results(lease, batch, applied)
             } catch {
                 throw Self.postgresError(error)
@@ -131,7 +155,7 @@ extension JobStore {
             lanes.forget()
             claimed = try await exchange(lease, [], request).claimed
         }
-        return (settled, claimed)
+        return Exchanged(settled: settled, claimed: claimed, filled: filled)
     }
 
     /// A host that can take other runs than before looks again at those that it passed over.
@@ -189,6 +213,17 @@ extension JobStore {
         return batch.map { item in
             let id = item.report.runID.rawValue
             return applied.contains(id) ? .applied : done.contains(id) ? .alreadyDone : .fenced
+        }
+    }
+}
+
+extension SettleResult {
+    /// What is said to whoever brought `item`, of which `form` was settled.
+    fileprivate func inView(of item: Settlement, _ form: Settlement) -> SettleResult {
+        guard item.asksForRuns, !form.asksForRuns else { return self }
+        switch self {
+        case .applied, .alreadyDone: return .followUpsRefused
+        case .followUpsRefused, .fenced, .refused: return self
         }
     }
 }

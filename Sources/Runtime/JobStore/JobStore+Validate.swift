@@ -26,14 +26,12 @@ extension JobStore {
         return verdicts.unchecked.isEmpty
     }
 
-    /// Faults by position; none for good args, unknown jobs and jobs that take anything. Args must be valid JSON.
-    func argsFaults(_ runs: [NewRun]) async throws(StoreError) -> [Int: [FieldFault]] {
-        try await judgeArgs(runs).faults
-    }
-
     /// Args must be valid JSON.
     func judgeArgs(_ runs: [NewRun]) async throws(StoreError) -> ArgsVerdicts {
-        let rules = try await rules(Set(runs.map(\.job)))
+        await judge(runs, by: try await rules(Set(runs.map(\.job))))
+    }
+
+    func judge(_ runs: [NewRun], by rules: [String: SchemaBook.Rule]) async -> ArgsVerdicts {
         var verdicts = ArgsVerdicts()
         var slice = LoopSlice()
         for (index, run) in runs.enumerated() {
@@ -77,7 +75,8 @@ extension JobStore {
 
     private func loadRules(_ jobs: [String]) async throws(StoreError) -> [String: SchemaBook.Rule] {
         try await schemas.load(jobs) { (names) async throws(StoreError) in
-            try await self.decoding {
+            self.lookups += 1
+            return try await self.decoding {
                 try await self.pool.query(.jobSchemas, [.textArray(names.map(\.storable))])
                     .map { (job: try $0.text(0), schema: try $0.textOrNil(1)) }
             }

@@ -29,6 +29,10 @@ package final class JobStore {
     /// The last claim: whose jobs and queues the watermarks are for.
     var lastReach: ClaimRequest?
     var lastHeavyUpkeep: LoopInstant?
+    /// How often the database was asked what jobs there are, or what one takes.
+    package internal(set) var lookups: UInt64 = 0
+    /// Jobs that are gone and whose runs were not found: when to look again, and the pause after that.
+    var orphans = OrphanBook()
 
     /// Connects only after `start`.
     /// - Parameters:

@@ -59,6 +59,8 @@ package struct Maintenance: Sendable, Hashable {
     package var partitionsMade: Int
     package var partitionsDropped: Int
     package var keysExpired: Int
+    /// Runs that were ended because their job is gone.
+    package var orphansEnded = 0
     /// False: another host was at it.
     package var wasLeader: Bool
 }

@@ -143,9 +143,11 @@ extension PGStatement {
     static let statsSince = file("stats_since", PackageResources.stats_since_sql)
     static let upkeepCrashes = file("upkeep_crashes", PackageResources.upkeep_crashes_sql)
     static let upkeepFollowUps = file("upkeep_follow_ups", PackageResources.upkeep_follow_ups_sql)
+    static let upkeepGoneJobs = file("upkeep_gone_jobs", PackageResources.upkeep_gone_jobs_sql)
     static let upkeepKeys = file("upkeep_keys", PackageResources.upkeep_keys_sql)
     static let upkeepLock = file("upkeep_lock", PackageResources.upkeep_lock_sql)
     static let upkeepOccurrences = file("upkeep_occurrences", PackageResources.upkeep_occurrences_sql)
+    static let upkeepOrphans = file("upkeep_orphans", PackageResources.upkeep_orphans_sql)
     static let upkeepPartitions = file("upkeep_partitions", PackageResources.upkeep_partitions_sql)
     static let upkeepPlugins = file("upkeep_plugins", PackageResources.upkeep_plugins_sql)
 }

@@ -1,7 +1,7 @@
 internal import FoundationEssentials
 internal import Glibc
 internal import JobCore
-internal import UVLoop
+package import UVLoop
 
 /// What the debug information of a library says of a manifest's declarations: `pawl-inspect calls`, read.
 ///
@@ -44,23 +44,66 @@ package struct DeclarationCheck: Sendable, Hashable {
     /// Reading debug information of a large library takes about a second on a slow machine.
     private static let limit = Duration.seconds(30)
 
-    /// Compares; never fails, and never blocks the loop.
-    /// - Parameter inspector: path of `pawl-inspect`; nil: it is not installed.
+    /// So much longer a tool is waited for that was told to end: one that hangs in the kernel (on a file system that does not answer)
+    /// cannot be ended, and must not keep its plugin from reloads.
+    private static let patience = Duration.seconds(5)
+
+    package typealias Runner = @LoopActor @Sendable (ChildProcess.Spec) async throws(LoopError) -> ChildProcess.Output
+
+    /// Compares; never fails, never blocks the loop, and answers within a bounded time, whatever becomes of the tool.
+    /// - Parameters:
+    ///   - inspector: path of `pawl-inspect`; nil: it is not installed.
+    ///   - atMost: when it is given up; nil: as is usual.
+    ///   - run: runs the tool to its end, instead of `ChildProcess`.
     @LoopActor
-    package static func of(_ manifest: String, inspector: String?) async -> DeclarationCheck {
+    package static func of(
+        _ manifest: String, inspector: String?, atMost: Duration? = nil, run: Runner? = nil
+    ) async -> DeclarationCheck {
         guard let inspector else { return DeclarationCheck(problem: "pawl-inspect is not installed") }
         // A zygote's environment is built, without LD_LIBRARY_PATH: so its loader looks where the system says.
         let spec = ChildProcess.Spec(
             executable: inspector, arguments: ["calls"], environment: [:], stdin: .bytes(Array(manifest.utf8)),
             stdout: .capture(limit: 4 << 20))
+        let bound = atMost ?? Self.limit + Self.patience
         let output: ChildProcess.Output
-        do { output = try await ChildProcess.run(spec, timeout: Self.limit) } catch {
-            return DeclarationCheck(problem: "pawl-inspect did not answer: \(error)")
+        let answer: Result<ChildProcess.Output, LoopError>? = await Self.race(bound) {
+            do throws(LoopError) {
+                guard let run else { return .success(try await ChildProcess.run(spec, timeout: Self.limit)) }
+                return .success(try await run(spec))
+            } catch { return .failure(error) }
+        }
+        switch answer {
+        case .success(let answer): output = answer
+        case .failure(let error): return DeclarationCheck(problem: "pawl-inspect did not answer: \(error)")
+        case nil:
+            return DeclarationCheck(
+                problem: "pawl-inspect has not answered for \(bound.wholeMilliseconds) ms and could not be ended")
         }
         guard output.status.isSuccess else {
             return DeclarationCheck(problem: "reading the debug information ended with \(output.status)")
         }
         return DeclarationCheck(answer: String(decoding: output.stdout, as: UTF8.self))
+    }
+
+    /// The answer, or nil when the time is over first; then nobody hears of it any more.
+    @LoopActor
+    private static func race<T: Sendable>(
+        _ bound: Duration, _ body: @escaping @LoopActor @Sendable () async -> T
+    ) async -> T? {
+        await withCheckedContinuation { continuation in
+            var waiter: CheckedContinuation<T?, Never>? = continuation
+            func end(_ answer: T?) {
+                waiter?.resume(returning: answer)
+                waiter = nil
+            }
+            let timer = LoopTimer()
+            timer.start(after: bound) { end(nil) }
+            loopTask {
+                let answer = await body()
+                timer.stop()
+                end(answer)
+            }
+        }
     }
 
     /// Reads what `pawl-inspect calls` has printed.

@@ -17,6 +17,7 @@ extension PluginCatalog {
                 if isNew { self.tell(entry, .staged, image.sha256) }
                 self.tell(entry, .verified, image.sha256)
             }
+            entry.versions[image.sha256]?.isFile = true
             self.perform(entry.machine.ingested(image.sha256), entry)
         } catch {
             // A file that is gone by now is no broken one.
@@ -152,6 +153,7 @@ extension PluginCatalog {
         self.want(
             other, .image(version.sha256),
             .init(source: intent.source, wish: intent.wish, image: version.image, waiter: nil))
+        other.versions[version.sha256]?.isFile = true
         return true
     }
 }

@@ -124,11 +124,20 @@ extension PluginCatalog {
 
     func fileGone(_ entry: PluginEntry) {
         guard entry.hasFile else { return }
+        let goesOn = entry.outlivesItsFile
         entry.hasFile = false
         entry.fingerprint = nil
         entry.fileHash = nil
         entry.settleTimer.stop()
         entry.againTimer.stop()
+        if goesOn {
+            self.logger.notice(
+                "\(entry.file) was removed; what serves did not come from it and goes on",
+                metadata: ["plugin": "\(entry.title)", "sha256": "\(entry.machine.active?.prefix(12) ?? "")"])
+            let held = entry.machine.held.flatMap { entry.versions[$0] }
+            self.perform(entry.machine.fileRemoved(dropsHeld: held.map { $0.isFile && !$0.isSent } ?? false), entry)
+            return self.publish(entry)
+        }
         // What rests while the plugin is disabled is what would serve.
         let served = entry.machine.active ?? entry.machine.resting
         let orders = entry.machine.removed()

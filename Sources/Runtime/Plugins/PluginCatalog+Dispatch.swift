@@ -20,7 +20,7 @@ extension PluginCatalog {
                 sha256: trial.sha256, handlerIndex: index, manifest: manifest, isCanary: true)
         }
         // The zygote of the one that serves dies again and again: the one before it is better than none.
-        if entry.machine.isCrashLooping, let warm = entry.machine.warm, self.supervisor.isLoaded(warm),
+        if entry.machine.isCrashLooping, let warm = entry.machine.warm, self.supervisor.takesAttempts(warm),
             let (index, manifest) = self.handler(handler, entry, warm)
         {
             return ChosenVersion(sha256: warm, handlerIndex: index, manifest: manifest, isCanary: false)

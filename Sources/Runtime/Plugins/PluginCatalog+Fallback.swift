@@ -9,7 +9,7 @@ extension PluginCatalog {
     package func fallback(
         forHandler name: String
     ) -> (sha256: String, handlerIndex: Int, manifest: HandlerManifest)? {
-        guard let entry = self.served(name)?.entry, let warm = entry.machine.warm, self.supervisor.isLoaded(warm),
+        guard let entry = self.served(name)?.entry, let warm = entry.machine.warm, self.supervisor.takesAttempts(warm),
             let (index, manifest) = self.handler(name, entry, warm)
         else { return nil }
         return (warm, index, manifest)
@@ -27,7 +27,7 @@ extension PluginCatalog {
     func loadPrevious(_ entry: PluginEntry, _ reason: PluginEntry.StandIn) async -> Bool {
         guard let last = entry.machine.previous.first, let version = entry.versions[last] else { return false }
         entry.standsIn.insert(reason)
-        if entry.machine.warm == last, self.supervisor.isLoaded(last) { return true }
+        if entry.machine.warm == last, self.supervisor.takesAttempts(last) { return true }
         do throws(ReloadFault) {
             version.image = try await self.intact(version.image, entry)
             do throws(PluginRefusal) { _ = try await self.supervisor.load(version.image) } catch {

@@ -20,6 +20,7 @@ extension PluginCatalog {
         entry.warmTimer.stop()
         entry.forgiveTimer.stop()
         entry.standsIn = []
+        entry.isReady = true
         self.swap(entry)
         if let replaces, let old = entry.versions[replaces], old.rest != .rolledBack { old.rest = .retired }
         entry.guard =

@@ -30,7 +30,9 @@ extension PluginCatalog {
                 self.judged(entry.trial?.machine.lost("its zygote cannot be started again") ?? .keep, entry)
             }
             if !version.image.isIntact, entry.machine.active == sha256 { self.heal(entry, version) }
-            if entry.status != before { self.publish(entry) }
+            let wasReady = entry.isReady
+            if entry.machine.active == sha256 { entry.isReady = self.supervisor.takesAttempts(sha256) }
+            if entry.status != before || entry.isReady != wasReady { self.publish(entry) }
             self.forgetIfGone(entry)
         }
     }

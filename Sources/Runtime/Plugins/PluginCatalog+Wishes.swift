@@ -20,7 +20,9 @@ extension PluginCatalog {
             }
         let asks = !isForced && intent.source != .row && intent.source != .rollback
         if let image = intent.image {
-            self.tell(entry, .staged, entry.version(image).sha256)
+            let version = entry.version(image)
+            if intent.source == .upload { version.isSent = true }
+            self.tell(entry, .staged, version.sha256)
         }
         self.perform(
             entry.machine.wanted(

@@ -111,6 +111,19 @@ package final class PluginCatalog {
         self.serving[name].map { ($0.sha256, $0.index, $0.manifest) }
     }
 
+    /// The same, if a run can be given to it now: its zygote lives or will be started again, or the version before stands in.
+    package func ready(forHandler name: String) -> String? {
+        guard let served = self.serving[name] else { return nil }
+        if self.supervisor.takesAttempts(served.sha256) { return served.sha256 }
+        let standIn = served.entry.machine.isCrashLooping ? self.fallback(forHandler: name) : nil
+        return standIn == nil ? nil : served.sha256
+    }
+
+    /// Whether runs can be given to everything that serves.
+    package var isAllReady: Bool {
+        self.entries.values.allSatisfy { $0.machine.active.map(self.supervisor.takesAttempts) ?? true }
+    }
+
     func served(_ handler: String) -> Served? { self.serving[handler] }
 
     /// Watches no more. The supervisor's zygotes are its own business.

@@ -54,6 +54,8 @@ final class PluginEntry {
     var held: (problems: [ContractProblem], words: String) = ([], "")
     /// Its zygote is gone for good, and will be tried again.
     var isReviving = false
+    /// What serves can be given runs, as others were told last.
+    var isReady = true
     /// Why the latest candidate was rejected.
     var fault: ReloadFault?
     /// What serves is not what is in the store any more.
@@ -120,6 +122,15 @@ final class PluginEntry {
     /// The version before the one that serves is being brought back.
     var isTakingBack: Bool { self.intents.values.contains { $0.source == .rollback } }
 
+    /// Whether the plugin goes on without its file: what serves (or would, if it were not disabled, or is about to where nothing does)
+    /// did not come from there, or was sent by somebody as well. Who takes a file away takes away what the file brought.
+    var outlivesItsFile: Bool {
+        guard let served = self.machine.active ?? self.machine.resting else {
+            return self.intents.values.contains { $0.source == .upload && $0.wish != .keep }
+        }
+        return self.versions[served].map { $0.isSent || !$0.isFile } ?? false
+    }
+
     var active: PluginVersion? { self.machine.active.flatMap { self.versions[$0] } }
     var candidate: PluginVersion? { self.machine.candidate.hash.flatMap { self.versions[$0] } }
 
@@ -161,6 +172,10 @@ final class PluginVersion {
     /// What the supervisor found out about it, after it was loaded.
     var remarks: [String] = []
     var hasServed = false
+    /// The plugin's file held it.
+    var isFile = false
+    /// Somebody has sent it.
+    var isSent = false
     var started = 0
     var ended = 0
     var failed = 0

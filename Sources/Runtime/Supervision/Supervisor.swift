@@ -156,6 +156,11 @@ package final class Supervisor {
         self.zygotes[sha256] != nil || self.leaving.contains { $0.image.sha256 == sha256 }
     }
 
+    /// Whether a version can be given attempts: it was loaded, and its zygote lives or will be started again by itself.
+    package func takesAttempts(_ sha256: String) -> Bool {
+        self.zygotes[sha256].map { $0.hasLoaded && !$0.isRetired } ?? false
+    }
+
     /// Is told when a version's zygote has died under its attempts, when a retired one is gone, and of new remarks.
     package var onVersionChange: (@LoopActor (_ sha256: String) -> Void)?
     /// Is told when a version's zygote has died that was to live.
@@ -166,7 +171,7 @@ package final class Supervisor {
     /// Starts an attempt, or throws and has done nothing. Afterwards the observer hears of it, never before this returns.
     package func dispatch(_ spec: AttemptSpec) throws(DispatchError) {
         guard self.phase == .running else { throw .draining }
-        guard let loaded = self.zygotes[spec.version] else {
+        guard let loaded = self.zygotes[spec.version], loaded.hasLoaded else {
             let isLeaving = self.leaving.contains { $0.image.sha256 == spec.version }
             throw isLeaving ? .retired(version: spec.version) : .notLoaded(version: spec.version)
         }

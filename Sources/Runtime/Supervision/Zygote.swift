@@ -59,6 +59,8 @@ final class Zygote {
 
     var isReady: Bool { self.machine.state == .ready && self.channel != nil }
     var isRetired: Bool { self.machine.state == .retiring || self.machine.state == .gone }
+    /// It was ready once.
+    var hasLoaded: Bool { self.manifest != nil }
     var isCrashLooping: Bool { self.machine.isCrashLooping }
     var isIdle: Bool { self.kept.isEmpty && self.queued.isEmpty }
     /// For people.
