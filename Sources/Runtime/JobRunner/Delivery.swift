@@ -226,7 +226,8 @@ final class Delivery {
         }
         let isOnTrial = self.onVerdict(held, report)
         let decision = Settlement.Decision(report, for: held, isOnTrial: isOnTrial)
-        let settlement = Settlement(report: report, decision: decision)
+        let settlement = Settlement(
+            report: report, decision: decision, failedRetentionDays: held.run.failedRetentionDays)
         if let words = Self.lastWords(report, decision, isSilent: !self.logs.hasLines(key)) {
             self.logs.append(key, [words])
             self.logs.whenWritten(key) { [weak self] in self?.flushed(settlement) }
