@@ -14,7 +14,7 @@ struct RetryCommand: ClientCommand {
             EXAMPLES
               pawl retry @last-failed
               pawl retry csv.to_jsonl#1234 --set input=/data/fixed.csv --wait
-              pawl retry csv.to_jsonl#1234 --priority 10 --attempts 5 --backoff exponential:5s --remove-original
+              pawl retry csv.to_jsonl#1234 --backoff fixed:5s --remove-original
             """)
 
     @OptionGroup var connection: ConnectionOptions
