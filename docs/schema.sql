@@ -182,6 +182,16 @@ END
 $$;
 
 --
+-- Name: failed_retention(text, smallint); Type: FUNCTION; Schema: pawl; Owner: -
+--
+
+CREATE FUNCTION pawl.failed_retention(job text, own smallint) RETURNS smallint
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT coalesce((SELECT j.retention_failed FROM pawl.job j WHERE j.name = failed_retention.job), own)
+$$;
+
+--
 -- Name: make_partitions(timestamp with time zone); Type: FUNCTION; Schema: pawl; Owner: -
 --
 
@@ -956,8 +966,10 @@ CREATE TABLE pawl.job (
     revision bigint DEFAULT 1 NOT NULL,
     execution json DEFAULT '{}'::json NOT NULL,
     handler_execution json DEFAULT '{}'::json NOT NULL,
+    retention_failed smallint,
     CONSTRAINT job_attempts_check CHECK (((attempts >= 1) AND (attempts <= 1000))),
-    CONSTRAINT job_retention_check CHECK ((retention = ANY (ARRAY[1, 7, 30, 90, 365])))
+    CONSTRAINT job_retention_check CHECK ((retention = ANY (ARRAY[1, 7, 30, 90, 365]))),
+    CONSTRAINT job_retention_failed_check CHECK ((retention_failed = ANY (ARRAY[1, 7, 30, 90, 365])))
 );
 
 --

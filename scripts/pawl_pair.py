@@ -54,6 +54,9 @@ class Node:
             except ProcessLookupError:
                 pass  # It ended with its postmaster.
         until(lambda: not still_alive({**tree, pid: entry}), 20, f"the end of {self.name}")
+        # Its number may be somebody else's by the time of the next start, which would take that one for this server.
+        for file in self.sockets.glob(".s.PGSQL.*"):
+            file.unlink()
 
     def query(self, sql, database="pawl"):
         return self.pair.psql(f"host={self.sockets} user=pawl dbname={database}", sql)

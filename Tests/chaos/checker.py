@@ -25,7 +25,7 @@ OUTCOMES = {"succeeded", "error", "crashed", "timed_out", "out_of_memory", "canc
 # Of these the handler has said the last word: it was there, so it has had its effect.
 SPOKEN = {"succeeded", "error", "snoozed"}
 # A claim begins its transaction, and may then wait for the one that frees a slot.
-SLACK = 1_000_000
+SLACK = 250_000
 EACH = 5
 
 

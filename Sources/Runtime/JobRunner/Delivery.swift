@@ -230,7 +230,8 @@ final class Delivery {
         // Whether it is a success is known when the runs are there that it asks for.
         let isOnTrial = report.asksForRuns ? false : self.judge(held, report)
         let decision = Settlement.Decision(report, for: held, isOnTrial: isOnTrial)
-        let settlement = Settlement(report: report, decision: decision)
+        let settlement = Settlement(
+            report: report, decision: decision, failedRetentionDays: held.run.failedRetentionDays)
         if let words = Self.lastWords(report, decision, isSilent: !self.logs.hasLines(key)) {
             self.logs.append(key, [words])
             self.logs.whenWritten(key) { [weak self] in self?.flushed(settlement) }

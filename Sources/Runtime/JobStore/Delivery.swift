@@ -63,6 +63,8 @@ package struct ClaimedRun: Sendable, Hashable {
     package var title: String?
     /// It crashed in this version while that was on trial: it goes to the one that serves.
     package var avoidVersion: String?
+    /// How long it is kept if it fails; nil: as its own retention says.
+    package var failedRetentionDays: Int?
 }
 
 /// How one attempt ended and what becomes of its run.
@@ -93,17 +95,22 @@ package struct Settlement: Sendable, Hashable {
 
     private var shared: Shared
     package var decision: Decision
+    /// Of the claim: `ClaimedRun.failedRetentionDays`.
+    package var failedRetentionDays: Int?
     package var report: AttemptReport {
         _read { yield shared.report }
         set { shared = Shared(newValue) }
     }
 
-    package init(report: AttemptReport, decision: Decision) {
+    package init(report: AttemptReport, decision: Decision, failedRetentionDays: Int? = nil) {
         shared = Shared(report)
         self.decision = decision
+        self.failedRetentionDays = failedRetentionDays
     }
 
-    package static func == (a: Settlement, b: Settlement) -> Bool { a.decision == b.decision && a.report == b.report }
+    package static func == (a: Settlement, b: Settlement) -> Bool {
+        a.decision == b.decision && a.failedRetentionDays == b.failedRetentionDays && a.report == b.report
+    }
 
     package func hash(into hasher: inout Hasher) {
         hasher.combine(report)

@@ -14,10 +14,13 @@ package struct JobPatch: Sendable {
     package var queue: String?
     /// A retention class: 1, 7, 30, 90 or 365 days. For runs that come from now on.
     package var retentionDays: Int?
+    /// Of runs that fail, from now on; inner nil: as `retentionDays` again.
+    package var failedRetentionDays: Int??
 
     package init(
         limits: [String: Int64?] = [:], execution: JSONValue? = nil, attempts: Int?? = nil,
-        backoff: BackoffPolicy?? = nil, priority: Int32? = nil, queue: String? = nil, retentionDays: Int? = nil
+        backoff: BackoffPolicy?? = nil, priority: Int32? = nil, queue: String? = nil, retentionDays: Int? = nil,
+        failedRetentionDays: Int?? = nil
     ) {
         self.limits = limits
         self.execution = execution
@@ -26,12 +29,13 @@ package struct JobPatch: Sendable {
         self.priority = priority
         self.queue = queue
         self.retentionDays = retentionDays
+        self.failedRetentionDays = failedRetentionDays
     }
 
     /// It changes nothing.
     package var isEmpty: Bool {
         limits.isEmpty && execution == nil && attempts == nil && backoff == nil && priority == nil && queue == nil
-            && retentionDays == nil
+            && retentionDays == nil && failedRetentionDays == nil
     }
 }
 
@@ -45,7 +49,7 @@ package enum PatchAnswer: Sendable {
 
 extension JobPatch {
     /// Reads the body of a request: any of `limits`, `execution`, `attempts`, `backoff`, `priority`, `queue`,
-    /// `retention_days`. What stands in them is checked by `JobStore.patchJob`.
+    /// `retention_days`, `failed_retention_days`. What stands in them is checked by `JobStore.patchJob`.
     package init(_ value: JSONValue) throws(FieldFault) {
         guard case .object(let members) = value else {
             throw FieldFault(pointer: "", code: "wrong_type", detail: "settings must be an object")
@@ -78,6 +82,9 @@ extension JobPatch {
                 }
                 queue = text
             case "retention_days": retentionDays = Int(try Self.number(member.value, pointer))
+            case "failed_retention_days":
+                failedRetentionDays =
+                    member.value == .null ? .some(nil) : Int(try Self.number(member.value, pointer))
             default: throw FieldFault(pointer: pointer, code: "unknown_field", detail: "unknown field \(member.key)")
             }
         }
@@ -132,9 +139,12 @@ extension JobPatch {
         if let queue, !(1...120).contains(queue.utf8.count) || queue.utf8.contains(0) {
             throw FieldFault(pointer: "/queue", code: "out_of_range", detail: "must have 1 to 120 bytes")
         }
-        if let retentionDays, !Self.retentionClasses.contains(retentionDays) {
+        for (name, days) in [
+            ("retention_days", retentionDays), ("failed_retention_days", failedRetentionDays ?? nil),
+        ] {
+            guard let days, !Self.retentionClasses.contains(days) else { continue }
             let classes = Self.retentionClasses.map(String.init).joined(separator: ", ")
-            throw FieldFault(pointer: "/retention_days", code: "out_of_range", detail: "must be one of \(classes)")
+            throw FieldFault(pointer: "/\(name)", code: "out_of_range", detail: "must be one of \(classes)")
         }
         for (name, value) in limits.sorted(by: { $0.key < $1.key }) {
             if name == "attempts" {

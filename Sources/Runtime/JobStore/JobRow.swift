@@ -46,6 +46,8 @@ package struct JobRow: Sendable, Hashable {
     /// As the plugin proposes it.
     package var handlerExecution: ExecutionSettings
     package var retentionDays: Int
+    /// Of runs that fail; nil: as `retentionDays`.
+    package var failedRetentionDays: Int?
     package var createdAt: WallTime
     package var updatedAt: WallTime
     /// Grows with each change of the settings: the ETag.

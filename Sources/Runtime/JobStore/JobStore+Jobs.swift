@@ -147,6 +147,7 @@ extension JobRow {
         revision = try reader.int64()
         execution = try reader.execution()
         handlerExecution = try reader.execution()
+        failedRetentionDays = try reader.intOrNil()
         counts = [:]
         for counter in counters[name] ?? [] {
             counts[counter.state, default: 0] += counter.n

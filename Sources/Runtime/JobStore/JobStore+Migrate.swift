@@ -23,6 +23,7 @@ struct Migration {
         Migration("m0010_silent_attempts", PackageResources.m0010_silent_attempts_up_sql, isBreaking: false),
         Migration("m0011_holdings", PackageResources.m0011_holdings_up_sql, isBreaking: false),
         Migration("m0012_retries", PackageResources.m0012_retries_up_sql, isBreaking: false),
+        Migration("m0013_retention", PackageResources.m0013_retention_up_sql, isBreaking: false),
     ]
 
     init(_ name: String, _ bytes: [UInt8], isBreaking: Bool) {

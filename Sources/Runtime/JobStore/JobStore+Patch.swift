@@ -51,6 +51,8 @@ extension JobStore {
             .int32(orNull: (patch.attempts ?? nil).map { Int32(clamping: $0) }), .bool(patch.backoff != nil),
             .json(orNull: (patch.backoff ?? nil)?.json), .int32(orNull: patch.priority), .text(orNull: patch.queue),
             .int32(orNull: patch.retentionDays.map { Int32(clamping: $0) }),
+            .bool(patch.failedRetentionDays != nil),
+            .int32(orNull: (patch.failedRetentionDays ?? nil).map { Int32(clamping: $0) }),
         ]
     }
 }
@@ -70,6 +72,9 @@ extension JobPatch {
         if let priority { members.append(JSONMember("priority", number(priority))) }
         if let queue { members.append(JSONMember("queue", .string(queue))) }
         if let retentionDays { members.append(JSONMember("retention_days", number(retentionDays))) }
+        if let failedRetentionDays {
+            members.append(JSONMember("failed_retention_days", number(failedRetentionDays)))
+        }
         return JSONValue.object(members).json
     }
 }

@@ -60,7 +60,8 @@ struct SettleSteps {
             .jsonArray(batch.map { $0.report.error?.detailsJSON }),
             usage(\.report.resources.userCPU.wholeMicroseconds), usage(\.report.resources.systemCPU.wholeMicroseconds),
             usage(\.report.resources.maxRSSBytes), usage(\.report.resources.minorFaults),
-            usage(\.report.resources.majorFaults), usage(\.report.resources.blocksIn), usage(\.report.resources.blocksOut),
+            usage(\.report.resources.majorFaults), usage(\.report.resources.blocksIn),
+            usage(\.report.resources.blocksOut),
             usage(\.report.resources.voluntarySwitches), usage(\.report.resources.involuntarySwitches),
             progress { $0.isEmpty ? nil : $0.current }, progress(\.total),
             texts { $0.report.progress.stage?.storable },
@@ -69,6 +70,7 @@ struct SettleSteps {
             texts { $0.report.sentence.isEmpty ? nil : $0.report.sentence.storable },
             .jsonArray(batch.map(\.report.result.json)), .bytesArray(batch.map(\.report.result.bytes)),
             texts { $0.report.result.mediaType?.storable }, texts(\.decision.avoided),
+            .nullableInt64Array(batch.map { $0.failedRetentionDays.map(Int64.init) }),
         ]
     }
 

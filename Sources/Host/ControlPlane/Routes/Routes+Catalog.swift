@@ -120,6 +120,7 @@ enum CatalogJSON {
         sources.string("backoff", job.backoff != nil ? "job" : "default")
         object.object("sources", sources)
         object.int("retention_days", job.retentionDays)
+        object.int("failed_retention_days", job.failedRetentionDays)
         object.object("counts", counts(job.counts))
         object.string("last_run_id", job.lastRunID?.description)
         object.string("last_state", job.lastState?.rawValue)

@@ -5,7 +5,8 @@ import JobCore
 enum ClientCommands {
     static let all: [any ParsableCommand.Type] = [
         RunCommand.self, RunsCommand.self, ShowCommand.self, LogsCommand.self, WatchCommand.self, WaitCommand.self,
-        CancelCommand.self, TerminateCommand.self, RetryCommand.self, ExplainCommand.self, DiagnoseCommand.self,
+        CancelCommand.self, TerminateCommand.self, RetryCommand.self, RunNowCommand.self, ChangeCommand.self,
+        BulkCommand.self, ExplainCommand.self, DiagnoseCommand.self,
         FreezeCommand.self, ThawCommand.self, ExtendCommand.self, ReniceCommand.self,
         JobsCommand.self, PluginsCommand.self, QueuesCommand.self, ExclusiveCommand.self, HostsCommand.self,
         SchedulesCommand.self,

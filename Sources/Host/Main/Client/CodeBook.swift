@@ -83,6 +83,7 @@ enum CodeBook {
         "not_acceptable": "406: it cannot be given in a form that Accept names.",
         "already_finished": "409: the run is over in another way.",
         "run_not_finished": "409: the run is not over yet.",
+        "not_waiting": "409: the run does not wait any more, or is over; current_state says where it is.",
         "not_running": "409: the run does not run now; current_state says where it is.",
         "runs_elsewhere": "409: another host runs it, and only that one can do this.",
         "starting": "409: its process has not begun yet; try again in a moment.",

@@ -27,6 +27,8 @@ struct RunReport {
         if self.run.startedAt != nil, let span = Format.elapsed(self.run.startedAt, self.run.finishedAt, now: now) {
             self.line("duration", Format.span(milliseconds: span))
         }
+        self.line("attempts", self.attemptsLeft(now))
+        self.line("backoff", (self.run.json["backoff"]?.present).map(BackoffText.words))
         self.line("host", self.run.host)
         self.line("retry of", self.run.json["retry_of"]?.text)
         self.line("follows", self.run.json["parent"]?.text)
@@ -44,6 +46,26 @@ struct RunReport {
         self.block("args", self.run.json["args"])
         self.block("result", self.run.json["result"])
         for attempt in self.attempts { self.print(attempt: attempt, now: now) }
+    }
+
+    /// `1 of 4 used; next in 10 s, then after 20 s ±4 s, 40 s ±8 s`
+    private func attemptsLeft(_ now: Int64) -> String? {
+        guard let most = self.run.maxAttempts, let used = self.run.json["attempts_used"]?.integer else { return nil }
+        var text = "\(used) of \(most) used"
+        var next = (self.run.json["next_attempts"]?.elements ?? [])[...]
+        if self.run.state == "retrying", let first = next.popFirst() {
+            text += "; next \(Format.relative(first["earliest_at"]?.text, now: now))"
+        } else if self.run.state != "running", next.popFirst() == nil {
+            return text
+        }
+        let waits = next.prefix(5).map { attempt in
+            let spread = attempt["spread_ms"]?.integer ?? 0
+            return Format.span(milliseconds: attempt["wait_ms"]?.integer ?? 0)
+                + (spread > 0 ? " ±\(Format.span(milliseconds: spread))" : "")
+        }
+        if waits.isEmpty { return text }
+        return text + "; if it goes wrong, again after \(waits.joined(separator: ", "))"
+            + (next.count > waits.count ? ", …" : "")
     }
 
     private func print(attempt: JSONValue, now: Int64) {

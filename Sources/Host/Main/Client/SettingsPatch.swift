@@ -2,7 +2,7 @@ import JobCore
 
 /// Settings as a person writes them (`limits.wall=30s`), as the API takes them (`{"limits": {"wall_ms": 30000}}`). Pure.
 struct SettingsPatch {
-    private enum Kind { case duration, size, number, flag, word, list }
+    private enum Kind { case duration, size, number, flag, word, list, policy }
 
     /// By the name a person types: the API's group and member, and how its value is written.
     private static let names: [String: (group: String?, member: String, kind: Kind)] = {
@@ -18,8 +18,11 @@ struct SettingsPatch {
         for name in ["read_paths", "write_paths"] { names["execution.\(name)"] = ("execution", name, .list) }
         names["execution.pool_age"] = ("execution", "pool_age_ms", .duration)
         names["execution.pool_growth"] = ("execution", "pool_growth_bytes", .size)
-        for name in ["attempts", "priority", "retention_days"] { names[name] = (nil, name, .number) }
+        for name in ["attempts", "priority", "retention_days", "failed_retention_days"] {
+            names[name] = (nil, name, .number)
+        }
         names["queue"] = (nil, "queue", .word)
+        names["backoff"] = (nil, "backoff", .policy)
         return names
     }()
 
@@ -88,6 +91,7 @@ struct SettingsPatch {
             default: throw refused("on, off, or default")
             }
         case .word: return .string(text)
+        case .policy: return try BackoffText(text).json
         case .list: return .array(text.isEmpty ? [] : text.split(separator: ",").map { .string(String($0)) })
         }
     }

@@ -32,5 +32,5 @@ SELECT c.id, c.job, c.args, c.queue, c.rank, c.pos, c.attempt, c.attempts_used, 
     coalesce(c.backoff, j.backoff) AS backoff, c.timeout_ms, c.created_at, c.run_at, c.traceparent, c.owner, c.title,
     coalesce(j.handler, c.job) AS handler, nullif(j.limits::text, '{}') AS limits,
     nullif(j.execution::text, '{}') AS execution, nullif(j.handler_execution::text, '{}') AS handler_execution,
-    c.avoid_version
+    c.avoid_version, j.retention_failed
 FROM claimed c LEFT JOIN pawl.job j ON j.name = c.job

@@ -9,7 +9,8 @@ WITH late AS (
     INSERT INTO pawl.run (id, queue, rank, state, run_at, job, args, max_attempts, created_at, retention, trigger, backoff,
         timeout_ms, title, description, labels, owner, organization, retry_of, schedule_id, planned_at, traceparent, attempt,
         attempts_used, lost_count, reason, error_code, error_message, finished_at, expires_at)
-    SELECT id, queue, rank, 'failed', run_at, job, args, max_attempts, created_at, retention, trigger, backoff, timeout_ms,
+    SELECT id, queue, rank, 'failed', run_at, job, args, max_attempts, created_at,
+        pawl.failed_retention(job, retention), trigger, backoff, timeout_ms,
         title, description, labels, owner, organization, retry_of, schedule_id, planned_at, traceparent, attempt,
         attempts_used, lost_count, 'expired', 'expired', 'It was not started within its queue time.', clock_timestamp(), expires_at
     FROM gone

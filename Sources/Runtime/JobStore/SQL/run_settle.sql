@@ -6,11 +6,11 @@ WITH input AS (
         $10::timestamptz[], $11::timestamptz[], $12::bigint[], $13::bigint[], $14::bigint[], $15::text[], $16::text[], $17::text[],
         $18::json[], $19::bigint[], $20::bigint[], $21::bigint[], $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[],
         $26::bigint[], $27::bigint[], $28::bigint[], $29::bigint[], $30::text[], $31::json[], $32::json[], $33::text[],
-        $34::json[], $35::bytea[], $36::text[], $37::text[])
+        $34::json[], $35::bytea[], $36::text[], $37::text[], $38::bigint[])
     AS i (id, attempt, state, counts, wait_until, outcome, reason, started_at, ended_at, exit_code, signal, pid, version,
         error_code, error_message, error_details, user_cpu_us, system_cpu_us, max_rss_bytes, minor_faults, major_faults,
         blocks_in, blocks_out, voluntary_switches, involuntary_switches, processed, total, stage, summary, detail, sentence,
-        result, result_bytes, result_media_type, avoid_version)
+        result, result_bytes, result_media_type, avoid_version, failed_retention)
 ), found AS (
     -- One plan, whatever the statistics say: for each element a look into the primary key, then to the row's place.
     SELECT i.*, place.at AS place FROM input i CROSS JOIN LATERAL (
@@ -29,6 +29,9 @@ WITH input AS (
         -- An order to end that came after the decision to go on, and before this: the order wins.
         CASE WHEN i.state IN ('retrying', 'scheduled') AND (l.cancel_requested_at IS NOT NULL OR l.terminate_requested_at IS NOT NULL)
             THEN 'cancelled' ELSE i.state END AS state,
+        -- An attempt that another follows is kept as long as the run may be.
+        CASE WHEN i.state = 'failed' THEN coalesce(i.failed_retention, l.retention)
+            WHEN i.state = 'retrying' THEN greatest(i.failed_retention, l.retention) ELSE l.retention END AS kept,
         i.wait_until, i.outcome, i.reason,
         i.started_at, i.ended_at, i.exit_code, i.signal, i.pid, i.version, i.error_code, i.error_message, i.error_details,
         i.user_cpu_us, i.system_cpu_us, i.max_rss_bytes, i.minor_faults, i.major_faults, i.blocks_in, i.blocks_out,
@@ -40,7 +43,7 @@ WITH input AS (
         attempts_used, lost_count, outcome, reason, error_code, error_message, error_details, entities_processed,
         entities_total, current_stage, outcome_summary, host_id, pid, version, started_at, finished_at, cancel_requested_at,
         terminate_requested_at, cancel_reason, result, result_bytes, result_media_type, expires_at)
-    SELECT id, queue, rank, state, run_at, job, args, max_attempts, created_at, retention, trigger, backoff, timeout_ms, title,
+    SELECT id, queue, rank, state, run_at, job, args, max_attempts, created_at, kept, trigger, backoff, timeout_ms, title,
         description, labels, owner, organization, retry_of, schedule_id, planned_at, traceparent, attempt, attempts_used,
         -- Lost once too often: that is why the run has failed, however the last attempt was lost.
         lost_count, outcome, CASE WHEN outcome = 'lost' AND state = 'failed' THEN 'lost' ELSE reason END, error_code,
@@ -62,7 +65,7 @@ WITH input AS (
         claimed_at, started_at, exit_code, signal, error_code, error_message, error_details, user_cpu_us, system_cpu_us,
         max_rss_bytes, minor_faults, major_faults, blocks_in, blocks_out, voluntary_switches, involuntary_switches,
         entities_processed, entities_total, current_stage, outcome_summary, detail, sentence)
-    SELECT id, attempt, retention, ended_at, job, outcome, reason, $1, $2, pid, version, claimed_at, started_at, exit_code,
+    SELECT id, attempt, kept, ended_at, job, outcome, reason, $1, $2, pid, version, claimed_at, started_at, exit_code,
         signal, error_code, error_message, error_details, user_cpu_us, system_cpu_us, max_rss_bytes, minor_faults,
         major_faults, blocks_in, blocks_out, voluntary_switches, involuntary_switches, processed, total, stage, summary,
         detail, sentence

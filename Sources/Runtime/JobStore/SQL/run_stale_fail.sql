@@ -10,16 +10,16 @@ WITH mine AS (
         attempts_used, lost_count, outcome, reason, error_code, error_message, entities_processed, entities_total,
         current_stage, outcome_summary, host_id, pid, version, started_at, finished_at, cancel_requested_at,
         terminate_requested_at, cancel_reason, expires_at)
-    SELECT id, queue, rank, 'failed', run_at, job, args, max_attempts, created_at, retention, trigger, backoff, timeout_ms,
-        title, description, labels, owner, organization, retry_of, schedule_id, planned_at, traceparent, attempt,
-        attempts_used + 1, lost_count, 'terminated', 'stale', 'stale', 'ended by the stale cleanup', entities_processed,
+    SELECT id, queue, rank, 'failed', run_at, job, args, max_attempts, created_at,
+        pawl.failed_retention(job, retention), trigger, backoff, timeout_ms, title, description, labels, owner, organization,
+        retry_of, schedule_id, planned_at, traceparent, attempt, attempts_used + 1, lost_count, 'terminated', 'stale', 'stale', 'ended by the stale cleanup', entities_processed,
         entities_total, current_stage, outcome_summary, host_id, pid, version, started_at, clock_timestamp(),
         cancel_requested_at, terminate_requested_at, cancel_reason, expires_at
     FROM gone
 ), attempts AS (
     INSERT INTO pawl.attempt (run_id, attempt, retention, ended_at, job, outcome, reason, host_id, host_epoch, pid, version,
         claimed_at, started_at, entities_processed, entities_total, current_stage, outcome_summary, sentence)
-    SELECT id, attempt, retention, clock_timestamp(), job, 'terminated', 'stale', host_id, host_epoch, pid, version, claimed_at,
+    SELECT id, attempt, pawl.failed_retention(job, retention), clock_timestamp(), job, 'terminated', 'stale', host_id, host_epoch, pid, version, claimed_at,
         started_at, entities_processed, entities_total, current_stage, outcome_summary,
         'It ran for too long; the stale cleanup ended it.'
     FROM gone

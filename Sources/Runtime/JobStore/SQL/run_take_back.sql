@@ -7,7 +7,8 @@ WITH mine AS (
     ORDER BY id FOR UPDATE
 ), ended AS (
     DELETE FROM pawl.run_live l USING mine m WHERE l.id = m.id AND (m.unwanted OR m.hopeless)
-    RETURNING l.*, CASE WHEN m.unwanted THEN 'cancelled' ELSE 'failed' END AS final
+    RETURNING l.*, CASE WHEN m.unwanted THEN 'cancelled' ELSE 'failed' END AS final,
+        CASE WHEN m.unwanted THEN l.retention ELSE pawl.failed_retention(l.job, l.retention) END AS kept
 ), back AS (
     UPDATE pawl.run_live l
     SET state = 'queued', pos = nextval('pawl.run_pos'), host_id = NULL, host_epoch = NULL, claimed_at = NULL,
@@ -22,7 +23,7 @@ WITH mine AS (
         attempts_used, lost_count, outcome, reason, error_code, error_message, error_details, entities_processed,
         entities_total, current_stage, outcome_summary, host_id, pid, version, started_at, finished_at, cancel_requested_at,
         terminate_requested_at, cancel_reason, expires_at)
-    SELECT id, queue, rank, final, run_at, job, args, max_attempts, created_at, retention, trigger, backoff, timeout_ms, title,
+    SELECT id, queue, rank, final, run_at, job, args, max_attempts, created_at, kept, trigger, backoff, timeout_ms, title,
         description, labels, owner, organization, retry_of, schedule_id, planned_at, traceparent, attempt, attempts_used,
         lost_count + 1, 'lost', 'lost', error_code, error_message, error_details, entities_processed, entities_total,
         current_stage, outcome_summary, host_id, pid, version, started_at, clock_timestamp(), cancel_requested_at,
@@ -33,7 +34,7 @@ WITH mine AS (
         claimed_at, started_at, sentence)
     SELECT m.id, m.attempt, r.retention, clock_timestamp(), r.job, 'lost', 'host', m.host_id, m.host_epoch, m.pid, m.version,
         m.claimed_at, m.started_at, $4
-    FROM mine m JOIN (SELECT id, job, retention FROM back UNION ALL SELECT id, job, retention FROM ended) r USING (id)
+    FROM mine m JOIN (SELECT id, job, retention FROM back UNION ALL SELECT id, job, kept FROM ended) r USING (id)
 ), events AS (
     INSERT INTO pawl.run_event (run_id, attempt, kind) SELECT id, attempt, 'lost' FROM mine
 ), counted AS (

@@ -7,15 +7,15 @@ WITH gone AS (
         timeout_ms, title, description, labels, owner, organization, retry_of, schedule_id, planned_at, traceparent, attempt,
         attempts_used, lost_count, outcome, error_code, error_message, host_id, pid, version, started_at, finished_at,
         cancel_requested_at, terminate_requested_at, cancel_reason, expires_at)
-    SELECT id, queue, rank, 'failed', run_at, job, args, max_attempts, created_at, retention, trigger, backoff, timeout_ms,
-        title, description, labels, owner, organization, retry_of, schedule_id, planned_at, traceparent, attempt,
-        attempts_used + 1, lost_count, 'error', 'unsettleable', $5, host_id, pid, version, started_at, clock_timestamp(),
+    SELECT id, queue, rank, 'failed', run_at, job, args, max_attempts, created_at,
+        pawl.failed_retention(job, retention), trigger, backoff, timeout_ms, title, description, labels, owner, organization,
+        retry_of, schedule_id, planned_at, traceparent, attempt, attempts_used + 1, lost_count, 'error', 'unsettleable', $5, host_id, pid, version, started_at, clock_timestamp(),
         cancel_requested_at, terminate_requested_at, cancel_reason, expires_at
     FROM gone
 ), attempts AS (
     INSERT INTO pawl.attempt (run_id, attempt, retention, ended_at, job, outcome, host_id, host_epoch, pid, version, claimed_at,
         started_at, error_code, error_message, sentence)
-    SELECT id, attempt, retention, clock_timestamp(), job, 'error', $1, $2, pid, version, claimed_at, started_at, 'unsettleable', $5,
+    SELECT id, attempt, pawl.failed_retention(job, retention), clock_timestamp(), job, 'error', $1, $2, pid, version, claimed_at, started_at, 'unsettleable', $5,
         'It ended, but how it ended could not be stored.'
     FROM gone
 ), events AS (

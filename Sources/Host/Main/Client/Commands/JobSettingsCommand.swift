@@ -15,7 +15,7 @@ struct JobSettingsCommand: ClientCommand {
               limits.wall cpu memory output file open_files processes cancel_grace term_grace queue start no_progress
               execution.mode sandbox network output_policy niceness quarantine pool_runs pool_age pool_growth read_paths
               write_paths
-              attempts priority queue retention_days
+              attempts backoff priority queue retention_days failed_retention_days
 
             EXAMPLES
               pawl jobs settings csv.to_jsonl
@@ -111,8 +111,8 @@ struct JobSettingsCommand: ClientCommand {
                 ])
             }
         }
-        for name in ["attempts", "priority", "queue", "retention_days"] {
-            guard let value = job[name] else { continue }
+        for name in ["attempts", "priority", "queue", "retention_days", "failed_retention_days"] {
+            guard let value = job[name]?.present else { continue }
             let source = job["sources"]?[name]?.text ?? "job"
             table.rows.append([.init(name), .init(value.text ?? value.json), .init(source, .dim)])
         }

@@ -13,10 +13,11 @@ struct JobsCommand: ParsableCommand {
               pawl jobs schema csv.to_jsonl
               pawl jobs settings csv.to_jsonl --set limits.wall=30s
               pawl jobs create nightly-export --handler csv.to_jsonl
+              pawl jobs clear csv.to_jsonl --states finished --older 7d
             """,
         subcommands: [
             ListJobsCommand.self, JobSettingsCommand.self, JobSchemaCommand.self, CreateJobCommand.self,
-            DeleteJobCommand.self,
+            DeleteJobCommand.self, ClearJobCommand.self,
         ],
         defaultSubcommand: ListJobsCommand.self)
 }

@@ -114,6 +114,9 @@ struct RunTerms: ParsableArguments {
     @Option(help: "How often to try at most.")
     var attempts: Int?
 
+    @Option(help: BackoffText.help)
+    var backoff: BackoffText?
+
     @Option(help: ArgumentHelp("How long one attempt may take: 30s, 10m.", valueName: "duration"))
     var timeout: String?
 
@@ -147,6 +150,7 @@ struct RunTerms: ParsableArguments {
         if let queue { fields.append(("queue", .string(queue))) }
         if let priority { fields.append(("priority", .int(priority))) }
         if let attempts { fields.append(("attempts", .int(attempts))) }
+        if let backoff { fields.append(("backoff", backoff.json)) }
         if let timeout = self.timeout.flatMap(Format.parseDuration) { fields.append(("timeout_ms", .int(timeout))) }
         if let time = self.queueTime.flatMap(Format.parseDuration) { fields.append(("queue_ms", .int(time))) }
         if let title { fields.append(("title", .string(title))) }
