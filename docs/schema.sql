@@ -20,6 +20,65 @@ SET row_security = off;
 CREATE SCHEMA pawl;
 
 --
+-- Name: admit(bigint, text[], bigint[], text[], bigint[], bigint[], text[], bigint); Type: FUNCTION; Schema: pawl; Owner: -
+--
+
+CREATE FUNCTION pawl.admit(host bigint, queues text[], ranks bigint[], lanes text[], afters bigint[], caps bigint[], jobs text[], most bigint) RETURNS TABLE(place tid, is_limited boolean)
+    LANGUAGE plpgsql ROWS 1
+    AS $$
+DECLARE
+    gates text[] := coalesce(nullif(current_setting('pawl.gates', true), '')::text[], '{}');
+    -- Jobs with rules of their own. Those of their runs that are not in their lanes yet wait until they are.
+    ruled text[] := coalesce((SELECT array_agg(j.lane) FROM pawl.job j WHERE j.lane <> ''), '{}');
+    -- Queues and jobs with rules, and how many runs of each may still be claimed.
+    keys text[];
+    free bigint[];
+    -- Their places in `keys`.
+    q integer;
+    j integer;
+    room bigint;
+    taken bigint;
+BEGIN
+    SELECT array_agg(r.key), array_agg(CASE WHEN r.is_paused OR r.concurrency IS NOT NULL AND r.key <> ALL (gates) THEN 0
+        ELSE least(r.concurrency - r.everywhere, r.host_concurrency - r.here) END)
+    INTO keys, free
+    FROM (
+        SELECT 'q' || s.name AS key, s.concurrency, s.host_concurrency, n.everywhere, n.here,
+            s.paused_at IS NOT NULL AND coalesce(s.pause_until > clock_timestamp(), true) AS is_paused
+        FROM pawl.queue s CROSS JOIN LATERAL (
+            SELECT count(*) AS everywhere, count(*) FILTER (WHERE l.host_id = host) AS here FROM pawl.run_live l
+            WHERE l.state = 'running' AND l.is_limited AND l.queue = s.name) n
+        WHERE s.name = ANY (queues)
+        UNION ALL
+        SELECT 'j' || s.name, s.concurrency, s.host_concurrency, n.everywhere, n.here,
+            s.paused_at IS NOT NULL AND coalesce(s.pause_until > clock_timestamp(), true)
+        FROM pawl.job s CROSS JOIN LATERAL (
+            SELECT count(*) AS everywhere, count(*) FILTER (WHERE l.host_id = host) AS here FROM pawl.run_live l
+            WHERE l.state = 'running' AND l.is_limited AND l.job = s.name) n
+        WHERE s.name = ANY (lanes) AND s.lane <> ''
+    ) r
+    WHERE r.is_paused OR r.concurrency IS NOT NULL OR r.host_concurrency IS NOT NULL;
+    FOR i IN 1..coalesce(cardinality(queues), 0) LOOP
+        q := array_position(keys, 'q' || queues[i]);
+        j := array_position(keys, 'j' || lanes[i]);
+        room := least(most, caps[i], free[q], free[j]);
+        CONTINUE WHEN room <= 0;
+        RETURN QUERY
+            SELECT r.ctid, coalesce(q, j) IS NOT NULL FROM pawl.run_live r
+            WHERE r.queue = queues[i] AND r.rank = ranks[i] AND r.lane = lanes[i] AND r.state = 'queued' AND r.pos > afters[i]
+                AND (r.lane <> '' OR r.job <> ALL (ruled))
+                AND (jobs IS NULL OR r.job = ANY (jobs)) AND (r.expires_at IS NULL OR r.expires_at > now())
+            ORDER BY r.pos LIMIT room FOR UPDATE SKIP LOCKED;
+        GET DIAGNOSTICS taken = ROW_COUNT;
+        most := most - taken;
+        EXIT WHEN most <= 0;
+        IF q IS NOT NULL THEN free[q] := free[q] - taken; END IF;
+        IF j IS NOT NULL THEN free[j] := free[j] - taken; END IF;
+    END LOOP;
+END
+$$;
+
+--
 -- Name: cancel(text, text); Type: FUNCTION; Schema: pawl; Owner: -
 --
 
@@ -189,6 +248,22 @@ CREATE FUNCTION pawl.failed_retention(job text, own smallint) RETURNS smallint
     LANGUAGE sql STABLE
     AS $$
     SELECT coalesce((SELECT j.retention_failed FROM pawl.job j WHERE j.name = failed_retention.job), own)
+$$;
+
+--
+-- Name: find_lane(); Type: FUNCTION; Schema: pawl; Owner: -
+--
+
+CREATE FUNCTION pawl.find_lane() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    IF (SELECT j.lane FROM pawl.job j WHERE j.name = NEW.job) <> NEW.lane THEN
+        UPDATE pawl.run_live l SET lane = j.lane FROM pawl.job j
+        WHERE l.id = NEW.id AND l.state = 'queued' AND j.name = NEW.job AND j.lane <> l.lane;
+    END IF;
+    RETURN NULL;
+END
 $$;
 
 --
@@ -967,9 +1042,32 @@ CREATE TABLE pawl.job (
     execution json DEFAULT '{}'::json NOT NULL,
     handler_execution json DEFAULT '{}'::json NOT NULL,
     retention_failed smallint,
+    paused_at timestamp with time zone,
+    pause_reason text,
+    pause_until timestamp with time zone,
+    is_draining boolean DEFAULT false NOT NULL,
+    concurrency integer,
+    host_concurrency integer,
+    lane text GENERATED ALWAYS AS (
+CASE
+    WHEN ((paused_at IS NULL) AND (concurrency IS NULL) AND (host_concurrency IS NULL)) THEN ''::text
+    ELSE name
+END) STORED NOT NULL COLLATE pg_catalog."C",
     CONSTRAINT job_attempts_check CHECK (((attempts >= 1) AND (attempts <= 1000))),
+    CONSTRAINT job_concurrency_check CHECK ((concurrency >= 1)),
+    CONSTRAINT job_host_concurrency_check CHECK ((host_concurrency >= 1)),
     CONSTRAINT job_retention_check CHECK ((retention = ANY (ARRAY[1, 7, 30, 90, 365]))),
     CONSTRAINT job_retention_failed_check CHECK ((retention_failed = ANY (ARRAY[1, 7, 30, 90, 365])))
+);
+
+--
+-- Name: lane_pass; Type: TABLE; Schema: pawl; Owner: -
+--
+
+CREATE TABLE pawl.lane_pass (
+    one boolean DEFAULT true NOT NULL,
+    due_at timestamp with time zone DEFAULT 'infinity'::timestamp with time zone NOT NULL,
+    CONSTRAINT lane_pass_one_check CHECK (one)
 );
 
 --
@@ -1214,7 +1312,15 @@ CREATE TABLE pawl.queue (
     paused_at timestamp with time zone,
     pause_reason text,
     created_at timestamp with time zone DEFAULT now() NOT NULL,
-    exclusive boolean DEFAULT false NOT NULL
+    exclusive boolean DEFAULT false NOT NULL,
+    pause_until timestamp with time zone,
+    is_draining boolean DEFAULT false NOT NULL,
+    concurrency integer,
+    host_concurrency integer,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    revision bigint DEFAULT 1 NOT NULL,
+    CONSTRAINT queue_concurrency_check CHECK ((concurrency >= 1)),
+    CONSTRAINT queue_host_concurrency_check CHECK ((host_concurrency >= 1))
 );
 
 --
@@ -1904,6 +2010,8 @@ CREATE TABLE pawl.run_live (
     cancel_grace_ms bigint,
     expires_at timestamp with time zone,
     avoid_version text,
+    lane text DEFAULT ''::text NOT NULL COLLATE pg_catalog."C",
+    is_limited boolean DEFAULT false NOT NULL,
     CONSTRAINT run_live_check CHECK (((state = 'running'::text) = (host_id IS NOT NULL))),
     CONSTRAINT run_live_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'running'::text])))
 )
@@ -2660,6 +2768,13 @@ ALTER TABLE ONLY pawl.job
     ADD CONSTRAINT job_pkey PRIMARY KEY (name);
 
 --
+-- Name: lane_pass lane_pass_pkey; Type: CONSTRAINT; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.lane_pass
+    ADD CONSTRAINT lane_pass_pkey PRIMARY KEY (one);
+
+--
 -- Name: migration migration_pkey; Type: CONSTRAINT; Schema: pawl; Owner: -
 --
 
@@ -2932,6 +3047,12 @@ CREATE UNIQUE INDEX holding_current ON pawl.holding USING btree (kind, name) WHE
 CREATE INDEX holding_ended ON pawl.holding USING btree (ended_at);
 
 --
+-- Name: job_lane; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX job_lane ON pawl.job USING btree (lane) WHERE (lane <> ''::text);
+
+--
 -- Name: plugin_event_plugin; Type: INDEX; Schema: pawl; Owner: -
 --
 
@@ -2977,7 +3098,13 @@ CREATE INDEX run_live_expiry ON pawl.run_live USING btree (expires_at) WHERE ((s
 -- Name: run_live_lane; Type: INDEX; Schema: pawl; Owner: -
 --
 
-CREATE INDEX run_live_lane ON pawl.run_live USING btree (queue, rank, pos) WHERE (state = 'queued'::text);
+CREATE INDEX run_live_lane ON pawl.run_live USING btree (queue, rank, lane, pos) WHERE (state = 'queued'::text);
+
+--
+-- Name: run_live_limited; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX run_live_limited ON pawl.run_live USING btree (queue, job) WHERE ((state = 'running'::text) AND is_limited);
 
 --
 -- Name: run_live_running; Type: INDEX; Schema: pawl; Owner: -
@@ -3194,6 +3321,12 @@ ALTER INDEX pawl.run_log_time ATTACH PARTITION pawl.run_log_default_time_idx;
 --
 
 ALTER INDEX pawl.run_log_index_run ATTACH PARTITION pawl.run_log_index_default_run_id_idx;
+
+--
+-- Name: run_live run_live_find_lane; Type: TRIGGER; Schema: pawl; Owner: -
+--
+
+CREATE CONSTRAINT TRIGGER run_live_find_lane AFTER INSERT ON pawl.run_live DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((current_setting('pawl.host'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION pawl.find_lane();
 
 --
 -- Name: run_live run_live_wake; Type: TRIGGER; Schema: pawl; Owner: -

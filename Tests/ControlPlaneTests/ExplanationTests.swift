@@ -84,7 +84,8 @@ import Testing
 
     @Test func waitingIsExplained() {
         let table: [(Cause, (inout RunFacts) -> Void)] = [
-            (.queuePaused, { $0.isQueuePaused = true }), (.noHost, { $0.hosts = 0 }),
+            (.queuePaused, { $0.isQueuePaused = true }), (.jobPaused, { $0.isJobPaused = true }),
+            (.limitReached, { $0.fullLimit = LimitFacts(runs: 3, of: "queue default") }), (.noHost, { $0.hosts = 0 }),
             (
                 .quarantined,
                 { $0.quarantine = QuarantineFacts(version: "ab", until: nil, crashes: 9, attempts: 12, reason: "") }

@@ -81,6 +81,16 @@ import Testing
         #expect(book.isSweepDue(isBusy: false, now: 0))
     }
 
+    @Test func aJobsOwnLaneIsOneMore() {
+        let own = Lane(queue: "a", rank: 0, job: "j")
+        var book = book([a, own])
+        book.claimStarted()
+        book.claimEnded(taken: [(own, 9)], exhausted: [a])
+        #expect(Set(book.readings(queues: ["a"])) == [.init(lane: a, after: 0), .init(lane: own, after: 9)])
+        book.woken(queue: "*")
+        #expect(book.readings(queues: nil).allSatisfy { $0.after == 0 } && book.isSweepDue(isBusy: false, now: 0))
+    }
+
     @Test func heartbeatsEntitleAfterThirtyUnbrokenSeconds() {
         let second: UInt64 = 1_000_000_000
         var record = HeartbeatRecord()

@@ -48,7 +48,7 @@ import UVLoop
             #expect(try await store.setPaused(queue: "slow", true) == false)
             #expect(try await bench.claim(10).map(\.id) == other)
             let queue = try await store.queue("slow")
-            #expect(queue.isPaused && queue.pauseReason == "maintenance" && queue.counts[.queued] == 2)
+            #expect(queue.isPaused && queue.pause?.reason == "maintenance" && queue.counts[.queued] == 2)
             #expect(try await store.setPaused(queue: "slow", false))
             #expect(try await bench.claim(10).map(\.id) == paused)
         }

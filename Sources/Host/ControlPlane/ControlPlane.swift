@@ -67,7 +67,8 @@ package final class ControlPlane {
         var routes =
             backend.creatingRoutes + backend.readingRoutes + backend.logRoutes + backend.actingRoutes
             + backend.retryingRoutes + backend.clearingRoutes + backend.bulkRoutes
-            + backend.catalogRoutes + backend.hostRoutes + backend.scheduleRoutes + backend.safetyRoutes
+            + backend.catalogRoutes + backend.ruleRoutes + backend.hostRoutes + backend.scheduleRoutes
+            + backend.safetyRoutes
             + backend.systemRoutes
             + backend.overviewRoutes + backend.pageRoutes + backend.liveRoutes + backend.settingRoutes
             + backend.definitionRoutes + backend.errorGroupRoutes + backend.quarantineRoutes + backend.pluginByteRoutes

@@ -49,12 +49,41 @@ extension HostControlAdapter {
                     MetricSample(Double(figures.ended[$0] ?? 0), [MetricLabel("outcome", $0.rawValue)])
                 }))
         families += Self.hosts(figures)
+        families += Self.rules(self.store.admission)
         families.append(self.lagFamily)
         if let bytes = Self.residentBytes {
             families.append(
                 MetricFamily("process_resident_memory_bytes", "Resident memory of the host.", .gauge, Double(bytes)))
         }
         return families
+    }
+
+    /// As this host last saw them: one sample for each queue and job with rules.
+    private static func rules(_ admission: Admission) -> [MetricFamily] {
+        var limits: [MetricSample] = []
+        var pauses: [MetricSample] = []
+        for (gate, rule) in admission.rules.sorted(by: { "\($0.key)" < "\($1.key)" }) {
+            let label =
+                switch gate {
+                case .queue(let name): MetricLabel("queue", name)
+                case .job(let name): MetricLabel("job", name)
+                }
+            pauses.append(MetricSample(rule.isPaused ? 1 : 0, [label]))
+            if let most = rule.everywhere {
+                limits.append(MetricSample(Double(most), [label, MetricLabel("scope", "all_hosts")]))
+            }
+            if let most = rule.here {
+                limits.append(MetricSample(Double(most), [label, MetricLabel("scope", "host")]))
+            }
+        }
+        return [
+            MetricFamily(
+                name: "pawl_concurrency_limit", help: "Runs of a queue or job that may execute at once.", kind: .gauge,
+                samples: limits),
+            MetricFamily(
+                name: "pawl_paused", help: "1 while nothing of a queue or job with rules is started.", kind: .gauge,
+                samples: pauses),
+        ]
     }
 
     private static func hosts(_ figures: JobRunner.Figures) -> [MetricFamily] {

@@ -1,12 +1,18 @@
 /// A place to wait: runs of one queue and one priority, in the order in which they entered.
+///
+/// Runs of a job that has rules of its own (a limit, a pause) wait in a lane by themselves: nobody has to walk over them
+/// while they may not be claimed.
 package struct Lane: Hashable, Sendable {
     package let queue: String
     /// The negated priority.
     package let rank: Int32
+    /// The job whose lane it is; empty: that of all others.
+    package let job: String
 
-    package init(queue: String, rank: Int32) {
+    package init(queue: String, rank: Int32, job: String = "") {
         self.queue = queue
         self.rank = rank
+        self.job = job
     }
 }
 
@@ -55,9 +61,10 @@ package struct LaneBook: Sendable {
         if claimsUnderWay > 0 { heardMeanwhile[lane] = min(heardMeanwhile[lane] ?? .max, position) }
     }
 
-    /// Somebody else put something into a queue, nobody knows at which rank and position.
+    /// Somebody else put something into a queue, or its rules have changed; nobody knows at which rank and position.
+    /// - Parameter queue: `*`: any.
     package mutating func woken(queue: String) {
-        for lane in watermarks.keys where lane.queue == queue { watermarks[lane] = 0 }
+        for lane in watermarks.keys where queue == "*" || lane.queue == queue { watermarks[lane] = 0 }
         isSweepForced = true
     }
 
@@ -98,7 +105,7 @@ package struct LaneBook: Sendable {
     package mutating func readings(queues: Set<String>?) -> [Reading] {
         turn &+= 1
         let lanes = watermarks.keys.filter { queues?.contains($0.queue) ?? true }
-            .sorted { ($0.rank, $0.queue) < ($1.rank, $1.queue) }
+            .sorted { ($0.rank, $0.queue, $0.job) < ($1.rank, $1.queue, $1.job) }
         var order: [Lane] = []
         order.reserveCapacity(lanes.count)
         var start = 0

@@ -15,8 +15,10 @@ extension Delivery {
             self.settlements.removeFirst(batch.count)
             let bytes = answer.claimed.reduce(0) { $0 + $1.args.utf8.count }
             self.machine.exchanged(exchange, claimed: answer.claimed.count, bytes: bytes)
+            let freed = self.limited(batch)
             self.accept(batch, answer.settled)
             self.hold(answer.claimed, under: lease)
+            self.placesFreed(freed, exchange, answer, lease)
             // This host has taken all that it has room for, or may not take everything: others may be asleep.
             let isFull = exchange.claim > 0 ? answer.claimed.count == exchange.claim : !self.machine.hasRoom
             // The claim beside a settlement may not know the lanes that it fills: only the next one shows that all is taken.

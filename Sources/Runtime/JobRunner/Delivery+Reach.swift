@@ -126,7 +126,8 @@ extension Delivery {
     func claimRequest(_ limit: Int, isTrial: Bool) -> ClaimRequest {
         if isTrial { return ClaimRequest(limit: 1, jobs: self.reach.trials) }
         // An empty list would look into every queue for nothing.
-        return ClaimRequest(limit: self.reach.jobs?.isEmpty == true ? 0 : limit, jobs: self.reach.jobs)
+        return ClaimRequest(
+            limit: self.reach.jobs?.isEmpty == true ? 0 : limit, jobs: self.reach.jobs, held: self.heldBehindGates)
     }
 
     func trialClaimed(_ count: Int) {

@@ -73,6 +73,8 @@ final class Delivery {
     private var isPumpScheduled = false
     let retryTimer = LoopTimer()
     let dispatchTimer = LoopTimer()
+    let gateTimer = LoopTimer()
+    var gatePause = Delivery.shortestGatePause
     var retryPause: Duration = .milliseconds(50)
     /// Runs that the database has under this lease and that were not held here at the last look.
     var strangers: Set<AttemptKey> = []
@@ -234,16 +236,18 @@ final class Delivery {
             report: report, decision: decision, failedRetentionDays: held.run.failedRetentionDays)
         if let words = Self.lastWords(report, decision, isSilent: !self.logs.hasLines(key)) {
             self.logs.append(key, [words])
-            self.logs.whenWritten(key) { [weak self] in self?.flushed(settlement) }
+            self.logs.whenWritten(key) { [weak self] in self?.flushed(settlement, held.run) }
         } else {
-            self.flushed(settlement)
+            self.flushed(settlement, held.run)
         }
         // The slot is free, whatever the database does.
         self.schedulePump()
     }
 
-    private func flushed(_ settlement: Settlement) {
+    private func flushed(_ settlement: Settlement, _ run: ClaimedRun) {
         self.machine.flushed()
+        // The exchange that frees its place shall fill it.
+        if run.isLimited { self.machine.hinted() }
         self.settlements.append(settlement)
         self.schedulePump()
     }

@@ -51,6 +51,7 @@ package final class JobRunner {
     private let upkeepTimer = LoopTimer()
     private var isListening = false
     private var isUpkeeping = false
+    private var isSorting = false
     /// Runs that this host has ended because they were not started in time.
     private(set) var expired: UInt64 = 0
     private var isNoting = false
@@ -320,6 +321,7 @@ package final class JobRunner {
     }
 
     private func upkeep() {
+        self.sortLanes()
         guard !self.isUpkeeping, self.lease != nil else { return }
         self.isUpkeeping = true
         loopTask {
@@ -336,6 +338,23 @@ package final class JobRunner {
 }
 
 extension JobRunner {
+    /// Queued runs of jobs that have got rules go to lanes of their own. Beside the other upkeep: there may be millions.
+    private func sortLanes() {
+        guard !self.isSorting, self.lease != nil else { return }
+        self.isSorting = true
+        loopTask {
+            do {
+                let moved = try await self.store.sortLanes()
+                if moved > 0 {
+                    self.logger.info("runs of jobs with rules wait by themselves", metadata: ["runs": "\(moved)"])
+                }
+            } catch {
+                self.logger.debug("lanes not sorted now", metadata: ["error": "\(error)"])
+            }
+            self.isSorting = false
+        }
+    }
+
     /// Ends what was not started in time, each second; several hosts may do so at once.
     private func expire() async throws(StoreError) {
         let limit = 1000

@@ -3,7 +3,8 @@ import JobStore
 import Logging
 import UVLoop
 
-/// Brings runs and schedules to life when their time has come: moves due runs to their queues and fires due schedules.
+/// Brings runs and schedules to life when their time has come: moves due runs to their queues, fires due schedules and ends
+/// pauses that were to end by themselves.
 ///
 /// Sleeps until the next known time, at most `longestSleep`: what others put in meanwhile is found then.
 @LoopActor
@@ -74,6 +75,12 @@ final class Timekeeper {
                 self.onWork?()
             }
             if let due = answer.nextDue { next = next.map { min($0, due) } ?? due }
+            let pauses = try await self.store.endPauses()
+            if pauses.ended {
+                hasMoved = true
+                self.onWork?()
+            }
+            if let end = pauses.next { next = next.map { min($0, end) } ?? end }
             guard let next else { return Self.longestSleep }
             // Due, and yet nothing moved: the database's clock is behind ours, or somebody holds the row.
             let shortest: Duration = hasMoved ? .milliseconds(1) : .milliseconds(50)

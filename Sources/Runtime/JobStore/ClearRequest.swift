@@ -24,7 +24,7 @@ package struct ClearCursor: Sendable, Hashable {
     enum Place: Sendable, Hashable {
         case waiting(after: Int64)
         /// Of a queue: by the claim's index.
-        case lane(rank: Int32, position: Int64)
+        case lane(rank: Int32, job: String, position: Int64)
         /// Of a job: by id.
         case queued(after: Int64)
         case finished(after: Int64)
@@ -62,7 +62,7 @@ extension ClearRequest {
     /// Where to go on behind a table.
     func place(behind place: ClearCursor.Place) -> ClearCursor.Place? {
         switch place {
-        case .waiting: queue == nil ? .queued(after: 0) : .lane(rank: .min, position: 0)
+        case .waiting: queue == nil ? .queued(after: 0) : .lane(rank: .min, job: "", position: 0)
         case .lane, .queued: .finished(after: 0)
         case .finished: nil
         }

@@ -27,11 +27,17 @@ package struct ClaimRequest: Sendable {
     package var queues: Set<String>?
     /// Jobs that this host can run now; nil: all. Runs of other jobs stay queued.
     package var jobs: Set<String>?
+    /// How many runs this host executes behind each gate that bounds a host: lanes that are full here are not asked for. What
+    /// is not said here is counted by the claim itself.
+    package var held: [Admission.Gate: Int]
 
-    package init(limit: Int, queues: Set<String>? = nil, jobs: Set<String>? = nil) {
+    package init(
+        limit: Int, queues: Set<String>? = nil, jobs: Set<String>? = nil, held: [Admission.Gate: Int] = [:]
+    ) {
         self.limit = limit
         self.queues = queues
         self.jobs = jobs
+        self.held = held
     }
 }
 
@@ -65,6 +71,8 @@ package struct ClaimedRun: Sendable, Hashable {
     package var avoidVersion: String?
     /// How long it is kept if it fails; nil: as its own retention says.
     package var failedRetentionDays: Int?
+    /// It was claimed under a limit: others may wait for its end.
+    package var isLimited = false
 }
 
 /// How one attempt ended and what becomes of its run.

@@ -16,11 +16,14 @@ package struct JobPatch: Sendable {
     package var retentionDays: Int?
     /// Of runs that fail, from now on; inner nil: as `retentionDays` again.
     package var failedRetentionDays: Int??
+    /// How many of its runs may execute at once.
+    package var concurrency = ConcurrencyPatch()
 
     package init(
         limits: [String: Int64?] = [:], execution: JSONValue? = nil, attempts: Int?? = nil,
         backoff: BackoffPolicy?? = nil, priority: Int32? = nil, queue: String? = nil, retentionDays: Int? = nil,
-        failedRetentionDays: Int?? = nil
+        failedRetentionDays: Int?? = nil,
+        concurrency: ConcurrencyPatch = ConcurrencyPatch()
     ) {
         self.limits = limits
         self.execution = execution
@@ -30,12 +33,14 @@ package struct JobPatch: Sendable {
         self.queue = queue
         self.retentionDays = retentionDays
         self.failedRetentionDays = failedRetentionDays
+        self.concurrency = concurrency
     }
 
     /// It changes nothing.
     package var isEmpty: Bool {
         limits.isEmpty && execution == nil && attempts == nil && backoff == nil && priority == nil && queue == nil
             && retentionDays == nil && failedRetentionDays == nil
+            && concurrency.isEmpty
     }
 }
 
@@ -49,7 +54,8 @@ package enum PatchAnswer: Sendable {
 
 extension JobPatch {
     /// Reads the body of a request: any of `limits`, `execution`, `attempts`, `backoff`, `priority`, `queue`,
-    /// `retention_days`, `failed_retention_days`. What stands in them is checked by `JobStore.patchJob`.
+    /// `retention_days`, `failed_retention_days`, `concurrency`, `host_concurrency`. What stands in them is checked by
+    /// `JobStore.patchJob`.
     package init(_ value: JSONValue) throws(FieldFault) {
         guard case .object(let members) = value else {
             throw FieldFault(pointer: "", code: "wrong_type", detail: "settings must be an object")
@@ -81,6 +87,8 @@ extension JobPatch {
                     throw FieldFault(pointer: pointer, code: "wrong_type", detail: "must be a string")
                 }
                 queue = text
+            case "concurrency": concurrency.everywhere = .some(try Self.numberOrNull(member.value, pointer))
+            case "host_concurrency": concurrency.here = .some(try Self.numberOrNull(member.value, pointer))
             case "retention_days": retentionDays = Int(try Self.number(member.value, pointer))
             case "failed_retention_days":
                 failedRetentionDays =
@@ -95,6 +103,10 @@ extension JobPatch {
             throw FieldFault(pointer: pointer, code: "wrong_type", detail: "must be a whole number")
         }
         return number
+    }
+
+    private static func numberOrNull(_ value: JSONValue, _ pointer: String) throws(FieldFault) -> Int? {
+        value == .null ? nil : Int(clamping: try number(value, pointer))
     }
 
     private static func limits(_ value: JSONValue) throws(FieldFault) -> [String: Int64?] {
@@ -130,6 +142,7 @@ extension JobPatch {
 
     /// Checks what needs no look at the job.
     func check() throws(FieldFault) {
+        try concurrency.check()
         if let attempts, let attempts, !(1...1000).contains(attempts) {
             throw FieldFault(pointer: "/attempts", code: "out_of_range", detail: "must be 1 to 1000")
         }

@@ -45,6 +45,9 @@ package struct JobRow: Sendable, Hashable {
     package var execution: ExecutionSettings
     /// As the plugin proposes it.
     package var handlerExecution: ExecutionSettings
+    /// How many of its runs may execute at once.
+    package var concurrency: ConcurrencyLimits
+    package var pause: Pause?
     package var retentionDays: Int
     /// Of runs that fail; nil: as `retentionDays`.
     package var failedRetentionDays: Int?
@@ -59,16 +62,21 @@ package struct JobRow: Sendable, Hashable {
     package var lastFinishedAt: WallTime?
     /// Somebody defined it over a handler of another name; else it is its handler's own.
     package var isDefined: Bool { name != handler }
+    package var service: ServiceState { ServiceState(pause, running: counts[.running] ?? 0) }
 }
 
 package struct QueueRow: Sendable, Hashable {
     package var name: String
-    package var isPaused: Bool
-    package var pausedAt: WallTime?
-    package var pauseReason: String?
+    package var pause: Pause?
+    /// How many of its runs may execute at once.
+    package var limits = ConcurrencyLimits()
+    /// Grows with each change of its rules; 0: nobody has set it yet.
+    package var revision: Int64 = 0
     package var createdAt: WallTime?
     /// Runs by state now; finished ones since ever. From counters.
     package var counts: [RunState: Int64]
     /// When the oldest of the queued runs that are first in line was due; nil if none is queued.
     package var oldestQueuedAt: WallTime?
+    package var isPaused: Bool { pause != nil }
+    package var service: ServiceState { ServiceState(pause, running: counts[.running] ?? 0) }
 }

@@ -41,7 +41,7 @@ extension JobStore {
         try await audit(actor: actor, action: "run.change", target: id.description)
         return try await decoding { () throws in
             guard let position = try row.int64OrNil(2) else { return nil }
-            let lane = Lane(queue: try row.text(0), rank: try row.int32(1))
+            let lane = try Self.lane(row, job: 3)
             self.lanes.entered(lane, at: position)
             return (lane.queue, lane.rank)
         }
@@ -79,7 +79,7 @@ extension JobStore {
             for row in rows {
                 answer.changed.insert(RunID(try row.int64(0)))
                 guard let position = try row.int64OrNil(3) else { continue }
-                let lane = Lane(queue: try row.text(1), rank: try row.int32(2))
+                let lane = try Self.lane(row, from: 1, job: 4)
                 self.lanes.entered(lane, at: position)
                 answer.queues.insert(lane.queue)
             }

@@ -18,10 +18,8 @@ extension JobStore {
             ])
             var moved = 0
             for row in answers[0] {
-                var reader = RowReader(row)
-                let lane = Lane(queue: try reader.text(), rank: try reader.int32())
-                self.lanes.entered(lane, at: try reader.int64())
-                moved += try reader.int()
+                self.lanes.entered(try Self.lane(row, job: 4), at: try row.int64(2))
+                moved += Int(try row.int64(3))
             }
             return (moved, try answers[1].first.map { WallTime(micros: try $0.micros(0)) })
         }
@@ -56,15 +54,21 @@ extension JobStore {
 
     // MARK: Lanes
 
-    /// Looks for lanes and forgets watermarks, if it is time for that.
+    /// Queue and rank stand in a row's columns from `first` on, the lane's job in the column `job`.
+    static func lane(_ row: PGRow, from first: Int = 0, job: Int) throws(PGDecodingError) -> Lane {
+        Lane(queue: try row.text(first), rank: try row.int32(first + 1), job: try row.text(job))
+    }
+
+    /// Looks for lanes and their rules and forgets watermarks, if it is time for that.
     func sweepLanes(isBusy: Bool) async throws(PostgresError) {
         guard lanes.isSweepDue(isBusy: isBusy, now: LoopInstant.now.nanoseconds) else { return }
         lanes.sweepStarted()
         let start = LoopInstant.now.nanoseconds
         do {
-            let rows = try await delivery.query(.runLanes)
-            let found = try rows.map { Lane(queue: try $0.text(0), rank: try $0.int32(1)) }
-            let position = try rows.map { try $0.int64(2) }.min() ?? 0
+            let answers = try await delivery.transaction([(.runLanes, []), (.rulesList, [])])
+            let found = try answers[0].map { try Self.lane($0, job: 2) }
+            let position = try answers[0].map { try $0.int64(3) }.min() ?? 0
+            admission = try Admission(rows: answers[1])
             let now = LoopInstant.now.nanoseconds
             lanes.swept(found, position: position, duration: now - start, now: now)
         } catch {
@@ -77,22 +81,45 @@ extension JobStore {
         error as? PostgresError ?? PostgresError(kind: .protocol, message: "\(error)")
     }
 
-    /// The claim's statement.
+    /// Where the next claim looks, and how many runs it may take of each lane.
+    func choose(_ request: ClaimRequest) -> LaneChoice {
+        var choice = LaneChoice()
+        for reading in lanes.readings(queues: request.queues) {
+            let lane = reading.lane
+            if !lane.job.isEmpty, let jobs = request.jobs, !jobs.contains(lane.job) { continue }
+            let cap = admission.cap(lane, held: request.held)
+            if cap == 0 { continue }
+            choice.readings.append(reading)
+            choice.caps.append(cap)
+            if admission.isRuled(lane) { choice.isRuled = true } else { choice.open.append(lane) }
+        }
+        return choice
+    }
+
+    /// The statements that come first in a claim's transaction: from then on the rules stand still, and this claim has the
+    /// gates that it counts behind. The second one's answer says how many of them others hold.
+    func gateSteps(_ choice: LaneChoice) -> [(PGStatement, [PGParameter])] {
+        guard !choice.readings.isEmpty else { return [] }
+        guard choice.isRuled else { return [(.rulesShare, [])] }
+        return [(.rulesShare, []), (.runGates, [.textArray(choice.queues), .textArray(choice.jobs)])]
+    }
+
+    /// The claim's statement. Lanes without rules have one that asks for none of them, and takes nothing where there are some.
     func claimStep(
-        _ lease: HostLease, _ request: ClaimRequest, _ readings: [LaneBook.Reading]
+        _ lease: HostLease, _ request: ClaimRequest, _ choice: LaneChoice
     ) -> (PGStatement, [PGParameter]) {
-        (
-            .runClaim,
-            [
-                .int64(lease.id.rawValue), .int64(lease.epoch), .textArray(readings.map(\.lane.queue)),
-                .int64Array(readings.map { Int64($0.lane.rank) }), .int64Array(readings.map(\.after)),
-                .int64(Int64(request.limit)), request.jobs.map { .textArray($0.sorted()) } ?? .null,
-            ]
-        )
+        let parameters: [PGParameter] = [
+            .int64(lease.id.rawValue), .int64(lease.epoch), .textArray(choice.queues),
+            .int64Array(choice.readings.map { Int64($0.lane.rank) }), .textArray(choice.jobs),
+            .int64Array(choice.readings.map(\.after)), request.jobs.map { .textArray($0.sorted()) } ?? .null,
+            .int64(Int64(request.limit)),
+        ]
+        guard choice.isRuled else { return (.runClaimOpen, parameters) }
+        return (.runClaimLimited, parameters + [.nullableInt64Array(choice.caps.map { $0.map(Int64.init) })])
     }
 
     /// Reads the claim's answer and moves the watermarks.
-    /// - Parameter exhausted: the lanes it looked at, if it took less than it might.
+    /// - Parameter exhausted: the lanes without rules that it looked at, if it took less than it might.
     func claimed(_ rows: PGRows, exhausted: [Lane]) throws(PGDecodingError) -> [ClaimedRun] {
         var runs: [ClaimedRun] = []
         var taken: [(lane: Lane, position: Int64)] = []
@@ -103,8 +130,9 @@ extension JobStore {
             let id = try reader.run()
             let job = try reader.text()
             let args = try reader.text()
-            let lane = Lane(queue: try reader.text(), rank: try reader.int32())
-            taken.append((lane, try reader.int64()))
+            let queue = try reader.text()
+            let rank = try reader.int32()
+            let position = try reader.int64()
             let attempt = try reader.int()
             let used = try reader.int()
             let maxAttempts = try reader.int()
@@ -121,15 +149,52 @@ extension JobStore {
             let execution = try reader.execution().merging(over: try reader.execution()).resolved
             let avoided = try reader.textOrNil()
             let failedRetention = try reader.intOrNil()
+            taken.append((Lane(queue: queue, rank: rank, job: try reader.text()), position))
+            let isLimited = try reader.bool()
             runs.append(
                 ClaimedRun(
-                    id: id, job: job, handler: handler, args: args, queue: lane.queue, priority: -lane.rank,
+                    id: id, job: job, handler: handler, args: args, queue: queue, priority: -rank,
                     attempt: attempt, attemptsUsed: used, maxAttempts: maxAttempts, lostCount: lost, backoff: backoff,
                     limits: limits, execution: execution, createdAt: createdAt, runAt: runAt, traceparent: traceparent,
                     owner: owner, title: title, avoidVersion: avoided,
-                    failedRetentionDays: failedRetention))
+                    failedRetentionDays: failedRetention,
+                    isLimited: isLimited))
         }
         lanes.claimEnded(taken: taken, exhausted: exhausted)
         return runs
+    }
+}
+
+/// The lanes of one claim.
+struct LaneChoice {
+    var readings: [LaneBook.Reading] = []
+    /// For each of them how many runs may be taken; nil: no bound.
+    var caps: [Int?] = []
+    /// Those without rules: if the claim leaves something there, this host cannot take it.
+    var open: [Lane] = []
+    /// Some have rules.
+    var isRuled = false
+
+    var queues: [String] { readings.map(\.lane.queue) }
+    var jobs: [String] { readings.map(\.lane.job) }
+}
+
+extension Admission {
+    /// Of `rules_list`.
+    fileprivate init(rows: PGRows) throws(PGDecodingError) {
+        guard !rows.isEmpty else {
+            self.init()
+            return
+        }
+        var rules: [Gate: Rule] = [:]
+        for row in rows {
+            var reader = RowReader(row)
+            let kind = try reader.text()
+            let name = try reader.text()
+            let gate = kind == "queue" ? Gate.queue(name) : .job(name)
+            rules[gate] = Rule(
+                everywhere: try reader.intOrNil(), here: try reader.intOrNil(), isPaused: try reader.bool())
+        }
+        self.init(rules: rules)
     }
 }

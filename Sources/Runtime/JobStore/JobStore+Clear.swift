@@ -49,13 +49,17 @@ extension JobStore {
         let behind = request.place(behind: place)
         if states.isEmpty { return ([], behind) }
         return try await decoding {
-            if case .lane(let rank, let position) = place {
+            if case .lane(let rank, let job, let position) = place {
                 let rows = try await self.pool.query(
                     .runFindLane,
-                    [.text(orNull: request.queue), .int32(rank), .int64(position), .int64(Self.window)])
+                    [
+                        .text(orNull: request.queue), .int32(rank), .text(job), .int64(position), .int64(Self.window),
+                    ])
                 let ids = try rows.compactMap { try $0.micros(3) < request.before.micros ? try $0.int64(0) : nil }
                 guard rows.count == Self.window, let last = rows.last else { return (ids, behind) }
-                return (ids, .lane(rank: try last.int32(1), position: try last.int64(2)))
+                return (
+                    ids, .lane(rank: try last.int32(1), job: try last.text(4), position: try last.int64(2))
+                )
             }
             let statement: PGStatement
             let after: Int64

@@ -82,11 +82,13 @@ extension JobStore {
             var reader = RowReader(row)
             let index = try reader.int() - 1
             let id = try reader.run()
-            let lane = Lane(queue: try reader.text(), rank: try reader.int32())
+            let queue = try reader.text()
+            let rank = try reader.int32()
             let position = try reader.int64OrNil()
+            let lane = Lane(queue: queue, rank: rank, job: try reader.text())
             if let position { lanes.entered(lane, at: position) }
             results[index] = Enqueued(
-                id: id, state: position == nil ? .scheduled : .queued, queue: lane.queue, priority: -lane.rank,
+                id: id, state: position == nil ? .scheduled : .queued, queue: queue, priority: -rank,
                 isReplay: false)
         }
         return results

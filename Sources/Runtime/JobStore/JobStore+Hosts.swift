@@ -132,6 +132,8 @@ extension JobStore {
         let rows = try await connection.query(
             .runTakeBack,
             [.int64(host.rawValue), .int64(epoch), .int64(Int64(RetryDecision.lostBound)), .text(sentence)])
+        // Their runs are queued again, and their places under limits are free: every host looks.
+        if !rows.isEmpty { _ = try await connection.query(.rulesWake, [.textArray(["*"])]) }
         let requeued = try rows.count { try !$0.isNull(0) }
         return (requeued, rows.count - requeued)
     }

@@ -58,7 +58,7 @@ extension JobStore {
             ])
             var queues: [String: QueueRow] = [:]
             func queue(_ name: String) -> QueueRow {
-                queues[name] ?? QueueRow(name: name, isPaused: false, counts: [:])
+                queues[name] ?? QueueRow(name: name, counts: [:])
             }
             for row in answers[3] {
                 // The queues that jobs name exist before their first run.
@@ -73,10 +73,12 @@ extension JobStore {
             for row in answers[0] {
                 var reader = RowReader(row)
                 var queue = queue(try reader.text())
-                queue.pausedAt = try reader.timeOrNil()
-                queue.isPaused = queue.pausedAt != nil
-                queue.pauseReason = try reader.textOrNil()
+                let since = try reader.timeOrNil()
+                let reason = try reader.textOrNil()
                 queue.createdAt = try reader.time()
+                queue.pause = try reader.pause(since, reason)
+                queue.limits = ConcurrencyLimits(everywhere: try reader.intOrNil(), here: try reader.intOrNil())
+                queue.revision = try reader.int64()
                 queues[queue.name] = queue
             }
             for row in answers[2] {
@@ -92,17 +94,18 @@ extension JobStore {
     package func setPaused(
         queue: String, _ paused: Bool, reason: String? = nil, actor: String? = nil
     ) async throws(StoreError) -> Bool {
-        guard (1...120).contains(queue.utf8.count), !queue.utf8.contains(0) else {
-            throw .invalid(FieldFault(pointer: "/queue", code: "out_of_range", detail: "must have 1 to 120 bytes"))
-        }
-        let rows =
-            paused
-            ? try await query(.queuePause, [.text(queue), .text(orNull: reason)])
-            : try await query(.queueResume, [.text(queue)])
-        guard rows.affectedRows > 0 else { return false }
-        if !paused { lanes.woken(queue: queue) }
-        try await audit(actor: actor, action: paused ? "queue.pause" : "queue.resume", target: queue, detail: nil)
-        return true
+        paused
+            ? try await pause(.queue(queue), reason: reason, actor: actor)
+            : try await resume(.queue(queue), actor: actor)
+    }
+}
+
+extension RowReader {
+    /// Its end and whether it is a drain, behind since when and why.
+    fileprivate mutating func pause(_ since: WallTime?, _ reason: String?) throws(PGDecodingError) -> Pause? {
+        let until = try timeOrNil()
+        let isDrain = try bool()
+        return since.map { Pause(since: $0, reason: reason, until: until, isDrain: isDrain) }
     }
 }
 
@@ -148,6 +151,9 @@ extension JobRow {
         execution = try reader.execution()
         handlerExecution = try reader.execution()
         failedRetentionDays = try reader.intOrNil()
+        concurrency = ConcurrencyLimits(everywhere: try reader.intOrNil(), here: try reader.intOrNil())
+        let pausedSince = try reader.timeOrNil()
+        pause = try reader.pause(pausedSince, try reader.textOrNil())
         counts = [:]
         for counter in counters[name] ?? [] {
             counts[counter.state, default: 0] += counter.n

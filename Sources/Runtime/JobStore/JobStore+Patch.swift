@@ -1,5 +1,6 @@
 import JobCore
 import Postgres
+import UVLoop
 
 extension JobStore {
     /// Changes an operator's settings of a job: all of the patch or nothing.
@@ -13,20 +14,29 @@ extension JobStore {
         _ name: String, _ patch: JobPatch, ifRevision: Int64?, actor: String? = nil
     ) async throws(StoreError) -> PatchAnswer {
         do throws(FieldFault) { try patch.check() } catch { throw .invalid(error) }
-        let revision = try await withTransaction { connection -> (isChanged: Bool, now: Int64)? in
-            guard let row = try await connection.query(.jobLock, [.text(name.storable)]).first else { return nil }
-            var reader = RowReader(row)
-            let now = try reader.int64()
-            if let ifRevision, ifRevision != now { return (false, now) }
-            try await self.apply(patch, to: name, try reader.limits(), try reader.execution(), connection)
-            _ = try await connection.query(
-                .auditAdd,
-                [.text(orNull: actor), .text("job.settings"), .text(name.storable), .json(patch.summary)])
-            return (true, now + 1)
-        }
+        let limits = !patch.concurrency.isEmpty
+        let revision =
+            limits
+            ? try await changingRules { try await self.change(name, patch, ifRevision, actor, $0) }
+            : try await withTransaction { try await self.change(name, patch, ifRevision, actor, $0) }
+        if limits { noteRules(.job(name)) }
         guard let revision else { return .notFound }
         guard revision.isChanged else { return .mismatch(revision.now) }
         return .changed(try await job(name))
+    }
+
+    /// Nil: there is no such job.
+    private func change(
+        _ name: String, _ patch: JobPatch, _ ifRevision: Int64?, _ actor: String?, _ connection: PostgresConnection
+    ) async throws -> (isChanged: Bool, now: Int64)? {
+        guard let row = try await connection.query(.jobLock, [.text(name.storable)]).first else { return nil }
+        var reader = RowReader(row)
+        let now = try reader.int64()
+        if let ifRevision, ifRevision != now { return (false, now) }
+        try await apply(patch, to: name, try reader.limits(), try reader.execution(), connection)
+        _ = try await connection.query(
+            .auditAdd, [.text(orNull: actor), .text("job.settings"), .text(name.storable), .json(patch.summary)])
+        return (true, now + 1)
     }
 
     /// Merges a patch that was checked over what is there, within somebody's transaction. Throws `StoreError.invalid`.
@@ -41,6 +51,7 @@ extension JobStore {
             throw StoreError.invalid(error)
         }
         _ = try await connection.query(.jobPatch, Self.parameters(name, patch, settings.limits, settings.execution))
+        if !patch.concurrency.isEmpty { try await Self.limitJob(connection, name, patch.concurrency) }
     }
 
     private static func parameters(
@@ -75,6 +86,7 @@ extension JobPatch {
         if let failedRetentionDays {
             members.append(JSONMember("failed_retention_days", number(failedRetentionDays)))
         }
+        members += concurrency.members
         return JSONValue.object(members).json
     }
 }

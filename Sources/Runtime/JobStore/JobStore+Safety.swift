@@ -34,7 +34,7 @@ extension JobStore {
             for row in rows {
                 done.insert(try row.int64(0))
                 if outcome == .retry {
-                    self.lanes.entered(Lane(queue: try row.text(1), rank: try row.int32(2)), at: try row.int64(3))
+                    self.lanes.entered(try Self.lane(row, from: 1, job: 4), at: try row.int64(3))
                 }
             }
             return runs.map { run in

@@ -11,10 +11,14 @@ extension JobStore {
 
     /// What became of a batch, in its order, and what was claimed with it.
     package struct Exchanged: Sendable {
-        package var settled: [SettleResult]
+        package var settled: [SettleResult] = []
         package var claimed: [ClaimedRun] = []
         /// Queues into which follow-up runs went that are due. Nobody was notified of them.
         package var filled: Set<String> = []
+        /// Limited queues and jobs from which it could not claim, because another host was just claiming from them. Soon again.
+        package var gatesElsewhere = 0
+        /// Some settlements were only made behind the claim: places that they left may be taken by the next one.
+        package var isLate = false
     }
 
     /// Settles and claims in one round trip and one commit. Results are in the order of `batch`.
@@ -101,7 +105,7 @@ extension JobStore {
         }
     }
 
-    /// One transaction: the settlements, the index of their log lines, the claim.
+    /// One transaction: what the claim rests on, the settlements, the index of their log lines, the claim.
     private func exchange(
         _ lease: HostLease, _ batch: [Settlement], _ request: ClaimRequest
     ) async throws(PostgresError) -> Exchanged {
@@ -110,52 +114,57 @@ extension JobStore {
             noteReach(request)
             try await sweepLanes(isBusy: isBusy)
         }
-        let readings = wantsRuns ? lanes.readings(queues: request.queues) : []
+        let choice = wantsRuns ? choose(request) : LaneChoice()
+        let isClaiming = !choice.readings.isEmpty
         let settling = SettleSteps(lease, batch)
-        let locks = settling.locks.map { [$0] } ?? []
-        var steps = locks + settling.steps
+        let gates = gateSteps(choice)
+        let head = gates + (settling.locks.map { [$0] } ?? [])
+        var steps = head + settling.steps
         let settleCount = steps.count
         let tallies = logTallies.take(batch.map(\.report))
         if !tallies.isEmpty { steps.append((.logIndexAdd, LogTallies.parameters(tallies))) }
-        if !readings.isEmpty { steps.append(claimStep(lease, request, readings)) }
+        if isClaiming { steps.append(claimStep(lease, request, choice)) }
 
-        var settled: [SettleResult] = []
-        var claimed: [ClaimedRun] = []
-        var filled: Set<String> = []
+        var done = Exchanged()
         if !steps.isEmpty {
-            if !readings.isEmpty { lanes.claimStarted() }
+            if isClaiming { lanes.claimStarted() }
             let answers: [PGRows]
             do throws(PostgresError) {
                 answers = try await delivery.transaction(steps)
             } catch {
-                if !readings.isEmpty { lanes.claimFailed() }
+                if isClaiming { lanes.claimFailed() }
                 logTallies.putBack(tallies)
                 throw error
             }
             lastExchange = .now
             do {
-                if !readings.isEmpty {
+                if isClaiming {
                     let rows = answers[answers.count - 1]
-                    claimed = try self.claimed(rows, exhausted: rows.count < request.limit ? readings.map(\.lane) : [])
+                    done.claimed = try self.claimed(rows, exhausted: rows.count < request.limit ? choice.open : [])
+                    if gates.count > 1 { done.gatesElsewhere = Int(try answers[1][0].int64(0)) }
                 }
                 var applied: Set<Int64> = []
-                for (step, rows) in zip(steps, answers).prefix(settleCount).dropFirst(locks.count) {
+                for (step, rows) in zip(steps, answers).prefix(settleCount).dropFirst(head.count) {
                     try noteSettled(rows, &applied)
                     if step.0.name == PGStatement.runFollowUp.name {
-                        for row in rows { filled.insert(try row.text(1)) }
+                        for row in rows { done.filled.insert(try row.text(1)) }
                     }
                 }
-                settled = try await results(lease, batch, applied)
+                let first = applied.count
+                done.settled = try await results(lease, batch, &applied)
+                done.isLate = applied.count > first
             } catch {
                 throw Self.postgresError(error)
             }
         }
         // A host that finds nothing looks properly once before it says so.
-        if wantsRuns && claimed.isEmpty && lanes.isSweepDue(isBusy: true, now: LoopInstant.now.nanoseconds) {
+        if wantsRuns && done.claimed.isEmpty && lanes.isSweepDue(isBusy: true, now: LoopInstant.now.nanoseconds) {
             lanes.forget()
-            claimed = try await exchange(lease, [], request).claimed
+            let again = try await exchange(lease, [], request)
+            done.claimed = again.claimed
+            done.gatesElsewhere = again.gatesElsewhere
         }
-        return Exchanged(settled: settled, claimed: claimed, filled: filled)
+        return done
     }
 
     /// A host that can take other runs than before looks again at those that it passed over.
@@ -173,18 +182,17 @@ extension JobStore {
         let hasLane = rows.columns.count > 1
         for row in rows {
             applied.insert(try row.int64(0))
-            if hasLane { lanes.entered(Lane(queue: try row.text(1), rank: try row.int32(2)), at: try row.int64(3)) }
+            if hasLane { lanes.entered(try Self.lane(row, from: 1, job: 4), at: try row.int64(3)) }
         }
     }
 
     /// Whoever is not in the answer is fenced, or was settled before, or its row was being changed at that moment (say, by
     /// `noteStarted`): then once more.
     private func results(
-        _ lease: HostLease, _ batch: [Settlement], _ applied: Set<Int64>, tries: Int = 5
+        _ lease: HostLease, _ batch: [Settlement], _ applied: inout Set<Int64>, tries: Int = 5
     ) async throws -> [SettleResult] {
         let missing = batch.filter { !applied.contains($0.report.runID.rawValue) }
         var done: Set<Int64> = []
-        var applied = applied
         if !missing.isEmpty {
             var held: Set<Int64> = []
             let rows = try await delivery.query(
@@ -205,7 +213,7 @@ extension JobStore {
                 for rows in try await delivery.transaction(locks + settling.steps).dropFirst(locks.count) {
                     try noteSettled(rows, &applied)
                 }
-                return try await results(lease, batch, applied, tries: tries - 1)
+                return try await results(lease, batch, &applied, tries: tries - 1)
             }
             // Still this attempt's, and still not settled: the caller keeps it and tries again.
             if !again.isEmpty { throw PostgresError(kind: .unavailable, message: "rows were busy at every try") }

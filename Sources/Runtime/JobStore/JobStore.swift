@@ -19,6 +19,8 @@ package final class JobStore {
     let listening: PostgresLink
     let pool: PostgresPool
     var lanes = LaneBook()
+    /// The rules of queues and jobs, as of the last look for lanes.
+    package internal(set) var admission = Admission()
     let schemas = SchemaBook()
     var logTallies = LogTallies()
     let liveness: LivenessTimes

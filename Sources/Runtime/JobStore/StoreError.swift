@@ -44,5 +44,13 @@ extension StoreError: CustomStringConvertible {
         if case .unavailable = self { true } else { false }
     }
 
+    /// The server's code, if a statement of ours was refused or could not be finished.
+    var sqlState: SQLState? {
+        switch self {
+        case .unavailable(let cause), .database(let cause): cause.sqlState
+        case .invalid, .invalidArgs, .conflict, .notFound, .incompatibleSchema: nil
+        }
+    }
+
     init(_ error: PostgresError) { self = error.isTransient ? .unavailable(error) : .database(error) }
 }

@@ -8,11 +8,13 @@ enum Cause: String, CaseIterable, Sendable {
     case retryWait = "retry_wait"
     case blocked
     case queuePaused = "queue_paused"
+    case jobPaused = "job_paused"
     case quarantined
     case noHost = "no_host"
     case draining
     case noHandler = "no_handler"
     case slotsFull = "slots_full"
+    case limitReached = "limit_reached"
     case behindOthers = "behind_others"
     case nextInLine = "next_in_line"
     // It runs.
@@ -69,10 +71,12 @@ enum Cause: String, CaseIterable, Sendable {
     /// In the order in which they would have to be mended.
     private static func ofQueued(_ facts: RunFacts) -> Cause {
         if facts.isQueuePaused { return .queuePaused }
+        if facts.isJobPaused { return .jobPaused }
         if facts.hosts == 0 { return .noHost }
         if facts.quarantine != nil { return .quarantined }
         if !facts.hasHandler { return .noHandler }
         if facts.isDraining, facts.hosts == 1 { return .draining }
+        if facts.fullLimit != nil { return .limitReached }
         if facts.busySlots >= facts.slots { return .slotsFull }
         return (facts.position ?? 1) > 1 ? .behindOthers : .nextInLine
     }

@@ -27,6 +27,10 @@ struct EvidenceList {
     private mutating func waiting(_ facts: RunFacts) {
         add("waits", "It has been due for \(Words.span(facts.now - facts.runAt)).", number: ms(facts.now - facts.runAt))
         if facts.isQueuePaused { add("queue_paused", "Queue \(facts.queue) is paused.", "true") }
+        if facts.isJobPaused { add("job_paused", "Job \(facts.job) is paused.", "true") }
+        if let limit = facts.fullLimit {
+            add("limit", "\(Words.count(limit.runs, "run")) of \(limit.of) may execute at once.", number: limit.runs)
+        }
         if let quarantine = facts.quarantine {
             add(
                 "quarantine",

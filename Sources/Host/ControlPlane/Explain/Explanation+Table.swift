@@ -21,6 +21,8 @@ extension Explanation {
         .retryWait: "It waits for another attempt ({used} of {attempts} used up), due {due}.",
         .blocked: "It waits for another run.",
         .queuePaused: "It waits because queue {queue} is paused{pause_reason}.",
+        .jobPaused: "It waits because job {job} is paused{pause_reason}.",
+        .limitReached: "It waits because no more than {limit} may execute at once.",
         .quarantined: "It waits because this version of its handler is in quarantine: {crashes} crashed.",
         .noHost: "It waits because no host is running.",
         .draining: "It waits because the only host is shutting down.",
@@ -77,6 +79,15 @@ extension Explanation {
         .queuePaused: Entry(
             "Nothing of a paused queue is started, whatever its priority. What runs already goes on.",
             [("pawl api POST /api/v1/queues/{queue_path}/resume", "let the queue go on")]),
+        .jobPaused: Entry(
+            "Nothing of a paused job is started, in whatever queue. What runs already goes on.",
+            [("pawl jobs resume {job}", "let the job go on")]),
+        .limitReached: Entry(
+            "As many runs execute as the operator lets. The next one starts when one of them ends.",
+            [
+                ("pawl runs --state running --queue {queue}", "what runs"),
+                ("pawl queues", "the limits"), ("pawl queues set --help", "change one"),
+            ]),
         .quarantined: Entry(
             """
             A version of a handler that keeps crashing is taken out of service for a while, so that it does not crash \

@@ -28,6 +28,9 @@ struct RunFacts: Sendable, Hashable {
 
     // Why it waits.
     var isQueuePaused = false
+    var isJobPaused = false
+    /// A limit that is used up: how many runs, of what.
+    var fullLimit: LimitFacts?
     var pauseReason: String?
     /// 1: the next one of its queue. Nil: not queued, or not known.
     var position: Int?
@@ -156,4 +159,11 @@ extension StackFrame {
         .contains(where: function.hasPrefix) || function.contains("assertionFailure")
             || function.contains("fatalErrorMessage")
     }
+}
+
+/// How many runs of what may execute at once.
+struct LimitFacts: Sendable, Hashable {
+    var runs: Int
+    /// "queue mail".
+    var of: String
 }

@@ -10,8 +10,6 @@ extension Backend {
             Route(.get, "/api/v1/jobs/{name}") { [self] in try await showJob($0) },
             Route(.get, "/api/v1/queues") { [self] in try await listQueues($0) },
             Route(.get, "/api/v1/queues/{queue}") { [self] in try await showQueue($0) },
-            Route(.post, "/api/v1/queues/{queue}/pause", body: .json) { [self] in try await setPaused($0, true) },
-            Route(.post, "/api/v1/queues/{queue}/resume", body: .json) { [self] in try await setPaused($0, false) },
         ]
     }
 
@@ -41,26 +39,7 @@ extension Backend {
         var object = CatalogJSON.queue(queue, WallClock.now, try await store.holdings())
         let running = try await store.runs(RunFilter(states: [.running], queues: [queue.name]), limit: 50)
         object.array("running", running.runs.map { RunJSON.object($0, live: host.live(runID: $0.id)).text })
-        return Answer.json(object).tagged(call)
-    }
-
-    private func setPaused(_ call: Call, _ paused: Bool) async throws -> Answer {
-        var reader = try ObjectReader(body: call.body)
-        let reason = reader.string("reason", limit: 1000)
-        try reader.finish()
-        return try await setPaused(call.parameter("queue"), paused, reason: reason, actor: call.principal.name)
-    }
-
-    private func setPaused(_ name: String, _ paused: Bool, reason: String?, actor: String) async throws -> Answer {
-        // A slip of the finger would pause a queue that nobody uses, and leave the right one running.
-        let existing = try await store.queue(name)
-        let changed = try await store.setPaused(queue: existing.name, paused, reason: reason, actor: actor)
-        if changed, !paused { host.enqueued(queue: name, rank: 0) }
-        var object = JSONObject()
-        object.bool("changed", changed)
-        object.object(
-            "queue", CatalogJSON.queue(try await store.queue(name), WallClock.now, try await store.holdings()))
-        return .json(object)
+        return Answer.json(object).tagged(call, revision: queue.revision)
     }
 
     // MARK: Plugins and hosts
@@ -119,6 +98,7 @@ enum CatalogJSON {
         sources.string("attempts", job.attempts != nil ? "job" : limits.attempts != nil ? "handler" : "default")
         sources.string("backoff", job.backoff != nil ? "job" : "default")
         object.object("sources", sources)
+        RulesJSON.add(job.pause, job.service, job.concurrency, to: &object)
         object.int("retention_days", job.retentionDays)
         object.int("failed_retention_days", job.failedRetentionDays)
         object.object("counts", counts(job.counts))
@@ -134,9 +114,7 @@ enum CatalogJSON {
     static func queue(_ queue: QueueRow, _ now: WallTime, _ holdings: [Holding]? = nil) -> JSONObject {
         var object = JSONObject()
         object.string("name", queue.name)
-        object.bool("paused", queue.isPaused)
-        object.time("paused_at", queue.pausedAt)
-        object.string("pause_reason", queue.pauseReason)
+        RulesJSON.add(queue.pause, queue.service, queue.limits, to: &object)
         if let holdings { HoldingJSON.add(holdings.first { $0.subject == .queue(queue.name) }, to: &object) }
         object.object("counts", counts(queue.counts))
         object.time("oldest_queued_at", queue.oldestQueuedAt)

@@ -61,6 +61,9 @@ extension Backend {
             var limits = job.limits.merging(over: job.handlerLimits)
             if let wall = run.timeout { limits.wall = wall }
             facts.limits = limits.resolved
+            facts.isJobPaused = job.pause != nil
+            facts.pauseReason = job.pause?.reason
+            facts.fullLimit = Self.full(job.concurrency, job.counts[.running], "job \(job.name)")
             return Home(
                 handler: job.handler, plugin: job.plugin,
                 isHeldBack: job.execution.merging(over: job.handlerExecution).resolved.quarantine)
@@ -70,10 +73,18 @@ extension Backend {
         }
     }
 
+    /// The limit, if it is used up.
+    private static func full(
+        _ limits: ConcurrencyLimits, _ running: Int64?, _ what: String
+    ) -> LimitFacts? {
+        limits.everywhere.flatMap { Int(clamping: running ?? 0) >= $0 ? LimitFacts(runs: $0, of: what) : nil }
+    }
+
     private func addQueue(_ run: RunRow, _ home: Home, to facts: inout RunFacts) async throws {
         let queue = try await store.queue(run.queue)
         facts.isQueuePaused = queue.isPaused
-        facts.pauseReason = queue.pauseReason
+        if queue.isPaused { facts.pauseReason = queue.pause?.reason }
+        if let full = Self.full(queue.limits, queue.counts[.running], "queue \(queue.name)") { facts.fullLimit = full }
         if let ahead = try await store.queuedAhead(of: run.id) {
             facts.position = ahead.count + 1
             facts.isPositionBound = ahead.isBound

@@ -108,9 +108,9 @@ export function queueRow() {
     setText(name, q.name ?? q.queue);
     const c = q.counts ?? q;
     setText(counts, [
-      `${number(c.running ?? 0)} running`, `${number((c.queued ?? 0))} queued`,
+      `${number(c.running ?? 0)}${q.concurrency ? ` of ${number(q.concurrency)}` : ""} running`, `${number((c.queued ?? 0))} queued`,
       c.scheduled ? `${number(c.scheduled)} scheduled` : null, c.retrying ? `${number(c.retrying)} retrying` : null,
-      q.paused ? "paused" : null,
+      q.paused ? q.service ?? "paused" : null,
     ].filter(Boolean).join(" · "));
   };
   return node;

@@ -18,7 +18,10 @@ struct SettingsPatch {
         for name in ["read_paths", "write_paths"] { names["execution.\(name)"] = ("execution", name, .list) }
         names["execution.pool_age"] = ("execution", "pool_age_ms", .duration)
         names["execution.pool_growth"] = ("execution", "pool_growth_bytes", .size)
-        for name in ["attempts", "priority", "retention_days", "failed_retention_days"] {
+        let numbers = [
+            "attempts", "priority", "retention_days", "failed_retention_days", "concurrency", "host_concurrency",
+        ]
+        for name in numbers {
             names[name] = (nil, name, .number)
         }
         names["queue"] = (nil, "queue", .word)

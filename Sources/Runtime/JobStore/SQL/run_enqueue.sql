@@ -25,7 +25,7 @@ WITH input AS (
             coalesce(i.attempts, j.attempts, j.handler_attempts, 3)::integer AS max_attempts, j.retention, i.backoff,
             i.timeout_ms, i.title, i.description, i.labels::jsonb AS labels, i.owner, i.organization, i.retry_of,
             i.schedule_id, i.planned_at, i.trigger, i.traceparent,
-            pawl.queue_ms(i.queue_ms, j.limits, j.handler_limits) AS queue_ms
+            pawl.queue_ms(i.queue_ms, j.limits, j.handler_limits) AS queue_ms, j.lane
         FROM input i
         JOIN pawl.job j ON j.name = i.job
         LEFT JOIN keyed k ON k.key = i.key
@@ -34,9 +34,10 @@ WITH input AS (
     ) s
 ), live AS (
     INSERT INTO pawl.run_live (id, queue, rank, pos, run_at, job, args, max_attempts, created_at, retention, trigger, backoff,
-        timeout_ms, title, description, labels, owner, organization, retry_of, schedule_id, planned_at, traceparent, expires_at)
+        timeout_ms, title, description, labels, owner, organization, retry_of, schedule_id, planned_at, traceparent, expires_at,
+        lane)
     SELECT id, queue, rank, pos, run_at, job, args, max_attempts, now(), retention, trigger, backoff, timeout_ms, title,
-        description, labels, owner, organization, retry_of, schedule_id, planned_at, traceparent, expires_at
+        description, labels, owner, organization, retry_of, schedule_id, planned_at, traceparent, expires_at, lane
     FROM known WHERE pos IS NOT NULL ORDER BY n
 ), waiting AS (
     INSERT INTO pawl.run_waiting (id, queue, rank, state, run_at, job, args, max_attempts, created_at, retention, trigger,
@@ -49,4 +50,4 @@ WITH input AS (
     INSERT INTO pawl.counter_delta (queue, job, state, n)
     SELECT queue, job, CASE WHEN pos IS NULL THEN 'scheduled' ELSE 'queued' END, count(*) FROM known GROUP BY 1, 2, 3
 )
-SELECT n, id, queue, rank, pos FROM known
+SELECT n, id, queue, rank, pos, lane FROM known

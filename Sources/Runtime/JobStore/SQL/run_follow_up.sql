@@ -31,15 +31,15 @@ WITH input AS (
             now() + coalesce(s.delay_ms, 0) * interval '1 millisecond' AS run_at,
             coalesce(s.attempts, j.attempts, j.handler_attempts, 3)::integer AS max_attempts, j.retention, s.title,
             s.labels::jsonb AS labels, s.owner, s.organization, s.traceparent,
-            pawl.queue_ms(NULL, j.limits, j.handler_limits) AS queue_ms
+            pawl.queue_ms(NULL, j.limits, j.handler_limits) AS queue_ms, j.lane
         FROM settled s JOIN linked l ON l.parent = s.parent AND l.number = s.number JOIN pawl.job j ON j.name = s.job
         ORDER BY s.parent, s.number
     ) s
 ), live AS (
     INSERT INTO pawl.run_live (id, queue, rank, pos, run_at, job, args, max_attempts, created_at, retention, trigger, title,
-        labels, owner, organization, traceparent, expires_at)
+        labels, owner, organization, traceparent, expires_at, lane)
     SELECT id, queue, rank, pos, run_at, job, args, max_attempts, now(), retention, 'follow_up', title, labels, owner,
-        organization, traceparent, expires_at
+        organization, traceparent, expires_at, lane
     FROM known WHERE pos IS NOT NULL ORDER BY parent, number
 ), waiting AS (
     INSERT INTO pawl.run_waiting (id, queue, rank, state, run_at, job, args, max_attempts, created_at, retention, trigger, title,
@@ -51,4 +51,4 @@ WITH input AS (
     INSERT INTO pawl.counter_delta (queue, job, state, n)
     SELECT queue, job, CASE WHEN pos IS NULL THEN 'scheduled' ELSE 'queued' END, count(*) FROM known GROUP BY 1, 2, 3
 )
-SELECT parent, queue, rank, pos FROM known WHERE pos IS NOT NULL
+SELECT parent, queue, rank, pos, lane FROM known WHERE pos IS NOT NULL

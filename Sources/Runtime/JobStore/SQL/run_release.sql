@@ -10,10 +10,10 @@ WITH mine AS (
         started_at = NULL, pid = NULL
     FROM mine m
     WHERE l.ctid = m.place AND l.id + 0 = m.id AND l.attempt = m.attempt AND l.host_id = $1 AND l.host_epoch = $2
-    RETURNING l.id, l.queue, l.rank, l.pos, l.job
+    RETURNING l.id, l.queue, l.rank, l.pos, l.lane, l.job
 ), counted AS (
     INSERT INTO pawl.counter_delta (queue, job, state, n)
     SELECT b.queue, b.job, s.state, s.sign * count(*)
     FROM back b CROSS JOIN (VALUES ('running', -1), ('queued', 1)) AS s (state, sign) GROUP BY b.queue, b.job, s.state, s.sign
 )
-SELECT id, queue, rank, pos FROM back
+SELECT id, queue, rank, pos, lane FROM back

@@ -20,7 +20,7 @@ WITH input AS (
         expires_at = CASE WHEN m.started_at IS NULL THEN l.expires_at END
     FROM mine m
     WHERE l.ctid = m.place AND l.id + 0 = m.id AND l.attempt = m.attempt AND l.host_id = $1 AND l.host_epoch = $2
-    RETURNING l.id, l.queue, l.rank, l.pos, l.job, l.retention, l.attempt, m.claimed_at, m.outcome, m.reason,
+    RETURNING l.id, l.queue, l.rank, l.pos, l.lane, l.job, l.retention, l.attempt, m.claimed_at, m.outcome, m.reason,
         m.started_at, m.ended_at, m.pid, m.version, m.detail, m.sentence
 ), attempts AS (
     INSERT INTO pawl.attempt (run_id, attempt, retention, ended_at, job, outcome, reason, host_id, host_epoch, pid, version,
@@ -32,4 +32,4 @@ WITH input AS (
     SELECT b.queue, b.job, s.state, s.sign * count(*)
     FROM back b CROSS JOIN (VALUES ('running', -1), ('queued', 1)) AS s (state, sign) GROUP BY b.queue, b.job, s.state, s.sign
 )
-SELECT id, queue, rank, pos FROM back
+SELECT id, queue, rank, pos, lane FROM back

@@ -10,7 +10,7 @@ WITH mine AS (
         started_at = NULL, pid = NULL, attempts_used = attempts_used + 1, outcome = 'terminated', reason = 'stale',
         cancel_requested_at = NULL, terminate_requested_at = NULL, expires_at = NULL
     FROM mine m WHERE l.id = m.id
-    RETURNING l.id, l.queue, l.rank, l.pos, l.job, l.retention, l.attempt, m.host_id, m.host_epoch, m.claimed_at, m.started_at,
+    RETURNING l.id, l.queue, l.rank, l.pos, l.lane, l.job, l.retention, l.attempt, m.host_id, m.host_epoch, m.claimed_at, m.started_at,
         m.pid, m.version
 ), attempts AS (
     INSERT INTO pawl.attempt (run_id, attempt, retention, ended_at, job, outcome, reason, host_id, host_epoch, pid, version,
@@ -27,4 +27,4 @@ WITH mine AS (
 ), told AS (
     SELECT pg_notify('pawl_host_' || host_id, concat_ws(' ', 'terminate', id, attempt)) FROM back
 )
-SELECT back.id, back.queue, back.rank, back.pos, (SELECT count(*) FROM told) FROM back
+SELECT back.id, back.queue, back.rank, back.pos, back.lane, (SELECT count(*) FROM told) FROM back

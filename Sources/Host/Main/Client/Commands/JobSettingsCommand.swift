@@ -16,6 +16,7 @@ struct JobSettingsCommand: ClientCommand {
               execution.mode sandbox network output_policy niceness quarantine pool_runs pool_age pool_growth read_paths
               write_paths
               attempts backoff priority queue retention_days failed_retention_days
+              concurrency host_concurrency
 
             EXAMPLES
               pawl jobs settings csv.to_jsonl
@@ -111,7 +112,11 @@ struct JobSettingsCommand: ClientCommand {
                 ])
             }
         }
-        for name in ["attempts", "priority", "queue", "retention_days", "failed_retention_days"] {
+        let names = [
+            "attempts", "priority", "queue", "retention_days", "failed_retention_days", "concurrency",
+            "host_concurrency",
+        ]
+        for name in names {
             guard let value = job[name]?.present else { continue }
             let source = job["sources"]?[name]?.text ?? "job"
             table.rows.append([.init(name), .init(value.text ?? value.json), .init(source, .dim)])

@@ -5,19 +5,21 @@ import JobCore
 struct JobsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "jobs",
-        abstract: "List jobs, show one with the arguments it takes, change its settings, or define one.",
+        abstract: "List jobs, show one with the arguments it takes, change its settings, pause or define one.",
         discussion: """
             EXAMPLES
               pawl jobs
               pawl jobs csv.to_jsonl
               pawl jobs schema csv.to_jsonl
               pawl jobs settings csv.to_jsonl --set limits.wall=30s
+              pawl jobs pause csv.to_jsonl --for 30m
               pawl jobs create nightly-export --handler csv.to_jsonl
               pawl jobs clear csv.to_jsonl --states finished --older 7d
             """,
         subcommands: [
             ListJobsCommand.self, JobSettingsCommand.self, JobSchemaCommand.self, CreateJobCommand.self,
-            DeleteJobCommand.self, ClearJobCommand.self,
+            DeleteJobCommand.self, ClearJobCommand.self, PauseJobCommand.self, DrainJobCommand.self,
+            ResumeJobCommand.self,
         ],
         defaultSubcommand: ListJobsCommand.self)
 }
@@ -43,15 +45,18 @@ struct ListJobsCommand: ClientCommand {
         var table = Table([
             .init(title: "JOB", importance: 10), .init(title: "QUEUE", importance: 3),
             .init(title: "ATTEMPTS", importance: 2, alignsRight: true), .init(title: "HANDLER", importance: 4),
+            .init(title: "LIMIT", importance: 5), .init(title: "STATE", importance: 7),
             .init(title: "DESCRIPTION", importance: 6, shrinksTo: 16),
         ])
+        let now = wallMicroseconds()
         for job in answer["items"]?.elements ?? [] {
             let name = job["name"]?.text ?? ""
             let handler = job["handler"]?.text ?? ""
             table.rows.append([
                 .init(name), .init(job["queue"]?.text ?? ""),
                 .init((job["attempts"] ?? job["max_attempts"])?.integer.map(String.init) ?? ""),
-                .init(handler == name ? "" : handler), .init(job["description"]?.text ?? ""),
+                .init(handler == name ? "" : handler), .init(QueuesCommand.limits(job)),
+                .init(QueuesCommand.state(job, now), .yellow), .init(job["description"]?.text ?? ""),
             ])
         }
         if table.rows.isEmpty { return session.talk("No jobs: no plugin with a handler is loaded. See: pawl plugins") }

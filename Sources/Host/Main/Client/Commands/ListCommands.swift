@@ -1,59 +1,9 @@
 import ArgumentParser
 import JobCore
 
-/// `pawl queues`: how much waits and runs, and what to do about it.
-struct QueuesCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "queues",
-        abstract: "List queues with their counts; clear one.",
-        discussion: """
-            EXAMPLES
-              pawl queues
-              pawl queues --json
-              pawl queues | cut -f1,2
-              pawl queues clear mail --states failed --older 7d
-            """,
-        subcommands: [ListQueuesCommand.self, ClearQueueCommand.self], defaultSubcommand: ListQueuesCommand.self)
-}
-
-/// `pawl queues [list]`.
-struct ListQueuesCommand: ClientCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "list", abstract: "List queues with their counts. The default.")
-
-    @OptionGroup var connection: ConnectionOptions
-
-    func execute(_ session: ClientSession) throws {
-        let answer = try session.get("/api/v1/queues")
-        if session.wantsJSON { return session.printJSON(answer) }
-        let states = ["scheduled", "queued", "running", "retrying", "succeeded", "failed", "cancelled"]
-        var table = Table(
-            [.init(title: "QUEUE", importance: 10)]
-                + states.map {
-                    .init(
-                        title: $0.uppercased(), importance: $0 == "queued" || $0 == "running" ? 9 : 5, alignsRight: true
-                    )
-                }
-                + [.init(title: "PAUSED", importance: 8), .init(title: "EXCLUSIVE", importance: 6)])
-        for queue in answer["items"]?.elements ?? [] {
-            let counts = queue["counts"] ?? queue
-            var row: [Table.Cell] = [Table.Cell(queue["name"]?.text ?? queue["queue"]?.text ?? "")]
-            for state in states {
-                let count = counts[state]?.integer
-                row.append(Table.Cell(count.map { Format.count($0) } ?? ""))
-            }
-            row.append(Table.Cell(queue["paused"]?.bool == true ? "paused" : "", .yellow))
-            row.append(Table.Cell(Self.exclusive(queue)))
-            table.rows.append(row)
-        }
-        if table.rows.isEmpty { return session.talk("No queue has been used yet.") }
-        table.print(to: session.terminal)
-    }
-}
-
-extension ListQueuesCommand {
+extension QueuesCommand {
     /// Who alone serves it: a host, nobody for the moment, or nothing where all hosts do.
-    fileprivate static func exclusive(_ queue: JSONValue) -> String {
+    static func exclusive(_ queue: JSONValue) -> String {
         guard queue["exclusive"]?.bool == true else { return "" }
         guard let holder = queue["holder"], let host = holder["host"]?.text else { return "nobody" }
         return holder["name"]?.text.map { "\(host) (\($0))" } ?? host
