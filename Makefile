@@ -15,7 +15,7 @@ include mk/authors.mk
 
 .PHONY: help bootstrap build host plugins demo serve test test-unit test-abi test-zygote test-plugins test-system test-faults \
         monkey monkey-short monkey-kills chaos chaos-short fuzz test-fuzz test-cli test-page test-seeds test-docs test-authors test-schema \
-        seeds bench format format-check install clean
+        seeds bench bench-volume format format-check install clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -123,6 +123,9 @@ bench: build $(PYTHON) ## figures beside their limits, measured in the same run
 	@$(PYTHON) bench/run.py
 	@$(PYTHON) bench/terminate.py
 	@$(PYTHON) bench/reloads.py --reloads 200
+
+bench-volume: build $(PYTHON) ## lists and figures with ten million runs; needs 6 GB of disk
+	@$(PYTHON) bench/volume.py
 
 format: ## format the Swift sources
 	swift format format --in-place --parallel --recursive Sources Tests plugins examples bench fuzz Package.swift

@@ -264,6 +264,60 @@ BEGIN
     END IF;
     RETURN NULL;
 END
+-- Name: histogram_compact(bytea); Type: FUNCTION; Schema: pawl; Owner: -
+--
+
+CREATE FUNCTION pawl.histogram_compact(packed bytea) RETURNS bytea
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT string_agg(int8send(n * 512 + bucket), ''::bytea) FROM pawl.histogram_read(packed)
+$$;
+
+--
+-- Name: histogram_read(bytea); Type: FUNCTION; Schema: pawl; Owner: -
+--
+
+CREATE FUNCTION pawl.histogram_read(packed bytea, OUT bucket integer, OUT n bigint) RETURNS SETOF record
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT (e & 511)::integer, sum(e >> 9)::bigint
+    FROM (SELECT ('x' || encode(substring(packed FROM 8 * i + 1 FOR 8), 'hex'))::bit(64)::bigint AS e
+        FROM generate_series(0, octet_length(packed) / 8 - 1) AS i) s
+    GROUP BY 1 ORDER BY 1
+$$;
+
+--
+-- Name: latency_bucket(interval); Type: FUNCTION; Schema: pawl; Owner: -
+--
+
+CREATE FUNCTION pawl.latency_bucket(span interval) RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT width_bucket(round(date_part('epoch', span) * 1e6), '{
+            1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,18,20,22,24,26,28,30,32,36,40,44,48,52,56,60,64,72,80,88,96,104,112,120,
+            128,144,160,176,192,208,224,240,256,288,320,352,384,416,448,480,512,576,640,704,768,832,896,960,1024,1152,1280,
+            1408,1536,1664,1792,1920,2048,2304,2560,2816,3072,3328,3584,3840,4096,4608,5120,5632,6144,6656,7168,7680,8192,
+            9216,10240,11264,12288,13312,14336,15360,16384,18432,20480,22528,24576,26624,28672,30720,32768,36864,40960,45056,
+            49152,53248,57344,61440,65536,73728,81920,90112,98304,106496,114688,122880,131072,147456,163840,180224,196608,
+            212992,229376,245760,262144,294912,327680,360448,393216,425984,458752,491520,524288,589824,655360,720896,786432,
+            851968,917504,983040,1048576,1179648,1310720,1441792,1572864,1703936,1835008,1966080,2097152,2359296,2621440,
+            2883584,3145728,3407872,3670016,3932160,4194304,4718592,5242880,5767168,6291456,6815744,7340032,7864320,8388608,
+            9437184,10485760,11534336,12582912,13631488,14680064,15728640,16777216,18874368,20971520,23068672,25165824,
+            27262976,29360128,31457280,33554432,37748736,41943040,46137344,50331648,54525952,58720256,62914560,67108864,
+            75497472,83886080,92274688,100663296,109051904,117440512,125829120,134217728,150994944,167772160,184549376,
+            201326592,218103808,234881024,251658240,268435456,301989888,335544320,369098752,402653184,436207616,469762048,
+            503316480,536870912,603979776,671088640,738197504,805306368,872415232,939524096,1006632960,1073741824,1207959552,
+            1342177280,1476395008,1610612736,1744830464,1879048192,2013265920,2147483648,2415919104,2684354560,2952790016,
+            3221225472,3489660928,3758096384,4026531840,4294967296,4831838208,5368709120,5905580032,6442450944,6979321856,
+            7516192768,8053063680,8589934592,9663676416,10737418240,11811160064,12884901888,13958643712,15032385536,
+            16106127360,17179869184,19327352832,21474836480,23622320128,25769803776,27917287424,30064771072,32212254720,
+            34359738368,38654705664,42949672960,47244640256,51539607552,55834574848,60129542144,64424509440,68719476736,
+            77309411328,85899345920,94489280512,103079215104,111669149696,120259084288,128849018880,137438953472,154618822656,
+            171798691840,188978561024,206158430208,223338299392,240518168576,257698037760,274877906944,309237645312,
+            343597383680,377957122048,412316860416,446676598784,481036337152,515396075520,549755813888,618475290624,
+            687194767360,755914244096,824633720832,893353197568,962072674304,1030792151040,1099511627776,1236950581248,
+            1374389534720,1511828488192,1649267441664,1786706395136,1924145348608,2061584302080
+        }'::float8[])
 $$;
 
 --
@@ -864,8 +918,10 @@ CREATE TABLE pawl.counter_delta (
     state text NOT NULL COLLATE pg_catalog."C",
     n bigint NOT NULL,
     at timestamp with time zone DEFAULT now() NOT NULL,
-    run_ms bigint,
-    last_run bigint
+    last_run bigint,
+    wait_us bigint,
+    run_us bigint,
+    spans integer[]
 )
 WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='2000', autovacuum_vacuum_cost_delay='0');
 
@@ -1346,6 +1402,106 @@ CREATE VIEW pawl.resource_usage AS
     attempt.voluntary_switches,
     attempt.involuntary_switches
    FROM pawl.attempt;
+
+--
+-- Name: rollup; Type: TABLE; Schema: pawl; Owner: -
+--
+
+CREATE TABLE pawl.rollup (
+    step_s integer NOT NULL,
+    at timestamp with time zone NOT NULL,
+    queue text NOT NULL COLLATE pg_catalog."C",
+    job text NOT NULL COLLATE pg_catalog."C",
+    state text NOT NULL COLLATE pg_catalog."C",
+    n bigint NOT NULL,
+    wait_us bigint NOT NULL,
+    run_us bigint NOT NULL,
+    wait bytea DEFAULT '\x'::bytea NOT NULL,
+    run bytea DEFAULT '\x'::bytea NOT NULL
+)
+PARTITION BY LIST (step_s);
+
+--
+-- Name: rollup_10s; Type: TABLE; Schema: pawl; Owner: -
+--
+
+CREATE TABLE pawl.rollup_10s (
+    step_s integer NOT NULL,
+    at timestamp with time zone NOT NULL,
+    queue text NOT NULL COLLATE pg_catalog."C",
+    job text NOT NULL COLLATE pg_catalog."C",
+    state text NOT NULL COLLATE pg_catalog."C",
+    n bigint NOT NULL,
+    wait_us bigint NOT NULL,
+    run_us bigint NOT NULL,
+    wait bytea DEFAULT '\x'::bytea NOT NULL,
+    run bytea DEFAULT '\x'::bytea NOT NULL
+)
+WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='5000');
+
+--
+-- Name: rollup_1d; Type: TABLE; Schema: pawl; Owner: -
+--
+
+CREATE TABLE pawl.rollup_1d (
+    step_s integer NOT NULL,
+    at timestamp with time zone NOT NULL,
+    queue text NOT NULL COLLATE pg_catalog."C",
+    job text NOT NULL COLLATE pg_catalog."C",
+    state text NOT NULL COLLATE pg_catalog."C",
+    n bigint NOT NULL,
+    wait_us bigint NOT NULL,
+    run_us bigint NOT NULL,
+    wait bytea DEFAULT '\x'::bytea NOT NULL,
+    run bytea DEFAULT '\x'::bytea NOT NULL
+)
+WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='5000');
+
+--
+-- Name: rollup_1h; Type: TABLE; Schema: pawl; Owner: -
+--
+
+CREATE TABLE pawl.rollup_1h (
+    step_s integer NOT NULL,
+    at timestamp with time zone NOT NULL,
+    queue text NOT NULL COLLATE pg_catalog."C",
+    job text NOT NULL COLLATE pg_catalog."C",
+    state text NOT NULL COLLATE pg_catalog."C",
+    n bigint NOT NULL,
+    wait_us bigint NOT NULL,
+    run_us bigint NOT NULL,
+    wait bytea DEFAULT '\x'::bytea NOT NULL,
+    run bytea DEFAULT '\x'::bytea NOT NULL
+)
+WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='5000');
+
+--
+-- Name: rollup_1m; Type: TABLE; Schema: pawl; Owner: -
+--
+
+CREATE TABLE pawl.rollup_1m (
+    step_s integer NOT NULL,
+    at timestamp with time zone NOT NULL,
+    queue text NOT NULL COLLATE pg_catalog."C",
+    job text NOT NULL COLLATE pg_catalog."C",
+    state text NOT NULL COLLATE pg_catalog."C",
+    n bigint NOT NULL,
+    wait_us bigint NOT NULL,
+    run_us bigint NOT NULL,
+    wait bytea DEFAULT '\x'::bytea NOT NULL,
+    run bytea DEFAULT '\x'::bytea NOT NULL
+)
+WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='5000');
+
+--
+-- Name: rollup_plan; Type: TABLE; Schema: pawl; Owner: -
+--
+
+CREATE TABLE pawl.rollup_plan (
+    step_s integer NOT NULL,
+    name text NOT NULL,
+    keep_s bigint NOT NULL
+);
 
 --
 -- Name: run; Type: TABLE; Schema: pawl; Owner: -
@@ -2349,18 +2505,13 @@ CREATE TABLE pawl.run_log_index_default (
 );
 
 --
--- Name: run_minute; Type: TABLE; Schema: pawl; Owner: -
+-- Name: run_mark; Type: TABLE; Schema: pawl; Owner: -
 --
 
-CREATE TABLE pawl.run_minute (
-    minute timestamp with time zone NOT NULL,
-    queue text NOT NULL COLLATE pg_catalog."C",
-    job text NOT NULL COLLATE pg_catalog."C",
-    state text NOT NULL COLLATE pg_catalog."C",
-    n bigint NOT NULL,
-    run_ms bigint NOT NULL
-)
-WITH (fillfactor='70');
+CREATE TABLE pawl.run_mark (
+    at timestamp with time zone NOT NULL,
+    last_id bigint NOT NULL
+);
 
 --
 -- Name: run_pos; Type: SEQUENCE; Schema: pawl; Owner: -
@@ -2548,6 +2699,30 @@ ALTER TABLE ONLY pawl.attempt ATTACH PARTITION pawl.attempt_90 FOR VALUES IN ('9
 --
 
 ALTER TABLE ONLY pawl.attempt_90 ATTACH PARTITION pawl.attempt_90_default DEFAULT;
+
+--
+-- Name: rollup_10s; Type: TABLE ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.rollup ATTACH PARTITION pawl.rollup_10s FOR VALUES IN (10);
+
+--
+-- Name: rollup_1d; Type: TABLE ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.rollup ATTACH PARTITION pawl.rollup_1d FOR VALUES IN (86400);
+
+--
+-- Name: rollup_1h; Type: TABLE ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.rollup ATTACH PARTITION pawl.rollup_1h FOR VALUES IN (3600);
+
+--
+-- Name: rollup_1m; Type: TABLE ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.rollup ATTACH PARTITION pawl.rollup_1m FOR VALUES IN (60);
 
 --
 -- Name: run_1; Type: TABLE ATTACH; Schema: pawl; Owner: -
@@ -2852,6 +3027,55 @@ ALTER TABLE ONLY pawl.queue
     ADD CONSTRAINT queue_pkey PRIMARY KEY (name);
 
 --
+-- Name: rollup rollup_pkey; Type: CONSTRAINT; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.rollup
+    ADD CONSTRAINT rollup_pkey PRIMARY KEY (step_s, queue, job, at, state);
+
+--
+-- Name: rollup_10s rollup_10s_pkey; Type: CONSTRAINT; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.rollup_10s
+    ADD CONSTRAINT rollup_10s_pkey PRIMARY KEY (step_s, queue, job, at, state);
+
+--
+-- Name: rollup_1d rollup_1d_pkey; Type: CONSTRAINT; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.rollup_1d
+    ADD CONSTRAINT rollup_1d_pkey PRIMARY KEY (step_s, queue, job, at, state);
+
+--
+-- Name: rollup_1h rollup_1h_pkey; Type: CONSTRAINT; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.rollup_1h
+    ADD CONSTRAINT rollup_1h_pkey PRIMARY KEY (step_s, queue, job, at, state);
+
+--
+-- Name: rollup_1m rollup_1m_pkey; Type: CONSTRAINT; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.rollup_1m
+    ADD CONSTRAINT rollup_1m_pkey PRIMARY KEY (step_s, queue, job, at, state);
+
+--
+-- Name: rollup_plan rollup_plan_name_key; Type: CONSTRAINT; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.rollup_plan
+    ADD CONSTRAINT rollup_plan_name_key UNIQUE (name);
+
+--
+-- Name: rollup_plan rollup_plan_pkey; Type: CONSTRAINT; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.rollup_plan
+    ADD CONSTRAINT rollup_plan_pkey PRIMARY KEY (step_s);
+
+--
 -- Name: run run_pkey; Type: CONSTRAINT; Schema: pawl; Owner: -
 --
 
@@ -2964,11 +3188,11 @@ ALTER TABLE ONLY pawl.run_live
     ADD CONSTRAINT run_live_pkey PRIMARY KEY (id);
 
 --
--- Name: run_minute run_minute_pkey; Type: CONSTRAINT; Schema: pawl; Owner: -
+-- Name: run_mark run_mark_pkey; Type: CONSTRAINT; Schema: pawl; Owner: -
 --
 
-ALTER TABLE ONLY pawl.run_minute
-    ADD CONSTRAINT run_minute_pkey PRIMARY KEY (minute, queue, job, state);
+ALTER TABLE ONLY pawl.run_mark
+    ADD CONSTRAINT run_mark_pkey PRIMARY KEY (at);
 
 --
 -- Name: run_waiting run_waiting_pkey; Type: CONSTRAINT; Schema: pawl; Owner: -
@@ -3063,6 +3287,36 @@ CREATE INDEX plugin_event_plugin ON pawl.plugin_event USING btree (plugin, id DE
 --
 
 CREATE INDEX plugin_version_plugin ON pawl.plugin_version USING btree (plugin);
+
+--
+-- Name: rollup_at; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX rollup_at ON ONLY pawl.rollup USING btree (at);
+
+--
+-- Name: rollup_10s_at_idx; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX rollup_10s_at_idx ON pawl.rollup_10s USING btree (at);
+
+--
+-- Name: rollup_1d_at_idx; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX rollup_1d_at_idx ON pawl.rollup_1d USING btree (at);
+
+--
+-- Name: rollup_1h_at_idx; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX rollup_1h_at_idx ON pawl.rollup_1h USING btree (at);
+
+--
+-- Name: rollup_1m_at_idx; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX rollup_1m_at_idx ON pawl.rollup_1m USING btree (at);
 
 --
 -- Name: run_event_run; Type: INDEX; Schema: pawl; Owner: -
@@ -3231,6 +3485,54 @@ ALTER INDEX pawl.attempt_90_pkey ATTACH PARTITION pawl.attempt_90_default_pkey;
 --
 
 ALTER INDEX pawl.attempt_pkey ATTACH PARTITION pawl.attempt_90_pkey;
+
+--
+-- Name: rollup_10s_at_idx; Type: INDEX ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER INDEX pawl.rollup_at ATTACH PARTITION pawl.rollup_10s_at_idx;
+
+--
+-- Name: rollup_10s_pkey; Type: INDEX ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER INDEX pawl.rollup_pkey ATTACH PARTITION pawl.rollup_10s_pkey;
+
+--
+-- Name: rollup_1d_at_idx; Type: INDEX ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER INDEX pawl.rollup_at ATTACH PARTITION pawl.rollup_1d_at_idx;
+
+--
+-- Name: rollup_1d_pkey; Type: INDEX ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER INDEX pawl.rollup_pkey ATTACH PARTITION pawl.rollup_1d_pkey;
+
+--
+-- Name: rollup_1h_at_idx; Type: INDEX ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER INDEX pawl.rollup_at ATTACH PARTITION pawl.rollup_1h_at_idx;
+
+--
+-- Name: rollup_1h_pkey; Type: INDEX ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER INDEX pawl.rollup_pkey ATTACH PARTITION pawl.rollup_1h_pkey;
+
+--
+-- Name: rollup_1m_at_idx; Type: INDEX ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER INDEX pawl.rollup_at ATTACH PARTITION pawl.rollup_1m_at_idx;
+
+--
+-- Name: rollup_1m_pkey; Type: INDEX ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER INDEX pawl.rollup_pkey ATTACH PARTITION pawl.rollup_1m_pkey;
 
 --
 -- Name: run_1_default_pkey; Type: INDEX ATTACH; Schema: pawl; Owner: -

@@ -83,7 +83,7 @@ import UVLoop
                 #expect(job.lastState != nil && job.lastFinishedAt != nil && job.lastRunID != nil)
                 #expect(queue.oldestQueuedAt != nil)
                 let stats = try await store.stats(since: try await store.databaseTime().advanced(by: .seconds(-60)))
-                #expect(stats.succeeded == 1 && stats.failed == 1 && stats.meanRunTime == .milliseconds(20))
+                #expect(stats.all.succeeded == 1 && stats.all.failed == 1 && stats.all.meanRun == .milliseconds(20))
                 // Folded or not, the figures are the same.
                 let upkeep = try await store.maintain()
                 #expect(upkeep.wasLeader && (round == 1 || upkeep.deltasFolded > 0))
@@ -131,7 +131,8 @@ import UVLoop
                 SELECT coalesce(sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)), 0)::bigint
                 FROM pg_stat_user_tables WHERE schemaname = 'pawl' AND relname ~ '^run_(live|30_)'
                 """)
-            #expect(read < 1000)
+            // Each of the three lists looks at a window of 500 at first.
+            #expect(read < 3000)
         }
     }
 

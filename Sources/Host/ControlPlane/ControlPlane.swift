@@ -68,8 +68,7 @@ package final class ControlPlane {
             backend.creatingRoutes + backend.readingRoutes + backend.logRoutes + backend.actingRoutes
             + backend.retryingRoutes + backend.clearingRoutes + backend.bulkRoutes
             + backend.catalogRoutes + backend.ruleRoutes + backend.hostRoutes + backend.scheduleRoutes
-            + backend.safetyRoutes
-            + backend.systemRoutes
+            + backend.safetyRoutes + backend.systemRoutes + backend.statsRoutes
             + backend.overviewRoutes + backend.pageRoutes + backend.liveRoutes + backend.settingRoutes
             + backend.definitionRoutes + backend.errorGroupRoutes + backend.quarantineRoutes + backend.pluginByteRoutes
             + backend.explainRoutes

@@ -11,6 +11,7 @@ package struct LatencyHistogram: Sendable, Hashable {
     private static let precision = 3
     /// In a packed element the bucket's number has the lowest bits, the count the others.
     private static let packedBits = 9
+    private static let packedSize = 8
 
     /// Ascending, each once, none without a count.
     private var entries: [Entry] = []
@@ -22,33 +23,59 @@ package struct LatencyHistogram: Sendable, Hashable {
 
     package init() {}
 
-    /// Reads what Postgres keeps: each element is a count times 512 plus a bucket's number. Buckets may come in any order and
-    /// more than once. Elements without a count or with an unknown bucket are passed over.
-    package init(packed: [Int64]) { add(packed: packed) }
+    /// Reads what Postgres keeps: for each bucket eight bytes, the highest first: a count times 512 plus the bucket's number.
+    /// Buckets may come in any order and more than once, so one packed histogram behind the other is the sum of both. What is
+    /// no count or no bucket is passed over.
+    package init(packed: [UInt8]) { add(packed: packed) }
 
     /// Adds what `init(packed:)` reads.
-    package mutating func add(packed: [Int64]) {
-        guard !packed.isEmpty else { return }
-        var counts = [Int64](repeating: 0, count: Self.bucketCount)
-        for entry in entries { counts[entry.bucket] = entry.count }
-        for element in packed {
+    package mutating func add(packed: [UInt8]) {
+        guard packed.count >= Self.packedSize else { return }
+        var counts = dense
+        for start in stride(from: 0, through: packed.count - Self.packedSize, by: Self.packedSize) {
+            var element: UInt64 = 0
+            for index in start..<start + Self.packedSize { element = element << 8 | UInt64(packed[index]) }
             let bucket = Int(element & (1 << Self.packedBits - 1))
-            let count = element >> Self.packedBits
+            let count = Int64(bitPattern: element) >> Self.packedBits
             if bucket < Self.bucketCount, count > 0 { counts[bucket] = Self.sum(counts[bucket], count) }
         }
-        entries = counts.enumerated().filter { $0.element > 0 }.map { Entry(bucket: $0.offset, count: $0.element) }
+        keep(counts)
     }
 
     /// As `init(packed:)` reads it, each bucket once, ascending.
-    package var packed: [Int64] { entries.map { $0.count << Self.packedBits | Int64($0.bucket) } }
+    package var packed: [UInt8] {
+        entries.flatMap { entry in
+            let element = UInt64(bitPattern: entry.count << Self.packedBits | Int64(entry.bucket))
+            return (0..<Self.packedSize).map { UInt8(truncatingIfNeeded: element >> UInt64(8 * (7 - $0))) }
+        }
+    }
+
+    /// All buckets, in order.
+    private var dense: [Int64] {
+        var counts = [Int64](repeating: 0, count: Self.bucketCount)
+        for entry in entries { counts[entry.bucket] = entry.count }
+        return counts
+    }
+
+    private mutating func keep(_ counts: [Int64]) {
+        entries = counts.enumerated().filter { $0.element > 0 }.map { Entry(bucket: $0.offset, count: $0.element) }
+    }
 
     /// Counts one time; one below zero (clocks differ) as zero.
     package mutating func record(_ time: Duration) {
-        add(packed: [1 << Self.packedBits | Int64(Self.bucket(of: time))])
+        var one = LatencyHistogram()
+        one.entries = [Entry(bucket: Self.bucket(of: time), count: 1)]
+        merge(one)
     }
 
     /// Adds all that the other one counted.
-    package mutating func merge(_ other: LatencyHistogram) { add(packed: other.packed) }
+    package mutating func merge(_ other: LatencyHistogram) {
+        guard !other.isEmpty else { return }
+        guard !isEmpty else { return self = other }
+        var counts = dense
+        for entry in other.entries { counts[entry.bucket] = Self.sum(counts[entry.bucket], entry.count) }
+        keep(counts)
+    }
 
     package var isEmpty: Bool { entries.isEmpty }
 

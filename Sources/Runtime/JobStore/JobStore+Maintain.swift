@@ -7,6 +7,8 @@ extension JobStore {
     /// One for each part, so that a long one does not keep another from its turn.
     private static let foldLock: Int64 = 0x7061_776C_0000_0001
     private static let heavyLock: Int64 = 0x7061_776C_0000_0002
+    /// One that takes longer may take a tenth of the time in all.
+    private static let longFold: Duration = .milliseconds(500)
     /// As upkeep_follow_ups.sql has it.
     private static let linksAtOnce = 5000
     /// More than 16,000 links a second, between two rounds of the heavier parts.
@@ -18,17 +20,14 @@ extension JobStore {
     /// Between two rounds of the heavier parts.
     private static let heavyInterval: Duration = .seconds(600)
 
-    /// Folds counters; ends runs that wait and whose job is gone; every ten minutes also makes partitions ahead, drops those whose time is over, and forgets expired
-    /// keys. Call it every second or so, on any number of hosts: one at a time works, the others return at once.
+    /// Folds counters into sums and rollups; ends runs that wait and whose job is gone; every ten minutes also makes
+    /// partitions ahead, drops those whose time is over, and forgets expired keys. Call it every second or so, on any number of hosts: one at a time works, the others return at
+    /// once.
     /// - Parameter isForced: does the heavier parts now.
     package func maintain(isForced: Bool = false) async throws(StoreError) -> Maintenance {
         var done = Maintenance(
             deltasFolded: 0, partitionsMade: 0, partitionsDropped: 0, keysExpired: 0, wasLeader: false)
-        let folded = try await withTransaction { connection -> Int64? in
-            guard try await connection.query(.upkeepLock, [.int64(Self.foldLock)])[0].bool(0) else { return nil }
-            return try await connection.query(.counterFold)[0].int64(0)
-        }
-        if let folded {
+        if let folded = try await fold(isForced: isForced) {
             done.wasLeader = true
             done.deltasFolded = Int(folded)
             done.orphansEnded = Int(try await self.endOrphans(isForced))
@@ -43,6 +42,7 @@ extension JobStore {
                 _ = try await connection.query(.upkeepOccurrences)
                 _ = try await connection.query(.upkeepCrashes)
                 _ = try await connection.query(.upkeepPlugins)
+                _ = try await connection.query(.upkeepRollups)
                 let partitions = try await connection.query(.upkeepPartitions)[0]
                 return (try partitions.int64(0), try partitions.int64(1), keys)
             }
@@ -80,6 +80,24 @@ extension JobStore {
             self.logger.notice("runs of jobs that are gone were cancelled", metadata: ["runs": "\(ended)"])
         }
         return ended
+    }
+
+    /// How many differences it folded; nil if another host is at it, or if it is too early.
+    ///
+    /// What a fold costs depends on how many queues and jobs are active, and little on how many differences there are: where
+    /// it is a long one, it is done less often.
+    private func fold(isForced: Bool) async throws(StoreError) -> Int64? {
+        let began = LoopInstant.now
+        guard isForced || began >= nextFold else { return nil }
+        let folded = try await withTransaction { connection -> Int64? in
+            guard try await connection.query(.upkeepLock, [.int64(Self.foldLock)])[0].bool(0) else { return nil }
+            let folded = try await connection.query(.counterFold)[0].int64(0)
+            _ = try await connection.query(.rollupUp)
+            return folded
+        }
+        let took = LoopInstant.now - began
+        nextFold = took > Self.longFold ? LoopInstant.now.advanced(by: took * 9) : began
+        return folded
     }
 
     /// There is one for each follow-up run, so thousands a second may have to go; each part is a transaction of its own.

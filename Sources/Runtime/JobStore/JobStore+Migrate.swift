@@ -26,6 +26,7 @@ struct Migration {
         Migration("m0013_retention", PackageResources.m0013_retention_up_sql, isBreaking: false),
         // A program that does not know of limits would not keep them.
         Migration("m0014_admission", PackageResources.m0014_admission_up_sql, isBreaking: true),
+        Migration("m0015_rollups", PackageResources.m0015_rollups_up_sql, isBreaking: true),
     ]
 
     init(_ name: String, _ bytes: [UInt8], isBreaking: Bool) {

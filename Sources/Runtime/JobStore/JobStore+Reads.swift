@@ -1,5 +1,6 @@
 package import JobCore
 import Postgres
+import UVLoop
 
 extension JobStore {
     /// A run, wherever it is kept; nil if there is none of that id, or no more.
@@ -12,7 +13,8 @@ extension JobStore {
 
     /// A piece of the list of runs, newest id first: stable under inserts, nothing counted.
     ///
-    /// A filter looks at the newest 100,000 runs below the cursor; a page that may lack older ones says so.
+    /// A filter looks at the newest 100,000 runs below the cursor at most, in pieces, and at no more of them than it gets
+    /// through in a moment; a page that may lack older ones says so.
     /// - Parameters:
     ///   - limit: 1 to 1000.
     ///   - withPayload: also args and result.
@@ -20,29 +22,82 @@ extension JobStore {
         _ filter: RunFilter, limit: Int, cursor: RunCursor? = nil, withPayload: Bool = false
     ) async throws(StoreError) -> RunPage {
         let limit = min(max(1, limit), 1000)
-        let window: Int64 = 100_000
-        let tables = filter.tables
-        let below = cursor?.beforeID.rawValue ?? .max
-        let onlyRunning = filter.states == [.running]
+        var page = RunPage(runs: [], next: nil, isTruncated: false)
+        let began = LoopInstant.now
+        let range = try await self.range(of: filter, below: cursor?.beforeID.rawValue ?? .max)
+        let floor = range.floor
+        var below = range.below
+        guard filter.states != [.running] else {
+            let rows = try await list(.runListRunning, filter, below, 100_000, limit + 1, withPayload, floor)
+            try await take(rows, into: &page, limit, withPayload)
+            return page
+        }
+        for window in Self.windows {
+            let rows = try await list(.runList, filter, below, window, limit + 1 - page.runs.count, withPayload, floor)
+            try await take(rows, into: &page, limit, withPayload)
+            if page.next != nil { return page }
+            guard let edge = try await decoding({ () throws in try rows.first?.int64OrNil("edge") }) else {
+                return page
+            }
+            below = edge
+            if LoopInstant.now - began > Self.listBudget { break }
+        }
+        page.next = RunCursor(beforeID: RunID(below))
+        page.isTruncated = true
+        return page
+    }
+
+    /// How many runs are looked at in one statement: few at first, for most filters find enough among them. 100,000 in all.
+    private static let windows: [Int64] = [500, 9500, 20_000, 20_000, 25_000, 25_000]
+    /// No further window is begun after this. One takes some 10 ms of processor time at most.
+    private static let listBudget: Duration = .milliseconds(50)
+
+    /// Above which id and below which the runs of a filter are: ids are drawn in the order of time, and marks say which was
+    /// the newest when. One transaction may draw its ids up to five minutes after its runs' `created_at`.
+    private func range(of filter: RunFilter, below: Int64) async throws(StoreError) -> (floor: Int64, below: Int64) {
+        guard filter.createdAfter != nil || filter.createdBefore != nil else { return (0, below) }
+        let times: [PGParameter] = [.time(orNull: filter.createdAfter), .time(orNull: filter.createdBefore)]
+        return try await decoding {
+            let row = try await self.reading([(.runMarkRange, times)])[0][0]
+            let ceiling = try row.int64OrNil(1).map { $0 + 1 } ?? .max
+            return (try row.int64OrNil(0) ?? 0, min(below, ceiling))
+        }
+    }
+
+    private func list(
+        _ statement: PGStatement, _ filter: RunFilter, _ below: Int64, _ window: Int64, _ limit: Int,
+        _ withPayload: Bool, _ floor: Int64
+    ) async throws(StoreError) -> PGRows {
         let parameters: [PGParameter] = [
-            .textArray(tables), .int64(below), .int64(window), .texts(orNull: Set(filter.states.map(\.rawValue))),
+            .textArray(filter.tables), .int64(below), .int64(window),
+            .texts(orNull: Set(filter.states.map(\.rawValue))),
             .texts(orNull: filter.jobs), .texts(orNull: filter.queues), .text(orNull: filter.owner),
             .text(orNull: filter.organization),
             filter.labels.isEmpty ? .null : .jsonb(JSONText.object(filter.labels.mapValues(\.storable))),
             .time(orNull: filter.createdAfter), .time(orNull: filter.createdBefore), .int64(orNull: filter.scheduleID),
-            .int64(orNull: filter.retryOf?.rawValue), .int64(Int64(limit + 1)), .bool(withPayload),
+            .int64(orNull: filter.retryOf?.rawValue), .int64(Int64(limit)), .bool(withPayload), .int64(floor),
         ]
-        return try await decoding {
-            let rows = try await self.pool.query(onlyRunning ? .runListRunning : .runList, parameters)
-            let runs = try rows.prefix(limit).map { try RunRow($0, withPayload: withPayload) }
-            if rows.count > limit {
-                return RunPage(runs: runs, next: runs.last.map { RunCursor(beforeID: $0.id) }, isTruncated: false)
+        return try await reading([(statement, parameters)])[0]
+    }
+
+    /// Adds what a window found, up to the limit; one more than that shows that there are more.
+    private func take(
+        _ rows: PGRows, into page: inout RunPage, _ limit: Int, _ withPayload: Bool
+    ) async throws(StoreError) {
+        var slice = LoopSlice()
+        for row in rows {
+            let run = try await decoding { () throws -> RunRow? in
+                // A window without any has one row for its edge.
+                guard try row.int64OrNil(1) != nil else { return nil }
+                return try RunRow(row, withPayload: withPayload)
             }
-            guard filter.isSelective, !onlyRunning else { return RunPage(runs: runs, next: nil, isTruncated: false) }
-            let edge = try await self.pool.query(
-                .runListEdge, [.textArray(tables), .int64(below), .int64(window)])
-            let next = try edge.first.map { RunCursor(beforeID: RunID(try $0.int64(0))) }
-            return RunPage(runs: runs, next: next, isTruncated: next != nil)
+            guard let run else { return }
+            if page.runs.count == limit {
+                page.next = page.runs.last.map { RunCursor(beforeID: $0.id) }
+                return
+            }
+            page.runs.append(run)
+            await slice.breathe()
         }
     }
 
@@ -69,9 +124,6 @@ extension RunFilter {
         if wanted.contains(where: \.isTerminal) { tables.append("finished") }
         return tables
     }
-
-    /// Whether some runs of its tables do not match.
-    var isSelective: Bool { self != RunFilter() }
 }
 
 extension RunRow {

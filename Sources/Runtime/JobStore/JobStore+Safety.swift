@@ -62,36 +62,8 @@ extension JobStore {
         }
     }
 
-    /// Runs that finished since a time (to the minute), and where all runs are now.
-    package func stats(since: WallTime) async throws(StoreError) -> StatsSummary {
-        try await decoding {
-            let answers = try await self.pool.transaction([
-                (.statsSince, [.timestamp(micros: since.micros)]), (.counterRead, [.null, .null]), (.databaseTime, []),
-            ])
-            var summary = StatsSummary(
-                since: since, succeeded: 0, failed: 0, cancelled: 0, perMinute: 0, counts: try Self.totals(answers[1]))
-            var milliseconds: Int64 = 0
-            for row in answers[0] {
-                var reader = RowReader(row)
-                let state = try reader.word(RunState.self)
-                let n = try reader.int64()
-                milliseconds += try reader.int64()
-                switch state {
-                case .succeeded: summary.succeeded = n
-                case .failed: summary.failed = n
-                case .cancelled: summary.cancelled = n
-                case .scheduled, .blocked, .queued, .running, .retrying: break
-                }
-            }
-            let finished = summary.succeeded + summary.failed + summary.cancelled
-            if finished > 0 { summary.meanRunTime = .milliseconds(milliseconds / finished) }
-            let minutes = Double(try answers[2][0].micros(0) - since.micros) / 60_000_000
-            if minutes > 0 { summary.perMinute = Double(finished) / minutes }
-            return summary
-        }
-    }
-
-    private static func totals(_ rows: PGRows) throws(PGDecodingError) -> [RunState: Int64] {
+    /// Runs by state, from counters.
+    static func totals(_ rows: PGRows) throws(PGDecodingError) -> [RunState: Int64] {
         var totals: [RunState: Int64] = [:]
         for row in rows {
             let counter = try CounterRow(row)

@@ -35,6 +35,8 @@ package final class JobStore {
     package internal(set) var lookups: UInt64 = 0
     /// Jobs that are gone and whose runs were not found: when to look again, and the pause after that.
     var orphans = OrphanBook()
+    /// No fold of counters before.
+    var nextFold = LoopInstant(nanoseconds: 0)
 
     /// Connects only after `start`.
     /// - Parameters:

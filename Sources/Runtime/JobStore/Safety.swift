@@ -40,19 +40,6 @@ package struct SafetyCounts: Sendable, Hashable {
     package var oldestSnapshotHolder: String?
 }
 
-/// Finished runs of a time span.
-package struct StatsSummary: Sendable, Hashable {
-    package var since: WallTime
-    package var succeeded: Int64
-    package var failed: Int64
-    package var cancelled: Int64
-    /// Mean time from start to end of the runs that ended in this span.
-    package var meanRunTime: Duration?
-    package var perMinute: Double
-    /// Runs by state now.
-    package var counts: [RunState: Int64]
-}
-
 /// What `maintain()` did.
 package struct Maintenance: Sendable, Hashable {
     package var deltasFolded: Int

@@ -135,6 +135,12 @@ extension Problem {
     /// - Parameter pointer: where the store's input comes from in the body; the store's own pointers go below it.
     init(_ error: StoreError, under pointer: String = "") {
         switch error {
+        case .unavailable where error.isOverBudget:
+            self.init(
+                .serviceUnavailable, "over_budget",
+                "That would take the database too long. Narrow it: by time, by state, or by job.")
+            isRetryable = true
+            retryAfter = 1
         case .unavailable:
             self.init(.serviceUnavailable, "database_unavailable", "The database cannot be reached just now.")
             isRetryable = true

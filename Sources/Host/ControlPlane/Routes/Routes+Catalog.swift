@@ -31,12 +31,21 @@ extension Backend {
     private func listQueues(_ call: Call) async throws -> Answer {
         let now = WallClock.now
         let holdings = try await store.holdings()
-        return .json(list(try await store.queues().map { CatalogJSON.queue($0, now, holdings).text }))
+        let recent = try await recentStats()
+        let figures = recent.byQueue
+        let items = try await store.queues().map { queue in
+            var object = CatalogJSON.queue(queue, now, holdings)
+            object.object("recent", StatsJSON.recent(recent, figures[queue.name] ?? RunFigures()))
+            return object.text
+        }
+        return .json(list(items))
     }
 
     private func showQueue(_ call: Call) async throws -> Answer {
         let queue = try await store.queue(call.parameter("queue"))
         var object = CatalogJSON.queue(queue, WallClock.now, try await store.holdings())
+        let recent = try await recentStats(queue: queue.name)
+        object.object("recent", StatsJSON.recent(recent, recent.all))
         let running = try await store.runs(RunFilter(states: [.running], queues: [queue.name]), limit: 50)
         object.array("running", running.runs.map { RunJSON.object($0, live: host.live(runID: $0.id)).text })
         return Answer.json(object).tagged(call, revision: queue.revision)

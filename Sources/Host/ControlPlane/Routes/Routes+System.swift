@@ -17,7 +17,6 @@ extension Backend {
                 Answer(bytes: OpenAPI.document, type: "application/json").tagged(call)
             },
             Route(.get, "/api/v1/system") { [self] in showSystem($0) },
-            Route(.get, "/api/v1/stats/summary", query: ["window_ms"]) { [self] in try await showStats($0) },
             Route(.post, "/api/v1/auth/links") { [self] in makeLink($0) },
         ]
     }
@@ -69,32 +68,6 @@ extension Backend {
         object.time("started_at", startedAt)
         object.time("now", WallClock.now)
         return .json(object)
-    }
-
-    private func showStats(_ call: Call) async throws -> Answer {
-        let window = try call.query.int("window_ms", in: 60_000...90 * 86_400_000) ?? 86_400_000
-        let now = WallClock.now
-        let stats = try await store.stats(since: now.advanced(by: .milliseconds(-window)))
-        let queues = try await store.queues()
-        var object = JSONObject()
-        object.int("window_ms", window)
-        object.time("since", stats.since)
-        object.int("succeeded", stats.succeeded)
-        object.int("failed", stats.failed)
-        object.int("cancelled", stats.cancelled)
-        object.double("success_rate", Self.successRate(stats))
-        object.int("mean_run_time_ms", stats.meanRunTime?.wholeMilliseconds)
-        object.double("per_minute", (stats.perMinute * 100).rounded() / 100)
-        object.object("counts", CatalogJSON.counts(stats.counts))
-        object.array("queues", queues.map { CatalogJSON.queue($0, now).text })
-        object.time("as_of", now)
-        return .json(object)
-    }
-
-    /// In percent with two decimals; nil when nothing has ended. Cancelled runs are neither.
-    static func successRate(_ stats: StatsSummary) -> Double? {
-        let ended = stats.succeeded + stats.failed
-        return ended == 0 ? nil : (Double(stats.succeeded) / Double(ended) * 10_000).rounded() / 100
     }
 
     /// Only a bearer of the token makes links; a session would prolong itself.

@@ -72,8 +72,8 @@ extension Backend {
         var totals = JSONObject()
         SeedWords.counts(stats.counts, into: &totals)
         object.object("totals", totals)
-        object.double("successRate", Self.successRate(stats) ?? 100)
-        object.double("processingRate", (stats.perMinute * 100).rounded() / 100)
+        object.double("successRate", StatsJSON.successRate(stats.all) ?? 100)
+        object.double("processingRate", StatsJSON.perMinute(stats))
         return .json(object)
     }
 

@@ -8,8 +8,8 @@ enum ClientCommands {
         CancelCommand.self, TerminateCommand.self, RetryCommand.self, RunNowCommand.self, ChangeCommand.self,
         BulkCommand.self, ExplainCommand.self, DiagnoseCommand.self,
         FreezeCommand.self, ThawCommand.self, ExtendCommand.self, ReniceCommand.self,
-        JobsCommand.self, PluginsCommand.self, QueuesCommand.self, ExclusiveCommand.self, HostsCommand.self,
-        SchedulesCommand.self,
+        JobsCommand.self, PluginsCommand.self, QueuesCommand.self, ExclusiveCommand.self, StatsCommand.self,
+        HostsCommand.self, SchedulesCommand.self,
         CrashesCommand.self, QuarantinesCommand.self, SafetyCommand.self, UICommand.self, APICommand.self,
         VersionCommand.self,
     ]

@@ -115,6 +115,8 @@ enum CodeBook {
         "diagnosis_under_way": "429: somebody is looking at this run just now.",
         "internal_error": "500: a fault of the host's. Its log has the cause under the request's id.",
         "database_unavailable": "503: the database cannot be reached just now.",
+        "over_budget":
+            "503: the request would take the database too long. Narrow it: by time, by state, or by job.",
         "draining": "503: this host is shutting down; ask another, or later.",
         "incompatible_schema": "503: the database's tables do not fit this program.",
         "plugin_unavailable": "503: the host cannot do it with the plugin now.",

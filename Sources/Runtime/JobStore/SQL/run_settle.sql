@@ -71,11 +71,15 @@ WITH input AS (
         detail, sentence
     FROM gone
 ), counted AS (
-    INSERT INTO pawl.counter_delta (queue, job, state, n, run_ms, last_run)
-    SELECT queue, job, 'running', -count(*), NULL, NULL FROM gone GROUP BY 1, 2
+    INSERT INTO pawl.counter_delta (queue, job, state, n, last_run, wait_us, run_us, spans)
+    SELECT queue, job, 'running', -count(*), NULL, NULL, NULL, NULL FROM gone GROUP BY 1, 2
     UNION ALL
-    SELECT queue, job, state, count(*),
-        (sum(extract(epoch FROM ended_at - coalesce(started_at, ended_at))) * 1000)::bigint, max(id)
+    -- Microseconds as whole numbers from floats: an interval's epoch as numeric costs more than all else here.
+    SELECT queue, job, state, count(*), max(id),
+        (sum(date_part('epoch', started_at - run_at)) * 1e6)::bigint,
+        (sum(date_part('epoch', ended_at - started_at)) * 1e6)::bigint,
+        array_agg(pawl.latency_bucket(started_at - run_at) * 512 + pawl.latency_bucket(ended_at - started_at))
+            FILTER (WHERE started_at IS NOT NULL)
     FROM gone GROUP BY 1, 2, 3
 )
 SELECT id FROM gone
