@@ -20,7 +20,8 @@ final class Harness {
 
     let store: JobStore
     let host: FakeHost
-    let plane: ControlPlane
+    private(set) var plane: ControlPlane
+    private let configuration: ControlPlaneConfiguration
     let lease: HostLease
     /// Where uploads are while they come.
     let uploads: String
@@ -49,8 +50,12 @@ final class Harness {
             listen: [.ip("127.0.0.1", port: 0)], adminToken: Self.token, uploadDirectory: uploads, version: "1.2.3",
             gitSHA: "abc")
         change(&configuration)
+        self.configuration = configuration
         plane = ControlPlane(configuration, store: store, host: host, logger: TestDatabase.logger)
     }
+
+    /// What a restarted host has: nothing of what the one before kept in memory.
+    func restart() { plane = ControlPlane(configuration, store: store, host: host, logger: TestDatabase.logger) }
 
     struct Reply: Sendable {
         var status: Int

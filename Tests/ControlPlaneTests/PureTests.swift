@@ -46,14 +46,6 @@ import UVLoop
         #expect(time == WallTime(rfc3339: "2026-11-21T01:00:00Z"))
     }
 
-    @Test(arguments: [
-        ("[]", []), ("[ ]", []), ("[1]", ["1"]), ("[ 1 , 2 ]", ["1", "2"]),
-        ("[{\"a\":[1,2]}, \"x,]\\\"\", [[],{}] ,null]", ["{\"a\":[1,2]}", "\"x,]\\\"\"", "[[],{}]", "null"]),
-    ])
-    func listsAreCutWithoutTouchingTheirElements(list: String, elements: [String]) throws {
-        #expect(JSONSlices.elements(of: list) == elements)
-    }
-
     @Test func objectsAreReadStrictly() throws {
         var reader = try ObjectReader("{\"name\":\"x\",\"nmae\":1,\"a/b~c\":2,\"x_own\":3,\"name\":\"y\"}")
         _ = reader.string("name")

@@ -50,6 +50,13 @@ extension RunID: CustomStringConvertible {
         }
         return "run_" + String(decoding: digits, as: UTF8.self)
     }
+
+    /// Appends the name, in ASCII: for answers with thousands of them.
+    package func write(to bytes: inout [UInt8]) {
+        bytes += "run_".utf8
+        let rest = UInt64(bitPattern: rawValue)
+        for place in (0..<13).reversed() { bytes.append(Self.alphabet[Int(rest >> UInt64(5 * place) & 31)]) }
+    }
 }
 
 extension RunID: Codable {

@@ -4,130 +4,182 @@ import UVLoop
 
 extension JobStore {
     /// Takes one request. Throws `.notFound` with near matches for an unknown job, `.invalid` with a pointer into the
-    /// request, `.invalidArgs` if they are not what the job takes, `.conflict("idempotency_key_reused")` if the key was used for another request.
+    /// request, `.invalidArgs` if they are not what the job takes, `.held` if another run has its unique key,
+    /// `.conflict("idempotency_key_reused")` if the key was used for another request, and `.conflict("key_busy")` if an
+    /// application's open transaction is taking the same key.
     package func enqueue(_ run: NewRun) async throws(StoreError) -> Enqueued {
         try Self.check(run)
         let isChecked = try await checkArgs(run)
         // The key's first user may still be rolled back, or its key may expire, between our two looks.
         for _ in 0..<3 {
-            let taken = try await insert([run])
-            if var enqueued = taken[0] {
+            if var enqueued = try await takeAlone(run) {
                 enqueued.isUnchecked = !isChecked
                 return enqueued
             }
-            if let key = run.idempotencyKey, let known = try await replay(key, run.idempotencyFingerprint) {
-                return known
-            }
-            if run.idempotencyKey == nil { break }
+            guard let key = run.idempotencyKey, run.unique == nil else { break }
+            if let known = try await replay(key, run.idempotencyFingerprint) { return known }
             if try await query(.jobList, [.text(run.job)]).isEmpty { break }
         }
         throw await unknownJob(run.job)
     }
 
-    /// Takes what it can in one transaction; each item that is refused says why (`.notFound`, `.invalid`,
-    /// `.invalidArgs`).
-    /// Idempotency keys are for single requests: an item with one is `.invalid`.
-    package func enqueue(batch: [NewRun]) async throws(StoreError) -> [Result<Enqueued, StoreError>] {
-        var results = [Result<Enqueued, StoreError>?](repeating: nil, count: batch.count)
-        var good: [Int] = []
-        for (index, run) in batch.enumerated() {
-            do throws(StoreError) {
-                try Self.check(run)
-                if run.idempotencyKey != nil {
-                    throw .invalid(
-                        FieldFault(
-                            pointer: "/idempotency_key", code: "not_in_batch", detail: "a batch has one key for all"))
-                }
-                good.append(index)
-            } catch {
-                results[index] = .failure(error)
+    /// Nil if it was not taken: its job is unknown, or its idempotency key known.
+    private func takeAlone(_ run: NewRun) async throws(StoreError) -> Enqueued? {
+        guard run.unique == nil else { return try await put([run])[0].get() }
+        return try await flusher.take(run).get()
+    }
+
+    /// Writes what the flusher has gathered. What the server refuses may be the fault of one: then each goes alone.
+    func writeGathered(_ runs: [NewRun]) async -> [EnqueueFlusher.Outcome] {
+        do throws(StoreError) {
+            return try await insert(runs).map { .success($0) }
+        } catch {
+            guard runs.count > 1, error.mayBeOfOne else {
+                return Array(repeating: .failure(error.namingBusyKey), count: runs.count)
             }
-        }
-        var unchecked: Set<Int> = []
-        if !good.isEmpty {
-            let verdicts = try await judgeArgs(good.map { batch[$0] })
-            for (position, list) in verdicts.faults { results[good[position]] = .failure(.invalidArgs(list)) }
-            for position in verdicts.unchecked { unchecked.insert(good[position]) }
-            good = good.enumerated().filter { verdicts.faults[$0.offset] == nil }.map(\.element)
-        }
-        let taken = good.isEmpty ? [] : try await insert(good.map { batch[$0] })
-        var unknown: [String: StoreError] = [:]
-        for (position, index) in good.enumerated() {
-            if var enqueued = taken[position] {
-                enqueued.isUnchecked = unchecked.contains(index)
-                results[index] = .success(enqueued)
-                continue
-            }
-            let job = batch[index].job
-            if unknown[job] == nil { unknown[job] = await unknownJob(job) }
-            results[index] = unknown[job].map { .failure($0) }
-        }
-        return results.map { result in
-            guard let result else { preconditionFailure("an item without an answer") }
-            return result
+            let alone = runs.map { run in loopTask { await self.writeGathered([run])[0] } }
+            var outcomes: [EnqueueFlusher.Outcome] = []
+            for task in alone { outcomes.append(await task.value) }
+            return outcomes
         }
     }
 
-    /// One statement for all; nil for what it did not take.
+    /// How long a statement waits for whoever is taking the same key, in milliseconds. Others of this host may be behind it.
+    private static let lockLimit = "1000"
+    static var lockLimitStep: (PGStatement, [PGParameter]) { (.lockLimit, [.text(lockLimit)]) }
+
+    /// One statement for all, none with a unique key; nil for what it did not take.
     func insert(_ runs: [NewRun]) async throws(StoreError) -> [Enqueued?] {
-        try await decoding {
-            try self.noteEnqueued(try await self.pool.query(.runEnqueue, Self.parameters(runs)), count: runs.count)
+        var steps: [(PGStatement, [PGParameter])] = [(.runEnqueue, Self.parameters(runs))]
+        if runs.contains(where: { $0.idempotencyKey != nil }) { steps.insert(Self.lockLimitStep, at: 0) }
+        let rows = try await transaction(steps)[steps.count - 1]
+        return try await decoding { try self.noteEnqueued(rows, count: runs.count) }
+    }
+
+    /// One statement for all, those with unique keys; nil for an unknown job.
+    func put(_ runs: [NewRun]) async throws(StoreError) -> [Result<Enqueued?, StoreError>] {
+        do throws(StoreError) {
+            let rows = try await transaction([Self.lockLimitStep, (.runPut, Self.uniqueParameters(runs))])[1]
+            let results = try await decoding { try Self.put(rows, count: runs.count) }
+            noteLanes(results.map(\.taken))
+            return results
+        } catch {
+            throw error.namingBusyKey
         }
     }
 
-    /// Reads the answer of `run_enqueue` and remembers the lanes.
+    /// Reads the answer of `run_enqueue`, whose transaction is committed or as good as that, and remembers the lanes.
     func noteEnqueued(_ rows: PGRows, count: Int) throws(PGDecodingError) -> [Enqueued?] {
+        let results = try Self.enqueued(rows, count: count)
+        noteLanes(results)
+        return results
+    }
+
+    /// Remembers the lanes of what has been committed. Not before: a claim would read on behind what it cannot see.
+    func noteLanes(_ results: [Enqueued?]) {
+        var last: (lane: Lane, position: Int64)?
+        for case let enqueued? in results {
+            guard let position = enqueued.position else { continue }
+            // Whoever reads on before the first of a lane reads all of them.
+            let lane = Lane(queue: enqueued.queue, rank: -enqueued.priority, job: enqueued.laneJob)
+            if let last, last.lane == lane, last.position <= position { continue }
+            lanes.entered(lane, at: position)
+            last = (lane, position)
+        }
+    }
+
+    /// Reads the answer of `run_enqueue`.
+    static func enqueued(_ rows: PGRows, count: Int) throws(PGDecodingError) -> [Enqueued?] {
         var results = [Enqueued?](repeating: nil, count: count)
         for row in rows {
             var reader = RowReader(row)
             let index = try reader.int() - 1
-            let id = try reader.run()
-            let queue = try reader.text()
-            let rank = try reader.int32()
-            let position = try reader.int64OrNil()
-            let lane = Lane(queue: queue, rank: rank, job: try reader.text())
-            if let position { lanes.entered(lane, at: position) }
-            results[index] = Enqueued(
-                id: id, state: position == nil ? .scheduled : .queued, queue: queue, priority: -rank,
-                isReplay: false)
+            results[index] = try Self.enqueued(id: reader.run(), .made, &reader)
         }
         return results
     }
 
-    static func parameters(_ runs: [NewRun]) -> [PGParameter] {
-        func texts(_ value: (NewRun) -> String?) -> PGParameter { .textArray(runs.map { value($0)?.storable }) }
-        func numbers(_ value: (NewRun) -> Int64?) -> PGParameter { .nullableInt64Array(runs.map(value)) }
-        return [
-            texts(\.job), .jsonArray(runs.map(\.args)), texts(\.queue), numbers { $0.priority.map(Int64.init) },
-            .timestampArray(runs.map { $0.runAt?.micros }), numbers { $0.delay?.wholeMilliseconds },
-            numbers { $0.attempts.map(Int64.init) }, .jsonArray(runs.map { $0.backoff?.json }),
-            numbers { $0.timeout?.wholeMilliseconds }, texts(\.title), texts(\.description),
-            texts { $0.labels.isEmpty ? nil : JSONText.object($0.labels.mapValues(\.storable)) }, texts(\.owner),
-            texts(\.organization), numbers { $0.retryOf?.rawValue }, numbers(\.scheduleID),
-            .timestampArray(runs.map { $0.plannedAt?.micros }), texts(\.trigger), texts(\.traceparent),
-            texts(\.idempotencyKey), texts(\.idempotencyFingerprint), numbers { $0.queueTime?.wholeMilliseconds },
-        ]
+    /// Reads the columns of a run that was made.
+    private static func enqueued(
+        id: RunID, _ manner: Enqueued.Manner, _ reader: inout RowReader
+    ) throws(PGDecodingError) -> Enqueued {
+        let queue = try reader.text()
+        let rank = try reader.int32()
+        let position = try reader.int64OrNil()
+        let laneJob = try reader.text()
+        let terms = Enqueued.Terms(
+            runAt: try reader.time(), createdAt: try reader.time(), maxAttempts: try reader.int(),
+            expiresAt: try reader.timeOrNil(), retentionDays: try reader.int())
+        return Enqueued(
+            id: id, state: position == nil ? .scheduled : .queued, queue: queue, priority: -rank, manner: manner,
+            position: position, laneJob: laneJob, terms: terms)
     }
 
-    func replay(_ key: String, _ fingerprint: String?) async throws(StoreError) -> Enqueued? {
-        let found = try await decoding { () throws -> (fingerprint: String?, run: Enqueued)? in
-            guard let row = try await self.pool.query(.runKeyFind, [.text(key)]).first else { return nil }
+    /// Reads the answer of `run_put`.
+    static func put(_ rows: PGRows, count: Int) throws(PGDecodingError) -> [Result<Enqueued?, StoreError>] {
+        var results = [Result<Enqueued?, StoreError>](repeating: .success(nil), count: count)
+        for row in rows {
             var reader = RowReader(row)
+            let index = try reader.int() - 1
+            let verdict = try reader.text()
+            guard verdict != "no_job" else { continue }
+            let id = try reader.run()
+            let state = try reader.wordOrNil(RunState.self)
+            switch verdict {
+            case "conflict": results[index] = .failure(.held(by: id, state: state))
+            case "key_reused": results[index] = .failure(.keyReused)
+            case "existing", "known":
+                // Retention may have taken the run before its key; then it is finished at any rate.
+                results[index] = .success(
+                    Enqueued(
+                        id: id, state: state ?? .succeeded, queue: "", priority: 0,
+                        manner: verdict == "known" ? .known : .existing))
+            default:
+                results[index] = .success(try enqueued(id: id, verdict == "replaced" ? .replaced : .made, &reader))
+            }
+        }
+        return results
+    }
+
+    /// What is behind idempotency keys.
+    struct KnownKey {
+        var fingerprint: String?
+        var run: Enqueued
+
+        /// Throws if the key was used for another request.
+        func enqueued(for asked: String?) throws(StoreError) -> Enqueued {
+            if let fingerprint, let asked, asked != fingerprint { throw .keyReused }
+            return run
+        }
+    }
+
+    func known(_ keys: [String]) async throws(StoreError) -> [String: KnownKey] {
+        let rows = try await query(.runKeyFind, [.textArray(keys)])
+        return try await decoding { try Self.known(rows) }
+    }
+
+    /// The run that a key stands for, for a request that repeats another.
+    func replay(_ key: String, _ fingerprint: String?) async throws(StoreError) -> Enqueued? {
+        guard let found = try await known([key])[key] else { return nil }
+        return try found.enqueued(for: fingerprint)
+    }
+
+    static func known(_ rows: PGRows) throws(PGDecodingError) -> [String: KnownKey] {
+        var known: [String: KnownKey] = [:]
+        for row in rows {
+            var reader = RowReader(row)
+            let key = try reader.text()
             let id = try reader.run()
             let fingerprint = try reader.textOrNil()
             // Retention may have taken the run before its key; then it is finished at any rate.
             let state = try reader.wordOrNil(RunState.self) ?? .succeeded
             let queue = try reader.textOrNil() ?? ""
             let rank = try reader.int32OrNil() ?? 0
-            return (fingerprint, Enqueued(id: id, state: state, queue: queue, priority: -rank, isReplay: true))
+            known[key] = KnownKey(
+                fingerprint: fingerprint,
+                run: Enqueued(id: id, state: state, queue: queue, priority: -rank, manner: .known))
         }
-        guard let found else { return nil }
-        if let fingerprint, let before = found.fingerprint, before != fingerprint {
-            throw .conflict(
-                code: "idempotency_key_reused", detail: "this idempotency key was used for another request",
-                currentState: nil)
-        }
-        return found.run
+        return known
     }
 
     func unknownJob(_ name: String) async -> StoreError {
@@ -161,10 +213,12 @@ extension JobStore {
         try check(text: run.owner, "/owner", bytes: 0...200)
         try check(text: run.organization, "/organization", bytes: 0...200)
         try check(text: run.idempotencyKey, "/idempotency_key", bytes: 1...255)
-        do throws(JSONFault) {
-            _ = try JSONText.check(run.args)
-        } catch {
-            throw .invalid(FieldFault(pointer: "/args", code: "invalid_json", detail: error.description))
+        if !run.isArgsChecked {
+            do throws(JSONFault) {
+                _ = try JSONText.check(run.args)
+            } catch {
+                throw .invalid(FieldFault(pointer: "/args", code: "invalid_json", detail: error.description))
+            }
         }
         if let priority = run.priority, !priorities.contains(priority) {
             throw outOfRange("/priority", "must be \(priorities.lowerBound) to \(priorities.upperBound)")
@@ -180,6 +234,9 @@ extension JobStore {
         }
         if let queueTime = run.queueTime, queueTime < .milliseconds(1) {
             throw outOfRange("/queue_ms", "must be 1 or more")
+        }
+        if let unique = run.unique, unique.comparesArgs, let why = JSONText.comparisonFault(run.args) {
+            throw .invalid(FieldFault(pointer: "/unique", code: "not_comparable", detail: "the args hold \(why)"))
         }
         if run.runAt != nil && run.delay != nil {
             throw .invalid(
@@ -211,5 +268,42 @@ extension JobStore {
 
     private static func outOfRange(_ pointer: String, _ detail: String) -> StoreError {
         .invalid(FieldFault(pointer: pointer, code: "out_of_range", detail: detail))
+    }
+}
+
+extension Result where Success == Enqueued? {
+    /// Nil for a failure too.
+    var taken: Enqueued? {
+        guard case .success(let enqueued) = self else { return nil }
+        return enqueued
+    }
+}
+
+extension StoreError {
+    static var keyReused: StoreError {
+        .conflict(
+            code: "idempotency_key_reused", detail: "this idempotency key was used for another request",
+            currentState: nil)
+    }
+
+    /// Whether one of several requests may be what the server refuses.
+    fileprivate var mayBeOfOne: Bool {
+        switch self {
+        case .database(let cause): cause.kind == .server
+        case .unavailable(let cause): cause.sqlState == .lockNotAvailable
+        default: false
+        }
+    }
+
+    /// The same; if it waited too long for a key, that is what it says.
+    var namingBusyKey: StoreError {
+        switch self {
+        case .database(let cause), .unavailable(let cause):
+            guard cause.sqlState == .lockNotAvailable else { return self }
+            return .conflict(
+                code: "key_busy", detail: "a transaction that has not ended is taking the same key; try again later",
+                currentState: nil)
+        default: return self
+        }
     }
 }

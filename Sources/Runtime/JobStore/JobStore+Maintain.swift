@@ -9,6 +9,10 @@ extension JobStore {
     private static let heavyLock: Int64 = 0x7061_776C_0000_0002
     /// One that takes longer may take a tenth of the time in all.
     private static let longFold: Duration = .milliseconds(500)
+    /// As upkeep_keys.sql has it.
+    private static let keysAtOnce: Int64 = 5000
+    /// More than 16,000 keys a second, between two rounds of the heavier parts.
+    private static let keyRounds = 2000
     /// As upkeep_follow_ups.sql has it.
     private static let linksAtOnce = 5000
     /// More than 16,000 links a second, between two rounds of the heavier parts.
@@ -36,20 +40,19 @@ extension JobStore {
         guard isForced || isDue else { return done }
         lastHeavyUpkeep = .now
         do throws(StoreError) {
-            let heavy = try await withTransaction { connection -> (made: Int64, dropped: Int64, keys: Int)? in
+            let heavy = try await withTransaction { connection -> (made: Int64, dropped: Int64)? in
                 guard try await connection.query(.upkeepLock, [.int64(Self.heavyLock)])[0].bool(0) else { return nil }
-                let keys = try await connection.query(.upkeepKeys).affectedRows
                 _ = try await connection.query(.upkeepOccurrences)
                 _ = try await connection.query(.upkeepCrashes)
                 _ = try await connection.query(.upkeepPlugins)
                 _ = try await connection.query(.upkeepRollups)
                 let partitions = try await connection.query(.upkeepPartitions)[0]
-                return (try partitions.int64(0), try partitions.int64(1), keys)
+                return (try partitions.int64(0), try partitions.int64(1))
             }
             if let heavy {
                 done.partitionsMade = Int(heavy.made)
                 done.partitionsDropped = Int(heavy.dropped)
-                done.keysExpired = heavy.keys
+                done.keysExpired = try await self.forgetKeys()
                 try await self.forgetLinks()
             }
         } catch {
@@ -98,6 +101,22 @@ extension JobStore {
         let took = LoopInstant.now - began
         nextFold = took > Self.longFold ? LoopInstant.now.advanced(by: took * 9) : began
         return folded
+    }
+
+    /// There may be one for each run, so thousands a second may have to go; each part is a transaction of its own.
+    private func forgetKeys() async throws(StoreError) -> Int {
+        var forgotten = 0
+        for _ in 0..<Self.keyRounds {
+            let (count, isMore) = try await withTransaction { connection -> (Int, Bool) in
+                let row = try await connection.query(.upkeepKeys)[0]
+                return (
+                    Int(try row.int64(0)), try row.int64(1) >= Self.keysAtOnce || row.int64(2) >= Self.keysAtOnce
+                )
+            }
+            forgotten += count
+            if !isMore { break }
+        }
+        return forgotten
     }
 
     /// There is one for each follow-up run, so thousands a second may have to go; each part is a transaction of its own.

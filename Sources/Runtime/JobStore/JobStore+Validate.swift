@@ -15,6 +15,8 @@ extension JobStore {
         var faults: [Int: [FieldFault]] = [:]
         /// Too much to look at: nobody knows.
         var unchecked: Set<Int> = []
+        /// Jobs that there are not.
+        var unknown: Set<String> = []
     }
 
     /// Throws `.invalidArgs` if a request's args are not what its job takes. An unknown job is somebody else's matter.
@@ -33,6 +35,7 @@ extension JobStore {
 
     func judge(_ runs: [NewRun], by rules: [String: SchemaBook.Rule]) async -> ArgsVerdicts {
         var verdicts = ArgsVerdicts()
+        verdicts.unknown = Set(runs.map(\.job)).filter { rules[$0] == nil }
         var slice = LoopSlice()
         for (index, run) in runs.enumerated() {
             guard case .schema(let schema)? = rules[run.job] else { continue }

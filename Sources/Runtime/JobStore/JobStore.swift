@@ -25,6 +25,14 @@ package final class JobStore {
     var logTallies = LogTallies()
     let liveness: LivenessTimes
     var heartbeats: HeartbeatRecord
+    private(set) lazy var flusher = EnqueueFlusher { [weak self] runs in
+        guard let self else {
+            let gone = StoreError.unavailable(PostgresError(kind: .unavailable, message: "the store is gone"))
+            return Array(repeating: .failure(gone), count: runs.count)
+        }
+        return await writeGathered(runs)
+    }
+    let batchGate = BatchGate()
     let zones: ZoneDatabase
     /// When the last settle or claim returned.
     var lastExchange = LoopInstant(nanoseconds: 0)

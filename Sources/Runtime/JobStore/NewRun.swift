@@ -5,6 +5,8 @@ package struct NewRun: Sendable {
     package var job: String
     /// JSON text, already known to be valid (`JSONText.check`); kept byte for byte.
     package var args: String
+    /// Whoever read the args has seen that they are valid JSON.
+    package var isArgsChecked = false
     package var queue: String?
     /// Higher runs first.
     package var priority: Int32?
@@ -28,6 +30,8 @@ package struct NewRun: Sendable {
     package var idempotencyKey: String?
     /// What the request was (say, a hash of method, path, body and principal): another one under the same key is refused.
     package var idempotencyFingerprint: String?
+    /// Which requests this one excludes.
+    package var unique: UniqueRule?
     package var retryOf: RunID?
     package var scheduleID: Int64?
     package var plannedAt: WallTime?
@@ -42,7 +46,8 @@ package struct NewRun: Sendable {
         queueTime: Duration? = nil, title: String? = nil, description: String? = nil, labels: [String: String] = [:],
         owner: String? = nil,
         organization: String? = nil, idempotencyKey: String? = nil, idempotencyFingerprint: String? = nil,
-        retryOf: RunID? = nil, scheduleID: Int64? = nil, plannedAt: WallTime? = nil, trigger: String = "api",
+        unique: UniqueRule? = nil, retryOf: RunID? = nil, scheduleID: Int64? = nil, plannedAt: WallTime? = nil,
+        trigger: String = "api",
         traceparent: String? = nil
     ) {
         self.job = job
@@ -62,24 +67,11 @@ package struct NewRun: Sendable {
         self.organization = organization
         self.idempotencyKey = idempotencyKey
         self.idempotencyFingerprint = idempotencyFingerprint
+        self.unique = unique
         self.retryOf = retryOf
         self.scheduleID = scheduleID
         self.plannedAt = plannedAt
         self.trigger = trigger
         self.traceparent = traceparent
     }
-}
-
-/// What became of a request.
-package struct Enqueued: Sendable, Hashable {
-    package var id: RunID
-    /// `queued` or `scheduled`; of an existing run, its state now.
-    package var state: RunState
-    /// The lane to wake.
-    package var queue: String
-    package var priority: Int32
-    /// True if the idempotency key was known: nothing new was made.
-    package var isReplay: Bool
-    /// The job says what its args are like, and these were too large, or too much work, to be looked at.
-    package var isUnchecked = false
 }

@@ -14,6 +14,9 @@ package enum StoreError: Error, Sendable {
     /// The state of things forbids it; nothing was changed.
     /// - Parameter currentState: the run's state, if a run is the reason.
     case conflict(code: String, detail: String, currentState: RunState?)
+    /// Another run holds the request's unique key; nothing was stored.
+    /// - Parameter state: its state now; nil if it is gone.
+    case held(by: RunID, state: RunState?)
     /// - Parameters:
     ///   - what: `run`, `job`, `queue`, `schedule`, …
     ///   - id: as the caller gave it.
@@ -32,6 +35,8 @@ extension StoreError: CustomStringConvertible {
         case .invalid(let fault): "\(fault)"
         case .invalidArgs(let faults): "the args do not fit: " + faults.map(\.description).joined(separator: "; ")
         case .conflict(_, let detail, _): detail
+        case .held(let run, let state):
+            "\(run) holds this unique key" + (state.map { "; it is \($0.rawValue)" } ?? "")
         case .notFound(let what, let id, let near):
             "no \(what) \(id)" + (near.isEmpty ? "" : "; similar: " + near.joined(separator: ", "))
         case .incompatibleSchema(let detail): detail

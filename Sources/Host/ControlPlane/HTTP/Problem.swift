@@ -52,6 +52,8 @@ struct Problem: Error, Sendable {
     var nearMatches: [String] = []
     /// The state that forbids it.
     var currentState: RunState?
+    /// The run that stands in the way.
+    var existingRun: RunID?
     /// JSON objects: what an activation would break.
     var problems: [String] = []
     /// A JSON object: the plan as it is now.
@@ -79,6 +81,7 @@ struct Problem: Error, Sendable {
         if !problems.isEmpty { object.array("problems", problems) }
         if let plan { object.raw("plan", plan) }
         if !nearMatches.isEmpty { object.strings("near_matches", nearMatches) }
+        if let existingRun { object.string("existing_run", existingRun.description) }
         if let currentState { object.string("current_state", currentState.rawValue) }
         var answer = Answer(status, text: object.text, type: "application/problem+json")
         answer.headers.append(contentsOf: headers)
@@ -151,6 +154,11 @@ extension Problem {
             self = .invalidArgs(faults.map { $0.under(pointer) })
         case .conflict(let code, let detail, let state):
             self.init(code == "idempotency_key_reused" ? .unprocessableContent : .conflict, code, detail)
+            currentState = state
+            isRetryable = code == "key_busy"
+        case .held(let run, let state):
+            self.init(.conflict, "unique_conflict", "\(run) holds this unique key.")
+            existingRun = run
             currentState = state
         case .notFound(let what, let id, let near):
             self = .notFound(what, id, near: near)

@@ -17,9 +17,10 @@ final class Backend {
     var clearPlans = PlanBook<ClearPlan>()
     var bulkPlans = PlanBook<BulkPlan>()
     var overview = OverviewCache()
-    var batches = BatchMemory()
+    /// Keys of batches that this host is taking just now.
+    var batchesUnderWay: Set<String> = []
     /// Clears and bulk operations, by their keys.
-    var operations = BatchMemory(limit: 1000)
+    var operations = AnswerMemory()
     /// Runs that somebody is looking into just now.
     var diagnosing: Set<RunID> = []
     /// Figures of the sockets and the responder, for `/metrics`.

@@ -62,7 +62,7 @@ extension Backend {
         limits.int("body_bytes", configuration.bodyLimitBytes)
         limits.int("batch_body_bytes", configuration.batchBodyLimitBytes)
         limits.int("args_bytes", configuration.argsLimitBytes)
-        limits.int("batch_items", Self.batchLimit)
+        limits.int("batch_items", BatchInput.limit)
         object.object("limits", limits)
         object.string("host", host.hostView().id?.description)
         object.time("started_at", startedAt)

@@ -13,6 +13,8 @@ enum RunInput {
         reader.require("job")
         var run = NewRun(job: reader.string("job", limit: 200, isEmptyAllowed: false) ?? "")
         run.args = reader.objectText("args", limitBytes: argsLimit) ?? "{}"
+        // The whole body has been looked at.
+        run.isArgsChecked = true
         run.queue = reader.string("queue", limit: 100, isEmptyAllowed: false)
         run.priority = priority(&reader)
         run.runAt = reader.time("run_at")
@@ -27,6 +29,7 @@ enum RunInput {
         run.labels = labels(&reader)
         run.owner = reader.string("owner", limit: 200)
         run.organization = reader.string("organization", limit: 200)
+        run.unique = reader.decoded("unique") { value throws(FieldFault) in try UniqueRule(value) }
         return run
     }
 

@@ -4,7 +4,8 @@ import JobCore
 /// The commands that talk to a running host, in the order in which the help lists them.
 enum ClientCommands {
     static let all: [any ParsableCommand.Type] = [
-        RunCommand.self, RunsCommand.self, ShowCommand.self, LogsCommand.self, WatchCommand.self, WaitCommand.self,
+        RunCommand.self, EnqueueCommand.self, RunsCommand.self, ShowCommand.self, LogsCommand.self, WatchCommand.self,
+        WaitCommand.self,
         CancelCommand.self, TerminateCommand.self, RetryCommand.self, RunNowCommand.self, ChangeCommand.self,
         BulkCommand.self, ExplainCommand.self, DiagnoseCommand.self,
         FreezeCommand.self, ThawCommand.self, ExtendCommand.self, ReniceCommand.self,

@@ -46,6 +46,16 @@ struct ClientSession {
         return (answer.status, answer.json)
     }
 
+    /// A POST of JSON text that must succeed.
+    func post(
+        _ path: String, bytes: [UInt8], headers: [(name: String, value: String)]
+    ) throws(ClientFailure) -> JSONValue {
+        var request = HTTPClient.Request(method: "POST", path: path, headers: headers)
+        request.headers.append(("Content-Type", "application/json"))
+        request.body = bytes
+        return try self.call(request).json
+    }
+
     private func call(
         _ request: HTTPClient.Request
     ) throws(ClientFailure) -> (status: Int, json: JSONValue, tag: String?) {

@@ -93,6 +93,8 @@ enum CodeBook {
         "plan_unknown": "409: the plan is too old, or of another host.",
         "plan_mismatch": "409: the plan was made for other settings.",
         "plan_changed": "409: what the plan would do has grown since it was shown.",
+        "unique_conflict": "409: another run holds the unique key; existing_run names it.",
+        "key_busy": "409: a transaction that has not ended is taking the same key. Try again when it has.",
         "in_progress": "409: the first request with this idempotency key is not done yet.",
         "activation_held":
             "409: waiting runs or schedules do not fit the version; `problems` lists them. force overrides.",

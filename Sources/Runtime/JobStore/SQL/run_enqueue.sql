@@ -9,7 +9,8 @@ WITH input AS (
 ), keyed AS (
     INSERT INTO pawl.run_key AS k (kind, key, run_id, fingerprint, expires_at)
     SELECT 'idempotency', i.key, nextval('pawl.run_id'), i.fingerprint, now() + interval '24 hours'
-    FROM input i JOIN pawl.job j ON j.name = i.job WHERE i.key IS NOT NULL
+    -- In the order of the keys, so that two such statements never wait for each other.
+    FROM input i JOIN pawl.job j ON j.name = i.job WHERE i.key IS NOT NULL ORDER BY i.key
     ON CONFLICT (kind, key) DO UPDATE
         SET run_id = excluded.run_id, fingerprint = excluded.fingerprint, expires_at = excluded.expires_at
         WHERE k.expires_at <= now()
@@ -50,4 +51,4 @@ WITH input AS (
     INSERT INTO pawl.counter_delta (queue, job, state, n)
     SELECT queue, job, CASE WHEN pos IS NULL THEN 'scheduled' ELSE 'queued' END, count(*) FROM known GROUP BY 1, 2, 3
 )
-SELECT n, id, queue, rank, pos, lane FROM known
+SELECT n, id, queue, rank, pos, lane, run_at, now(), max_attempts, expires_at, retention FROM known

@@ -14,6 +14,7 @@ struct RunCommand: ClientCommand {
               pawl run csv.to_jsonl --arg input=/data/in.csv --arg output=/data/out --wait
               pawl run text.stats --args @arguments.json --priority 10 --label customer=42
               pawl run mail.send --arg retries:=3 --run-at 2027-01-01T08:00:00Z
+              pawl run index.rebuild --unique-key customer-42 --unique-policy replace --delay 10s
             """)
 
     @OptionGroup var connection: ConnectionOptions
@@ -40,6 +41,8 @@ struct RunCommand: ClientCommand {
         help: ArgumentHelp("Repeating the command with the same key makes no second run.", valueName: "key"))
     var idempotencyKey: String?
 
+    @OptionGroup(title: "One run at a time") var unique: UniqueOptions
+
     @OptionGroup var waiting: WaitOptions
 
     func execute(_ session: ClientSession) throws {
@@ -48,6 +51,7 @@ struct RunCommand: ClientCommand {
             body = body.setting("args", to: arguments)
         }
         for (name, value) in try self.settings.fields() { body = body.setting(name, to: value) }
+        if let unique = self.unique.value { body = body.setting("unique", to: unique) }
 
         var headers: [(name: String, value: String)] = []
         if let key = self.idempotencyKey {
@@ -60,7 +64,7 @@ struct RunCommand: ClientCommand {
         session.talk(
             "\(session.terminal.isUnicode ? "→" : "->") \(run.name) \(run.state)"
                 + (run.queue.isEmpty ? "" : " on \(run.queue)")
-                + (answer.status == 201 ? "" : " (made before, by the same key)"))
+                + Self.manner(answer.json, isNew: answer.status == 201))
         if answer.json["args_unchecked"]?.bool == true { session.talk("  " + ArgumentsBuilder.unchecked) }
         if let timeout = self.waiting.timeout {
             session.talk("  \(run.id)")
@@ -72,8 +76,19 @@ struct RunCommand: ClientCommand {
         }
     }
 
+    private static func manner(_ answer: JSONValue, isNew: Bool) -> String {
+        switch answer["enqueued"]?.text {
+        case "existing": " (it holds the unique key)"
+        case "replaced": " (it waited under the unique key, and is this request now)"
+        case "known": " (made before, by the same key)"
+        case nil where !isNew: " (made before, by the same key)"
+        default: ""
+        }
+    }
+
     func validate() throws {
         try self.settings.check()
+        try self.unique.check()
         _ = try self.waiting.argument(self.job, named: "job")
     }
 }
