@@ -65,6 +65,10 @@ package struct ClaimedRun: Sendable, Hashable {
     package var avoidVersion: String?
     /// How long it is kept if it fails; nil: as its own retention says.
     package var failedRetentionDays: Int?
+    /// A retention class.
+    package var retentionDays: Int
+    /// Of its log lines: what its job says, else as the run itself.
+    package var logRetentionDays: Int { execution.logRetentionDays ?? retentionDays }
 }
 
 /// How one attempt ended and what becomes of its run.

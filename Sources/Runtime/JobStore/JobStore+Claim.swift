@@ -121,13 +121,14 @@ extension JobStore {
             let execution = try reader.execution().merging(over: try reader.execution()).resolved
             let avoided = try reader.textOrNil()
             let failedRetention = try reader.intOrNil()
+            let retention = try reader.int()
             runs.append(
                 ClaimedRun(
                     id: id, job: job, handler: handler, args: args, queue: lane.queue, priority: -lane.rank,
                     attempt: attempt, attemptsUsed: used, maxAttempts: maxAttempts, lostCount: lost, backoff: backoff,
                     limits: limits, execution: execution, createdAt: createdAt, runAt: runAt, traceparent: traceparent,
                     owner: owner, title: title, avoidVersion: avoided,
-                    failedRetentionDays: failedRetention))
+                    failedRetentionDays: failedRetention, retentionDays: retention))
         }
         lanes.claimEnded(taken: taken, exhausted: exhausted)
         return runs

@@ -24,6 +24,7 @@ struct Migration {
         Migration("m0011_holdings", PackageResources.m0011_holdings_up_sql, isBreaking: false),
         Migration("m0012_retries", PackageResources.m0012_retries_up_sql, isBreaking: false),
         Migration("m0013_retention", PackageResources.m0013_retention_up_sql, isBreaking: false),
+        Migration("m0014_log_classes", PackageResources.m0014_log_classes_up_sql, isBreaking: false),
     ]
 
     init(_ name: String, _ bytes: [UInt8], isBreaking: Bool) {

@@ -1,4 +1,4 @@
-package import UVLoop
+import UVLoop
 
 /// Lets the loop do something else now and then during work that would hold it.
 package struct LoopSlice: Sendable {

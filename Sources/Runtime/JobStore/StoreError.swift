@@ -44,5 +44,10 @@ extension StoreError: CustomStringConvertible {
         if case .unavailable = self { true } else { false }
     }
 
+    /// Whether what was asked may have been done all the same: the answer was lost.
+    package var mayHaveCommitted: Bool {
+        if case .unavailable(let cause) = self { cause.mayHaveCommitted } else { false }
+    }
+
     init(_ error: PostgresError) { self = error.isTransient ? .unavailable(error) : .database(error) }
 }

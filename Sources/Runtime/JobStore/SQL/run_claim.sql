@@ -22,7 +22,7 @@ WITH lane AS (
     -- By place, not by id: there is only one plan for that, whatever the statistics say.
     FROM next WHERE r.ctid = next.place AND r.state = 'queued'
     RETURNING r.id, r.job, r.args, r.queue, r.rank, r.pos, r.attempt, r.attempts_used, r.max_attempts, r.lost_count, r.backoff,
-        r.timeout_ms, r.created_at, r.run_at, r.traceparent, r.owner, r.title, r.avoid_version
+        r.timeout_ms, r.created_at, r.run_at, r.traceparent, r.owner, r.title, r.avoid_version, r.retention
 ), counted AS (
     INSERT INTO pawl.counter_delta (queue, job, state, n)
     SELECT c.queue, c.job, s.state, s.sign * count(*)
@@ -32,5 +32,5 @@ SELECT c.id, c.job, c.args, c.queue, c.rank, c.pos, c.attempt, c.attempts_used, 
     coalesce(c.backoff, j.backoff) AS backoff, c.timeout_ms, c.created_at, c.run_at, c.traceparent, c.owner, c.title,
     coalesce(j.handler, c.job) AS handler, nullif(j.limits::text, '{}') AS limits,
     nullif(j.execution::text, '{}') AS execution, nullif(j.handler_execution::text, '{}') AS handler_execution,
-    c.avoid_version, j.retention_failed
+    c.avoid_version, j.retention_failed, c.retention
 FROM claimed c LEFT JOIN pawl.job j ON j.name = c.job
