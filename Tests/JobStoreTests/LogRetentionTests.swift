@@ -98,7 +98,7 @@ import UVLoop
                     number integer PRIMARY KEY, name text NOT NULL, checksum text NOT NULL, breaking boolean NOT NULL,
                     program text, applied_at timestamptz NOT NULL DEFAULT now());
                 """)
-            for step in Migration.all where step.number < 13 {
+            for step in Migration.all where step.number < 14 {
                 try await side.execute(step.sql)
                 try await side.execute(
                     "INSERT INTO pawl.migration VALUES (\(step.number), '\(step.name)', '\(step.checksum)', \(step.isBreaking))"

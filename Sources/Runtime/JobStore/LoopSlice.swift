@@ -1,4 +1,4 @@
-import UVLoop
+package import UVLoop
 
 /// Lets the loop do something else now and then during work that would hold it.
 package struct LoopSlice: Sendable {
