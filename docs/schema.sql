@@ -383,6 +383,21 @@ END
 $_$;
 
 --
+-- Name: log_field(json, text); Type: FUNCTION; Schema: pawl; Owner: -
+--
+
+CREATE FUNCTION pawl.log_field(fields json, key text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+    SELECT CASE
+        WHEN json_typeof(fields) <> 'object' THEN NULL
+        WHEN strpos(fields::text, '\u') > 0
+            AND regexp_replace(fields::text, '\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}', '', 'g') ~* '\\u(0000|d[89a-f])'
+            THEN NULL
+        ELSE fields ->> key END
+$$;
+
+--
 -- Name: make_partitions(timestamp with time zone); Type: FUNCTION; Schema: pawl; Owner: -
 --
 
@@ -1467,10 +1482,11 @@ CREATE TABLE pawl.run_log (
     stage text,
     message text NOT NULL,
     fields json,
+    retention smallint DEFAULT 30 NOT NULL,
     CONSTRAINT run_log_level_check CHECK (((level >= 0) AND (level <= 3))),
     CONSTRAINT run_log_stream_check CHECK (((stream >= 0) AND (stream <= 3)))
 )
-PARTITION BY RANGE ("time");
+PARTITION BY LIST (retention);
 
 --
 -- Name: log_line; Type: VIEW; Schema: pawl; Owner: -
@@ -2783,10 +2799,10 @@ CREATE TABLE pawl.run_key (
 );
 
 --
--- Name: run_log_default; Type: TABLE; Schema: pawl; Owner: -
+-- Name: run_log_1; Type: TABLE; Schema: pawl; Owner: -
 --
 
-CREATE TABLE pawl.run_log_default (
+CREATE TABLE pawl.run_log_1 (
     run_id bigint NOT NULL,
     seq bigint NOT NULL,
     attempt integer NOT NULL,
@@ -2796,6 +2812,183 @@ CREATE TABLE pawl.run_log_default (
     stage text,
     message text NOT NULL,
     fields json,
+    retention smallint DEFAULT 30 NOT NULL,
+    CONSTRAINT run_log_level_check CHECK (((level >= 0) AND (level <= 3))),
+    CONSTRAINT run_log_stream_check CHECK (((stream >= 0) AND (stream <= 3)))
+)
+PARTITION BY RANGE ("time");
+
+--
+-- Name: run_log_1_default; Type: TABLE; Schema: pawl; Owner: -
+--
+
+CREATE TABLE pawl.run_log_1_default (
+    run_id bigint NOT NULL,
+    seq bigint NOT NULL,
+    attempt integer NOT NULL,
+    "time" timestamp with time zone NOT NULL,
+    stream smallint NOT NULL,
+    level smallint NOT NULL,
+    stage text,
+    message text NOT NULL,
+    fields json,
+    retention smallint DEFAULT 30 NOT NULL,
+    CONSTRAINT run_log_level_check CHECK (((level >= 0) AND (level <= 3))),
+    CONSTRAINT run_log_stream_check CHECK (((stream >= 0) AND (stream <= 3)))
+);
+
+--
+-- Name: run_log_30; Type: TABLE; Schema: pawl; Owner: -
+--
+
+CREATE TABLE pawl.run_log_30 (
+    run_id bigint NOT NULL,
+    seq bigint NOT NULL,
+    attempt integer NOT NULL,
+    "time" timestamp with time zone NOT NULL,
+    stream smallint NOT NULL,
+    level smallint NOT NULL,
+    stage text,
+    message text NOT NULL,
+    fields json,
+    retention smallint DEFAULT 30 NOT NULL,
+    CONSTRAINT run_log_level_check CHECK (((level >= 0) AND (level <= 3))),
+    CONSTRAINT run_log_stream_check CHECK (((stream >= 0) AND (stream <= 3)))
+)
+PARTITION BY RANGE ("time");
+
+--
+-- Name: run_log_30_default; Type: TABLE; Schema: pawl; Owner: -
+--
+
+CREATE TABLE pawl.run_log_30_default (
+    run_id bigint NOT NULL,
+    seq bigint NOT NULL,
+    attempt integer NOT NULL,
+    "time" timestamp with time zone NOT NULL,
+    stream smallint NOT NULL,
+    level smallint NOT NULL,
+    stage text,
+    message text NOT NULL,
+    fields json,
+    retention smallint DEFAULT 30 NOT NULL,
+    CONSTRAINT run_log_level_check CHECK (((level >= 0) AND (level <= 3))),
+    CONSTRAINT run_log_stream_check CHECK (((stream >= 0) AND (stream <= 3)))
+);
+
+--
+-- Name: run_log_365; Type: TABLE; Schema: pawl; Owner: -
+--
+
+CREATE TABLE pawl.run_log_365 (
+    run_id bigint NOT NULL,
+    seq bigint NOT NULL,
+    attempt integer NOT NULL,
+    "time" timestamp with time zone NOT NULL,
+    stream smallint NOT NULL,
+    level smallint NOT NULL,
+    stage text,
+    message text NOT NULL,
+    fields json,
+    retention smallint DEFAULT 30 NOT NULL,
+    CONSTRAINT run_log_level_check CHECK (((level >= 0) AND (level <= 3))),
+    CONSTRAINT run_log_stream_check CHECK (((stream >= 0) AND (stream <= 3)))
+)
+PARTITION BY RANGE ("time");
+
+--
+-- Name: run_log_365_default; Type: TABLE; Schema: pawl; Owner: -
+--
+
+CREATE TABLE pawl.run_log_365_default (
+    run_id bigint NOT NULL,
+    seq bigint NOT NULL,
+    attempt integer NOT NULL,
+    "time" timestamp with time zone NOT NULL,
+    stream smallint NOT NULL,
+    level smallint NOT NULL,
+    stage text,
+    message text NOT NULL,
+    fields json,
+    retention smallint DEFAULT 30 NOT NULL,
+    CONSTRAINT run_log_level_check CHECK (((level >= 0) AND (level <= 3))),
+    CONSTRAINT run_log_stream_check CHECK (((stream >= 0) AND (stream <= 3)))
+);
+
+--
+-- Name: run_log_7; Type: TABLE; Schema: pawl; Owner: -
+--
+
+CREATE TABLE pawl.run_log_7 (
+    run_id bigint NOT NULL,
+    seq bigint NOT NULL,
+    attempt integer NOT NULL,
+    "time" timestamp with time zone NOT NULL,
+    stream smallint NOT NULL,
+    level smallint NOT NULL,
+    stage text,
+    message text NOT NULL,
+    fields json,
+    retention smallint DEFAULT 30 NOT NULL,
+    CONSTRAINT run_log_level_check CHECK (((level >= 0) AND (level <= 3))),
+    CONSTRAINT run_log_stream_check CHECK (((stream >= 0) AND (stream <= 3)))
+)
+PARTITION BY RANGE ("time");
+
+--
+-- Name: run_log_7_default; Type: TABLE; Schema: pawl; Owner: -
+--
+
+CREATE TABLE pawl.run_log_7_default (
+    run_id bigint NOT NULL,
+    seq bigint NOT NULL,
+    attempt integer NOT NULL,
+    "time" timestamp with time zone NOT NULL,
+    stream smallint NOT NULL,
+    level smallint NOT NULL,
+    stage text,
+    message text NOT NULL,
+    fields json,
+    retention smallint DEFAULT 30 NOT NULL,
+    CONSTRAINT run_log_level_check CHECK (((level >= 0) AND (level <= 3))),
+    CONSTRAINT run_log_stream_check CHECK (((stream >= 0) AND (stream <= 3)))
+);
+
+--
+-- Name: run_log_90; Type: TABLE; Schema: pawl; Owner: -
+--
+
+CREATE TABLE pawl.run_log_90 (
+    run_id bigint NOT NULL,
+    seq bigint NOT NULL,
+    attempt integer NOT NULL,
+    "time" timestamp with time zone NOT NULL,
+    stream smallint NOT NULL,
+    level smallint NOT NULL,
+    stage text,
+    message text NOT NULL,
+    fields json,
+    retention smallint DEFAULT 30 NOT NULL,
+    CONSTRAINT run_log_level_check CHECK (((level >= 0) AND (level <= 3))),
+    CONSTRAINT run_log_stream_check CHECK (((stream >= 0) AND (stream <= 3)))
+)
+PARTITION BY RANGE ("time");
+
+--
+-- Name: run_log_90_default; Type: TABLE; Schema: pawl; Owner: -
+--
+
+CREATE TABLE pawl.run_log_90_default (
+    run_id bigint NOT NULL,
+    seq bigint NOT NULL,
+    attempt integer NOT NULL,
+    "time" timestamp with time zone NOT NULL,
+    stream smallint NOT NULL,
+    level smallint NOT NULL,
+    stage text,
+    message text NOT NULL,
+    fields json,
+    retention smallint DEFAULT 30 NOT NULL,
     CONSTRAINT run_log_level_check CHECK (((level >= 0) AND (level <= 3))),
     CONSTRAINT run_log_stream_check CHECK (((stream >= 0) AND (stream <= 3)))
 );
@@ -2814,15 +3007,18 @@ CREATE TABLE pawl.run_log_index (
     info bigint NOT NULL,
     warning bigint NOT NULL,
     error bigint NOT NULL,
-    "time" timestamp with time zone DEFAULT now() NOT NULL
+    "time" timestamp with time zone DEFAULT now() NOT NULL,
+    retention smallint DEFAULT 30 NOT NULL,
+    first_time timestamp with time zone,
+    last_time timestamp with time zone
 )
-PARTITION BY RANGE ("time");
+PARTITION BY LIST (retention);
 
 --
--- Name: run_log_index_default; Type: TABLE; Schema: pawl; Owner: -
+-- Name: run_log_index_1; Type: TABLE; Schema: pawl; Owner: -
 --
 
-CREATE TABLE pawl.run_log_index_default (
+CREATE TABLE pawl.run_log_index_1 (
     run_id bigint NOT NULL,
     attempt integer NOT NULL,
     first_seq bigint NOT NULL,
@@ -2832,7 +3028,195 @@ CREATE TABLE pawl.run_log_index_default (
     info bigint NOT NULL,
     warning bigint NOT NULL,
     error bigint NOT NULL,
-    "time" timestamp with time zone DEFAULT now() NOT NULL
+    "time" timestamp with time zone DEFAULT now() NOT NULL,
+    retention smallint DEFAULT 30 NOT NULL,
+    first_time timestamp with time zone,
+    last_time timestamp with time zone
+)
+PARTITION BY RANGE ("time");
+
+--
+-- Name: run_log_index_1_default; Type: TABLE; Schema: pawl; Owner: -
+--
+
+CREATE TABLE pawl.run_log_index_1_default (
+    run_id bigint NOT NULL,
+    attempt integer NOT NULL,
+    first_seq bigint NOT NULL,
+    last_seq bigint NOT NULL,
+    lines bigint NOT NULL,
+    debug bigint NOT NULL,
+    info bigint NOT NULL,
+    warning bigint NOT NULL,
+    error bigint NOT NULL,
+    "time" timestamp with time zone DEFAULT now() NOT NULL,
+    retention smallint DEFAULT 30 NOT NULL,
+    first_time timestamp with time zone,
+    last_time timestamp with time zone
+);
+
+--
+-- Name: run_log_index_30; Type: TABLE; Schema: pawl; Owner: -
+--
+
+CREATE TABLE pawl.run_log_index_30 (
+    run_id bigint NOT NULL,
+    attempt integer NOT NULL,
+    first_seq bigint NOT NULL,
+    last_seq bigint NOT NULL,
+    lines bigint NOT NULL,
+    debug bigint NOT NULL,
+    info bigint NOT NULL,
+    warning bigint NOT NULL,
+    error bigint NOT NULL,
+    "time" timestamp with time zone DEFAULT now() NOT NULL,
+    retention smallint DEFAULT 30 NOT NULL,
+    first_time timestamp with time zone,
+    last_time timestamp with time zone
+)
+PARTITION BY RANGE ("time");
+
+--
+-- Name: run_log_index_30_default; Type: TABLE; Schema: pawl; Owner: -
+--
+
+CREATE TABLE pawl.run_log_index_30_default (
+    run_id bigint NOT NULL,
+    attempt integer NOT NULL,
+    first_seq bigint NOT NULL,
+    last_seq bigint NOT NULL,
+    lines bigint NOT NULL,
+    debug bigint NOT NULL,
+    info bigint NOT NULL,
+    warning bigint NOT NULL,
+    error bigint NOT NULL,
+    "time" timestamp with time zone DEFAULT now() NOT NULL,
+    retention smallint DEFAULT 30 NOT NULL,
+    first_time timestamp with time zone,
+    last_time timestamp with time zone
+);
+
+--
+-- Name: run_log_index_365; Type: TABLE; Schema: pawl; Owner: -
+--
+
+CREATE TABLE pawl.run_log_index_365 (
+    run_id bigint NOT NULL,
+    attempt integer NOT NULL,
+    first_seq bigint NOT NULL,
+    last_seq bigint NOT NULL,
+    lines bigint NOT NULL,
+    debug bigint NOT NULL,
+    info bigint NOT NULL,
+    warning bigint NOT NULL,
+    error bigint NOT NULL,
+    "time" timestamp with time zone DEFAULT now() NOT NULL,
+    retention smallint DEFAULT 30 NOT NULL,
+    first_time timestamp with time zone,
+    last_time timestamp with time zone
+)
+PARTITION BY RANGE ("time");
+
+--
+-- Name: run_log_index_365_default; Type: TABLE; Schema: pawl; Owner: -
+--
+
+CREATE TABLE pawl.run_log_index_365_default (
+    run_id bigint NOT NULL,
+    attempt integer NOT NULL,
+    first_seq bigint NOT NULL,
+    last_seq bigint NOT NULL,
+    lines bigint NOT NULL,
+    debug bigint NOT NULL,
+    info bigint NOT NULL,
+    warning bigint NOT NULL,
+    error bigint NOT NULL,
+    "time" timestamp with time zone DEFAULT now() NOT NULL,
+    retention smallint DEFAULT 30 NOT NULL,
+    first_time timestamp with time zone,
+    last_time timestamp with time zone
+);
+
+--
+-- Name: run_log_index_7; Type: TABLE; Schema: pawl; Owner: -
+--
+
+CREATE TABLE pawl.run_log_index_7 (
+    run_id bigint NOT NULL,
+    attempt integer NOT NULL,
+    first_seq bigint NOT NULL,
+    last_seq bigint NOT NULL,
+    lines bigint NOT NULL,
+    debug bigint NOT NULL,
+    info bigint NOT NULL,
+    warning bigint NOT NULL,
+    error bigint NOT NULL,
+    "time" timestamp with time zone DEFAULT now() NOT NULL,
+    retention smallint DEFAULT 30 NOT NULL,
+    first_time timestamp with time zone,
+    last_time timestamp with time zone
+)
+PARTITION BY RANGE ("time");
+
+--
+-- Name: run_log_index_7_default; Type: TABLE; Schema: pawl; Owner: -
+--
+
+CREATE TABLE pawl.run_log_index_7_default (
+    run_id bigint NOT NULL,
+    attempt integer NOT NULL,
+    first_seq bigint NOT NULL,
+    last_seq bigint NOT NULL,
+    lines bigint NOT NULL,
+    debug bigint NOT NULL,
+    info bigint NOT NULL,
+    warning bigint NOT NULL,
+    error bigint NOT NULL,
+    "time" timestamp with time zone DEFAULT now() NOT NULL,
+    retention smallint DEFAULT 30 NOT NULL,
+    first_time timestamp with time zone,
+    last_time timestamp with time zone
+);
+
+--
+-- Name: run_log_index_90; Type: TABLE; Schema: pawl; Owner: -
+--
+
+CREATE TABLE pawl.run_log_index_90 (
+    run_id bigint NOT NULL,
+    attempt integer NOT NULL,
+    first_seq bigint NOT NULL,
+    last_seq bigint NOT NULL,
+    lines bigint NOT NULL,
+    debug bigint NOT NULL,
+    info bigint NOT NULL,
+    warning bigint NOT NULL,
+    error bigint NOT NULL,
+    "time" timestamp with time zone DEFAULT now() NOT NULL,
+    retention smallint DEFAULT 30 NOT NULL,
+    first_time timestamp with time zone,
+    last_time timestamp with time zone
+)
+PARTITION BY RANGE ("time");
+
+--
+-- Name: run_log_index_90_default; Type: TABLE; Schema: pawl; Owner: -
+--
+
+CREATE TABLE pawl.run_log_index_90_default (
+    run_id bigint NOT NULL,
+    attempt integer NOT NULL,
+    first_seq bigint NOT NULL,
+    last_seq bigint NOT NULL,
+    lines bigint NOT NULL,
+    debug bigint NOT NULL,
+    info bigint NOT NULL,
+    warning bigint NOT NULL,
+    error bigint NOT NULL,
+    "time" timestamp with time zone DEFAULT now() NOT NULL,
+    retention smallint DEFAULT 30 NOT NULL,
+    first_time timestamp with time zone,
+    last_time timestamp with time zone
 );
 
 --
@@ -3122,16 +3506,124 @@ ALTER TABLE ONLY pawl.run_90 ATTACH PARTITION pawl.run_90_default DEFAULT;
 ALTER TABLE ONLY pawl.run_event ATTACH PARTITION pawl.run_event_default DEFAULT;
 
 --
--- Name: run_log_default; Type: TABLE ATTACH; Schema: pawl; Owner: -
+-- Name: run_log_1; Type: TABLE ATTACH; Schema: pawl; Owner: -
 --
 
-ALTER TABLE ONLY pawl.run_log ATTACH PARTITION pawl.run_log_default DEFAULT;
+ALTER TABLE ONLY pawl.run_log ATTACH PARTITION pawl.run_log_1 FOR VALUES IN ('1');
 
 --
--- Name: run_log_index_default; Type: TABLE ATTACH; Schema: pawl; Owner: -
+-- Name: run_log_1_default; Type: TABLE ATTACH; Schema: pawl; Owner: -
 --
 
-ALTER TABLE ONLY pawl.run_log_index ATTACH PARTITION pawl.run_log_index_default DEFAULT;
+ALTER TABLE ONLY pawl.run_log_1 ATTACH PARTITION pawl.run_log_1_default DEFAULT;
+
+--
+-- Name: run_log_30; Type: TABLE ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.run_log ATTACH PARTITION pawl.run_log_30 FOR VALUES IN ('30');
+
+--
+-- Name: run_log_30_default; Type: TABLE ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.run_log_30 ATTACH PARTITION pawl.run_log_30_default DEFAULT;
+
+--
+-- Name: run_log_365; Type: TABLE ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.run_log ATTACH PARTITION pawl.run_log_365 FOR VALUES IN ('365');
+
+--
+-- Name: run_log_365_default; Type: TABLE ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.run_log_365 ATTACH PARTITION pawl.run_log_365_default DEFAULT;
+
+--
+-- Name: run_log_7; Type: TABLE ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.run_log ATTACH PARTITION pawl.run_log_7 FOR VALUES IN ('7');
+
+--
+-- Name: run_log_7_default; Type: TABLE ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.run_log_7 ATTACH PARTITION pawl.run_log_7_default DEFAULT;
+
+--
+-- Name: run_log_90; Type: TABLE ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.run_log ATTACH PARTITION pawl.run_log_90 FOR VALUES IN ('90');
+
+--
+-- Name: run_log_90_default; Type: TABLE ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.run_log_90 ATTACH PARTITION pawl.run_log_90_default DEFAULT;
+
+--
+-- Name: run_log_index_1; Type: TABLE ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.run_log_index ATTACH PARTITION pawl.run_log_index_1 FOR VALUES IN ('1');
+
+--
+-- Name: run_log_index_1_default; Type: TABLE ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.run_log_index_1 ATTACH PARTITION pawl.run_log_index_1_default DEFAULT;
+
+--
+-- Name: run_log_index_30; Type: TABLE ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.run_log_index ATTACH PARTITION pawl.run_log_index_30 FOR VALUES IN ('30');
+
+--
+-- Name: run_log_index_30_default; Type: TABLE ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.run_log_index_30 ATTACH PARTITION pawl.run_log_index_30_default DEFAULT;
+
+--
+-- Name: run_log_index_365; Type: TABLE ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.run_log_index ATTACH PARTITION pawl.run_log_index_365 FOR VALUES IN ('365');
+
+--
+-- Name: run_log_index_365_default; Type: TABLE ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.run_log_index_365 ATTACH PARTITION pawl.run_log_index_365_default DEFAULT;
+
+--
+-- Name: run_log_index_7; Type: TABLE ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.run_log_index ATTACH PARTITION pawl.run_log_index_7 FOR VALUES IN ('7');
+
+--
+-- Name: run_log_index_7_default; Type: TABLE ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.run_log_index_7 ATTACH PARTITION pawl.run_log_index_7_default DEFAULT;
+
+--
+-- Name: run_log_index_90; Type: TABLE ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.run_log_index ATTACH PARTITION pawl.run_log_index_90 FOR VALUES IN ('90');
+
+--
+-- Name: run_log_index_90_default; Type: TABLE ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.run_log_index_90 ATTACH PARTITION pawl.run_log_index_90_default DEFAULT;
 
 --
 -- Name: attempt attempt_pkey; Type: CONSTRAINT; Schema: pawl; Owner: -
@@ -3710,10 +4202,16 @@ CREATE INDEX run_live_running ON pawl.run_live USING btree (id) WHERE (state = '
 CREATE INDEX run_log_run ON ONLY pawl.run_log USING btree (run_id, seq);
 
 --
--- Name: run_log_default_run_id_seq_idx; Type: INDEX; Schema: pawl; Owner: -
+-- Name: run_log_1_run_id_seq_idx; Type: INDEX; Schema: pawl; Owner: -
 --
 
-CREATE INDEX run_log_default_run_id_seq_idx ON pawl.run_log_default USING btree (run_id, seq);
+CREATE INDEX run_log_1_run_id_seq_idx ON ONLY pawl.run_log_1 USING btree (run_id, seq);
+
+--
+-- Name: run_log_1_default_run_id_seq_idx; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX run_log_1_default_run_id_seq_idx ON pawl.run_log_1_default USING btree (run_id, seq);
 
 --
 -- Name: run_log_time; Type: INDEX; Schema: pawl; Owner: -
@@ -3722,22 +4220,178 @@ CREATE INDEX run_log_default_run_id_seq_idx ON pawl.run_log_default USING btree 
 CREATE INDEX run_log_time ON ONLY pawl.run_log USING brin ("time");
 
 --
+-- Name: run_log_1_time_idx; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX run_log_1_time_idx ON ONLY pawl.run_log_1 USING brin ("time");
+
+--
+-- Name: run_log_1_default_time_idx; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX run_log_1_default_time_idx ON pawl.run_log_1_default USING brin ("time");
+
+--
+-- Name: run_log_30_run; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX run_log_30_run ON ONLY pawl.run_log_30 USING btree (run_id, seq);
+
+--
+-- Name: run_log_30_time; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX run_log_30_time ON ONLY pawl.run_log_30 USING brin ("time");
+
+--
+-- Name: run_log_365_run_id_seq_idx; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX run_log_365_run_id_seq_idx ON ONLY pawl.run_log_365 USING btree (run_id, seq);
+
+--
+-- Name: run_log_365_default_run_id_seq_idx; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX run_log_365_default_run_id_seq_idx ON pawl.run_log_365_default USING btree (run_id, seq);
+
+--
+-- Name: run_log_365_time_idx; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX run_log_365_time_idx ON ONLY pawl.run_log_365 USING brin ("time");
+
+--
+-- Name: run_log_365_default_time_idx; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX run_log_365_default_time_idx ON pawl.run_log_365_default USING brin ("time");
+
+--
+-- Name: run_log_7_run_id_seq_idx; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX run_log_7_run_id_seq_idx ON ONLY pawl.run_log_7 USING btree (run_id, seq);
+
+--
+-- Name: run_log_7_default_run_id_seq_idx; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX run_log_7_default_run_id_seq_idx ON pawl.run_log_7_default USING btree (run_id, seq);
+
+--
+-- Name: run_log_7_time_idx; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX run_log_7_time_idx ON ONLY pawl.run_log_7 USING brin ("time");
+
+--
+-- Name: run_log_7_default_time_idx; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX run_log_7_default_time_idx ON pawl.run_log_7_default USING brin ("time");
+
+--
+-- Name: run_log_90_run_id_seq_idx; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX run_log_90_run_id_seq_idx ON ONLY pawl.run_log_90 USING btree (run_id, seq);
+
+--
+-- Name: run_log_90_default_run_id_seq_idx; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX run_log_90_default_run_id_seq_idx ON pawl.run_log_90_default USING btree (run_id, seq);
+
+--
+-- Name: run_log_90_time_idx; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX run_log_90_time_idx ON ONLY pawl.run_log_90 USING brin ("time");
+
+--
+-- Name: run_log_90_default_time_idx; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX run_log_90_default_time_idx ON pawl.run_log_90_default USING brin ("time");
+
+--
+-- Name: run_log_default_run_id_seq_idx; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX run_log_default_run_id_seq_idx ON pawl.run_log_30_default USING btree (run_id, seq);
+
+--
 -- Name: run_log_default_time_idx; Type: INDEX; Schema: pawl; Owner: -
 --
 
-CREATE INDEX run_log_default_time_idx ON pawl.run_log_default USING brin ("time");
+CREATE INDEX run_log_default_time_idx ON pawl.run_log_30_default USING brin ("time");
 
 --
 -- Name: run_log_index_run; Type: INDEX; Schema: pawl; Owner: -
 --
 
-CREATE INDEX run_log_index_run ON ONLY pawl.run_log_index USING btree (run_id);
+CREATE INDEX run_log_index_run ON ONLY pawl.run_log_index USING btree (run_id, last_seq);
 
 --
--- Name: run_log_index_default_run_id_idx; Type: INDEX; Schema: pawl; Owner: -
+-- Name: run_log_index_1_run_id_last_seq_idx; Type: INDEX; Schema: pawl; Owner: -
 --
 
-CREATE INDEX run_log_index_default_run_id_idx ON pawl.run_log_index_default USING btree (run_id);
+CREATE INDEX run_log_index_1_run_id_last_seq_idx ON ONLY pawl.run_log_index_1 USING btree (run_id, last_seq);
+
+--
+-- Name: run_log_index_1_default_run_id_last_seq_idx; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX run_log_index_1_default_run_id_last_seq_idx ON pawl.run_log_index_1_default USING btree (run_id, last_seq);
+
+--
+-- Name: run_log_index_30_run_id_last_seq_idx; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX run_log_index_30_run_id_last_seq_idx ON ONLY pawl.run_log_index_30 USING btree (run_id, last_seq);
+
+--
+-- Name: run_log_index_30_default_run_id_last_seq_idx; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX run_log_index_30_default_run_id_last_seq_idx ON pawl.run_log_index_30_default USING btree (run_id, last_seq);
+
+--
+-- Name: run_log_index_365_run_id_last_seq_idx; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX run_log_index_365_run_id_last_seq_idx ON ONLY pawl.run_log_index_365 USING btree (run_id, last_seq);
+
+--
+-- Name: run_log_index_365_default_run_id_last_seq_idx; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX run_log_index_365_default_run_id_last_seq_idx ON pawl.run_log_index_365_default USING btree (run_id, last_seq);
+
+--
+-- Name: run_log_index_7_run_id_last_seq_idx; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX run_log_index_7_run_id_last_seq_idx ON ONLY pawl.run_log_index_7 USING btree (run_id, last_seq);
+
+--
+-- Name: run_log_index_7_default_run_id_last_seq_idx; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX run_log_index_7_default_run_id_last_seq_idx ON pawl.run_log_index_7_default USING btree (run_id, last_seq);
+
+--
+-- Name: run_log_index_90_run_id_last_seq_idx; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX run_log_index_90_run_id_last_seq_idx ON ONLY pawl.run_log_index_90 USING btree (run_id, last_seq);
+
+--
+-- Name: run_log_index_90_default_run_id_last_seq_idx; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX run_log_index_90_default_run_id_last_seq_idx ON pawl.run_log_index_90_default USING btree (run_id, last_seq);
 
 --
 -- Name: run_waiting_due; Type: INDEX; Schema: pawl; Owner: -
@@ -3944,22 +4598,184 @@ ALTER INDEX pawl.run_event_pkey ATTACH PARTITION pawl.run_event_default_pkey;
 ALTER INDEX pawl.run_event_run ATTACH PARTITION pawl.run_event_default_run_id_id_idx;
 
 --
+-- Name: run_log_1_default_run_id_seq_idx; Type: INDEX ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER INDEX pawl.run_log_1_run_id_seq_idx ATTACH PARTITION pawl.run_log_1_default_run_id_seq_idx;
+
+--
+-- Name: run_log_1_default_time_idx; Type: INDEX ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER INDEX pawl.run_log_1_time_idx ATTACH PARTITION pawl.run_log_1_default_time_idx;
+
+--
+-- Name: run_log_1_run_id_seq_idx; Type: INDEX ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER INDEX pawl.run_log_run ATTACH PARTITION pawl.run_log_1_run_id_seq_idx;
+
+--
+-- Name: run_log_1_time_idx; Type: INDEX ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER INDEX pawl.run_log_time ATTACH PARTITION pawl.run_log_1_time_idx;
+
+--
+-- Name: run_log_30_run; Type: INDEX ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER INDEX pawl.run_log_run ATTACH PARTITION pawl.run_log_30_run;
+
+--
+-- Name: run_log_30_time; Type: INDEX ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER INDEX pawl.run_log_time ATTACH PARTITION pawl.run_log_30_time;
+
+--
+-- Name: run_log_365_default_run_id_seq_idx; Type: INDEX ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER INDEX pawl.run_log_365_run_id_seq_idx ATTACH PARTITION pawl.run_log_365_default_run_id_seq_idx;
+
+--
+-- Name: run_log_365_default_time_idx; Type: INDEX ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER INDEX pawl.run_log_365_time_idx ATTACH PARTITION pawl.run_log_365_default_time_idx;
+
+--
+-- Name: run_log_365_run_id_seq_idx; Type: INDEX ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER INDEX pawl.run_log_run ATTACH PARTITION pawl.run_log_365_run_id_seq_idx;
+
+--
+-- Name: run_log_365_time_idx; Type: INDEX ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER INDEX pawl.run_log_time ATTACH PARTITION pawl.run_log_365_time_idx;
+
+--
+-- Name: run_log_7_default_run_id_seq_idx; Type: INDEX ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER INDEX pawl.run_log_7_run_id_seq_idx ATTACH PARTITION pawl.run_log_7_default_run_id_seq_idx;
+
+--
+-- Name: run_log_7_default_time_idx; Type: INDEX ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER INDEX pawl.run_log_7_time_idx ATTACH PARTITION pawl.run_log_7_default_time_idx;
+
+--
+-- Name: run_log_7_run_id_seq_idx; Type: INDEX ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER INDEX pawl.run_log_run ATTACH PARTITION pawl.run_log_7_run_id_seq_idx;
+
+--
+-- Name: run_log_7_time_idx; Type: INDEX ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER INDEX pawl.run_log_time ATTACH PARTITION pawl.run_log_7_time_idx;
+
+--
+-- Name: run_log_90_default_run_id_seq_idx; Type: INDEX ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER INDEX pawl.run_log_90_run_id_seq_idx ATTACH PARTITION pawl.run_log_90_default_run_id_seq_idx;
+
+--
+-- Name: run_log_90_default_time_idx; Type: INDEX ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER INDEX pawl.run_log_90_time_idx ATTACH PARTITION pawl.run_log_90_default_time_idx;
+
+--
+-- Name: run_log_90_run_id_seq_idx; Type: INDEX ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER INDEX pawl.run_log_run ATTACH PARTITION pawl.run_log_90_run_id_seq_idx;
+
+--
+-- Name: run_log_90_time_idx; Type: INDEX ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER INDEX pawl.run_log_time ATTACH PARTITION pawl.run_log_90_time_idx;
+
+--
 -- Name: run_log_default_run_id_seq_idx; Type: INDEX ATTACH; Schema: pawl; Owner: -
 --
 
-ALTER INDEX pawl.run_log_run ATTACH PARTITION pawl.run_log_default_run_id_seq_idx;
+ALTER INDEX pawl.run_log_30_run ATTACH PARTITION pawl.run_log_default_run_id_seq_idx;
 
 --
 -- Name: run_log_default_time_idx; Type: INDEX ATTACH; Schema: pawl; Owner: -
 --
 
-ALTER INDEX pawl.run_log_time ATTACH PARTITION pawl.run_log_default_time_idx;
+ALTER INDEX pawl.run_log_30_time ATTACH PARTITION pawl.run_log_default_time_idx;
 
 --
--- Name: run_log_index_default_run_id_idx; Type: INDEX ATTACH; Schema: pawl; Owner: -
+-- Name: run_log_index_1_default_run_id_last_seq_idx; Type: INDEX ATTACH; Schema: pawl; Owner: -
 --
 
-ALTER INDEX pawl.run_log_index_run ATTACH PARTITION pawl.run_log_index_default_run_id_idx;
+ALTER INDEX pawl.run_log_index_1_run_id_last_seq_idx ATTACH PARTITION pawl.run_log_index_1_default_run_id_last_seq_idx;
+
+--
+-- Name: run_log_index_1_run_id_last_seq_idx; Type: INDEX ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER INDEX pawl.run_log_index_run ATTACH PARTITION pawl.run_log_index_1_run_id_last_seq_idx;
+
+--
+-- Name: run_log_index_30_default_run_id_last_seq_idx; Type: INDEX ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER INDEX pawl.run_log_index_30_run_id_last_seq_idx ATTACH PARTITION pawl.run_log_index_30_default_run_id_last_seq_idx;
+
+--
+-- Name: run_log_index_30_run_id_last_seq_idx; Type: INDEX ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER INDEX pawl.run_log_index_run ATTACH PARTITION pawl.run_log_index_30_run_id_last_seq_idx;
+
+--
+-- Name: run_log_index_365_default_run_id_last_seq_idx; Type: INDEX ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER INDEX pawl.run_log_index_365_run_id_last_seq_idx ATTACH PARTITION pawl.run_log_index_365_default_run_id_last_seq_idx;
+
+--
+-- Name: run_log_index_365_run_id_last_seq_idx; Type: INDEX ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER INDEX pawl.run_log_index_run ATTACH PARTITION pawl.run_log_index_365_run_id_last_seq_idx;
+
+--
+-- Name: run_log_index_7_default_run_id_last_seq_idx; Type: INDEX ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER INDEX pawl.run_log_index_7_run_id_last_seq_idx ATTACH PARTITION pawl.run_log_index_7_default_run_id_last_seq_idx;
+
+--
+-- Name: run_log_index_7_run_id_last_seq_idx; Type: INDEX ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER INDEX pawl.run_log_index_run ATTACH PARTITION pawl.run_log_index_7_run_id_last_seq_idx;
+
+--
+-- Name: run_log_index_90_default_run_id_last_seq_idx; Type: INDEX ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER INDEX pawl.run_log_index_90_run_id_last_seq_idx ATTACH PARTITION pawl.run_log_index_90_default_run_id_last_seq_idx;
+
+--
+-- Name: run_log_index_90_run_id_last_seq_idx; Type: INDEX ATTACH; Schema: pawl; Owner: -
+--
+
+ALTER INDEX pawl.run_log_index_run ATTACH PARTITION pawl.run_log_index_90_run_id_last_seq_idx;
 
 --
 -- Name: run_live run_live_find_lane; Type: TRIGGER; Schema: pawl; Owner: -

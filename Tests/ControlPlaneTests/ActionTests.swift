@@ -100,7 +100,7 @@ import UVLoop
             let tail = try await plane.get("/api/v1/runs/\(id)/logs?tail=1")
             #expect(tail.items.map { $0["seq"]?.integer } == [4])
             let errors = try await plane.get(
-                "/api/v1/runs/\(id)/logs?min_level=error&stream=handler&stream=host&attempt=1")
+                "/api/v1/runs/\(id)/logs?min_level=error&stream=handler&stream=host")
             #expect(errors.items.count == 1)
             let plain = try await plane.get("/api/v1/runs/\(id)/logs", headers: [.accept: "text/plain"])
             #expect(plain.text.split(separator: "\n").count == 4)

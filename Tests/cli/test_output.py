@@ -271,7 +271,7 @@ def test_logs_print_every_page(pawl, server):
 
 
 def test_logs_follow_prints_lines_as_they_come(pawl, server):
-    run = server.host.add(make_run(1, state="running"))
+    run = server.host.add(make_run(1, state="succeeded"))
     server.host.follow[run["id"]] = [line(1, "one"), 0.05, line(2, "two\x1b[2J"), 0.05, line(3, "three")]
     done = pawl("logs", "@last", "-f")
     assert done.returncode == 0

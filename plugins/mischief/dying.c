@@ -107,6 +107,17 @@ int32_t mischief_flood(void *user, pawl_attempt *attempt, pawl_bytes json) {
     return PAWL_OK;
 }
 
+int32_t mischief_print(void *user, pawl_attempt *attempt, pawl_bytes json) {
+    (void)user, (void)json;
+    int64_t lines = 10;
+    int32_t status = args->get_int(attempt, "lines", 0, INT64_C(1) << 40, &lines);
+    if (status == PAWL_E_INVALID_INPUT) return status;
+    for (int64_t i = 1; i <= lines; i++) {
+        if (printf("line %lld of %lld: %0*d\n", (long long)i, (long long)lines, (int)(i % 97) + 1, 0) < 0) return PAWL_E_FAILED;
+    }
+    return fflush(stdout) == 0 ? PAWL_OK : PAWL_E_FAILED;
+}
+
 static void *go_on(void *context) {
     pawl_attempt *attempt = context;
     while (for_ever) attempt->host->advance(attempt, 1);

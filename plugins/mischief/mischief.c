@@ -42,6 +42,7 @@ static const pawl_handler handlers[] = {
             "\"additionalProperties\":false}"),
     HANDLER(hog, "Takes mb MiB of memory and touches all of it; aborts where it gets none.", ONE_NUMBER("mb", "0")),
     HANDLER(flood, "Writes bytes to stdout.", ONE_NUMBER("bytes", "0")),
+    HANDLER(print, "Prints numbered lines to stdout.", ONE_NUMBER("lines", "0")),
     HANDLER(late, "Returns, and leaves a thread behind that goes on calling the host.", NO_ARGS),
     HANDLER(spin, "Loops for ever and hears nobody, but does not resist SIGTERM.", NO_ARGS),
     HANDLER(deaf, "Ignores SIGTERM and cancellation, for ever.", NO_ARGS),

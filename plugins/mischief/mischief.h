@@ -27,6 +27,7 @@ int32_t mischief_thread_segv(void *user, pawl_attempt *attempt, pawl_bytes json)
 int32_t mischief_exit(void *user, pawl_attempt *attempt, pawl_bytes json);
 int32_t mischief_hog(void *user, pawl_attempt *attempt, pawl_bytes json);
 int32_t mischief_flood(void *user, pawl_attempt *attempt, pawl_bytes json);
+int32_t mischief_print(void *user, pawl_attempt *attempt, pawl_bytes json);
 int32_t mischief_late(void *user, pawl_attempt *attempt, pawl_bytes json);
 
 int32_t mischief_spin(void *user, pawl_attempt *attempt, pawl_bytes json);

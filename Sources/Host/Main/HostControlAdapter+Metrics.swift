@@ -36,6 +36,16 @@ extension HostControlAdapter {
                 "pawl_log_buffer_bytes", "Log lines held until the database has them.", .gauge,
                 Double(figures.logBytesHeld)),
             MetricFamily(
+                "pawl_log_spilled_bytes", "Log lines in the file that holds them while the database takes none.",
+                .gauge,
+                Double(figures.logBytesSpilled)),
+            MetricFamily(
+                "pawl_log_spilled_lines_total", "Log lines that went through that file.", .counter,
+                Double(figures.logLinesSpilled)),
+            MetricFamily(
+                "pawl_log_dropped_lines_total", "Log lines dropped by this host for want of room.", .counter,
+                Double(figures.logLinesDropped)),
+            MetricFamily(
                 "pawl_schedule_fired_total", "Firings by this host.", .counter, Double(figures.schedulesFired)),
             MetricFamily("pawl_stream_clients", "Followers of runs.", .gauge, Double(figures.followers)),
             MetricFamily(
@@ -50,6 +60,13 @@ extension HostControlAdapter {
                 }))
         families += Self.hosts(figures)
         families += Self.rules(self.store.admission)
+        families.append(
+            MetricFamily(
+                name: "pawl_log_path", help: "Where log lines wait for the database: 1 for the present state.",
+                kind: .gauge,
+                samples: LogPathStateMachine.Phase.allCases.map {
+                    MetricSample($0 == figures.logPath ? 1 : 0, [MetricLabel("state", $0.rawValue)])
+                }))
         families.append(self.lagFamily)
         if let bytes = Self.residentBytes {
             families.append(

@@ -99,6 +99,15 @@ final class HostControlAdapter: HostControl {
                 detail: !self.hasScanned
                     ? "the plugin directory is being read"
                     : self.runner.isReady ? "served" : "their jobs are not in the database yet"))
+        // Never a reason to send no requests here: the database has its own check.
+        let figures = self.runnerFigures
+        checks.append(
+            ReadinessCheck(
+                name: "logs", ok: true,
+                detail: figures.logPath == .memory
+                    ? "written as they come"
+                    : "\(figures.logPath.rawValue): \(figures.logBytesSpilled) bytes in the file, \(figures.logLinesDropped) lines dropped"
+            ))
         if self.isDraining { checks.append(ReadinessCheck(name: "drain", ok: false, detail: "this host is draining")) }
         return checks
     }

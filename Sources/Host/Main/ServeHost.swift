@@ -63,6 +63,7 @@ final class ServeHost {
         let runner = JobRunner(
             JobRunner.Configuration(
                 slots: self.configuration.slots, registration: self.registration(), storeDirectory: self.storeDirectory,
+                spillDirectory: self.directory.path + "/spill", spillBytes: Int(self.configuration.logSpill),
                 liveness: self.configuration.liveness),
             store: store, supervisor: supervisor, catalog: catalog, logger: self.logger)
         self.runner = runner

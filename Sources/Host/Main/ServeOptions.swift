@@ -95,6 +95,14 @@ struct ServeOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
+            "How much of attempts' log the host keeps in a file while the database takes none: 64M, 2G, or 0 "
+                + "(PAWL_LOG_SPILL). Default: 256M.",
+            discussion: "In spill/ of the data directory. Beyond it attempts wait or lose lines, as their jobs say.",
+            valueName: "size"))
+    var logSpill: String?
+
+    @Option(
+        help: ArgumentHelp(
             "How long SIGTERM waits for running attempts, in seconds (PAWL_DRAIN_TIMEOUT). Default: 60.",
             valueName: "seconds"))
     var drainTimeout: Int?
@@ -135,6 +143,8 @@ struct ServeConfiguration {
     var uploadLimit: Int64
     /// In bytes.
     var pluginStore: Int64
+    /// In bytes.
+    var logSpill: Int64
     var drainTimeout: Duration
     var liveness: LivenessTimes
     var logFormat: HostLogFormat
@@ -219,6 +229,7 @@ struct ServeConfiguration {
             "upload-limit", value(options.uploadLimit, "PAWL_UPLOAD_LIMIT"), least: 1 << 16, default: 256 << 20)
         self.pluginStore = try size(
             "plugin-store", value(options.pluginStore, "PAWL_PLUGIN_STORE"), least: 1 << 20, default: 4 << 30)
+        self.logSpill = try size("log-spill", value(options.logSpill, "PAWL_LOG_SPILL"), least: 0, default: 256 << 20)
         let drain = try number(
             "drain-timeout", options.drainTimeout, "PAWL_DRAIN_TIMEOUT", in: 0...86_400, default: 60)
         self.drainTimeout = .seconds(drain)

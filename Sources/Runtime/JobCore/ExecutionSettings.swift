@@ -27,6 +27,19 @@ package enum OutputPolicy: String, CaseIterable, Hashable, Sendable, Codable {
     case kill
 }
 
+/// What happens to what an attempt says while the database takes no log lines and the host has no room for more.
+package enum LogPolicy: String, CaseIterable, Hashable, Sendable, Codable {
+    /// The attempt is not read any more, so it waits as soon as its pipes are full.
+    case block
+    /// It goes on; what it says is dropped, and counted.
+    case drop
+}
+
+/// How long runs, attempts and log lines are kept, in days. Each class has tables of its own, which are dropped as a whole.
+package enum RetentionClass {
+    package static let all = [1, 7, 30, 90, 365]
+}
+
 /// How a job's attempts are executed, beside their limits, as far as somebody has said so. Nil: not said here.
 package struct ExecutionSettings: Hashable, Sendable {
     package var mode: ExecutionMode?
@@ -37,6 +50,9 @@ package struct ExecutionSettings: Hashable, Sendable {
     /// Whether `strict` allows the network.
     package var network: Bool?
     package var outputPolicy: OutputPolicy?
+    package var logPolicy: LogPolicy?
+    /// A retention class; not said: as long as the run.
+    package var logRetentionDays: Int?
     /// Of the children, added to the host's own; -20 to 19.
     package var niceness: Int32?
     /// Whether a version that keeps crashing is taken out of service for this job.
@@ -57,6 +73,8 @@ package struct ExecutionSettings: Hashable, Sendable {
         merged.writePaths = writePaths ?? general.writePaths
         merged.network = network ?? general.network
         merged.outputPolicy = outputPolicy ?? general.outputPolicy
+        merged.logPolicy = logPolicy ?? general.logPolicy
+        merged.logRetentionDays = logRetentionDays ?? general.logRetentionDays
         merged.niceness = niceness ?? general.niceness
         merged.quarantine = quarantine ?? general.quarantine
         merged.poolRuns = poolRuns ?? general.poolRuns
@@ -69,7 +87,8 @@ package struct ExecutionSettings: Hashable, Sendable {
     package var resolved: ResolvedExecution {
         ResolvedExecution(
             mode: mode ?? .fork, sandbox: sandbox ?? .basic, readPaths: readPaths ?? [], writePaths: writePaths ?? [],
-            network: network ?? false, outputPolicy: outputPolicy ?? .drop, niceness: niceness,
+            network: network ?? false, outputPolicy: outputPolicy ?? .drop, logPolicy: logPolicy ?? .block,
+            logRetentionDays: logRetentionDays, niceness: niceness,
             quarantine: quarantine ?? true, poolRuns: poolRuns ?? 1000, poolAge: poolAge ?? .seconds(3600),
             poolGrowthBytes: poolGrowthBytes ?? 64 << 20)
     }
@@ -83,6 +102,9 @@ package struct ResolvedExecution: Hashable, Sendable {
     package var writePaths: [String]
     package var network: Bool
     package var outputPolicy: OutputPolicy
+    package var logPolicy: LogPolicy
+    /// Nil: as long as the run.
+    package var logRetentionDays: Int?
     /// Nil: the host's setting for all children.
     package var niceness: Int32?
     package var quarantine: Bool
@@ -103,6 +125,8 @@ extension ExecutionSettings {
         add("write_paths", writePaths.map { .array($0.map { .string($0) }) })
         add("network", network.map { .boolean($0) })
         add("output_policy", outputPolicy.map { .string($0.rawValue) })
+        add("log_policy", logPolicy.map { .string($0.rawValue) })
+        add("log_retention_days", number(logRetentionDays.map(Int64.init)))
         add("niceness", number(niceness.map(Int64.init)))
         add("quarantine", quarantine.map { .boolean($0) })
         add("pool_runs", number(poolRuns.map(Int64.init)))
@@ -125,6 +149,8 @@ extension ExecutionSettings {
             case "write_paths": writePaths = try Self.paths(member)
             case "network": network = try Self.flag(member)
             case "output_policy": outputPolicy = try Self.word(member)
+            case "log_policy": logPolicy = try Self.word(member)
+            case "log_retention_days": logRetentionDays = try Self.retentionClass(member)
             case "niceness": niceness = Int32(try Self.number(member, -20...19))
             case "quarantine": quarantine = try Self.flag(member)
             case "pool_runs": poolRuns = Int(try Self.number(member, 1...1_000_000))
@@ -161,6 +187,14 @@ extension ExecutionSettings {
                 detail: "must be a whole number from \(range.lowerBound) to \(range.upperBound)")
         }
         return number
+    }
+
+    private static func retentionClass(_ member: JSONMember) throws(FieldFault) -> Int {
+        guard let days = member.value.integer, RetentionClass.all.contains(Int(clamping: days)) else {
+            let classes = RetentionClass.all.map(String.init).joined(separator: ", ")
+            throw FieldFault(pointer: "/" + member.key, code: "out_of_range", detail: "must be one of \(classes)")
+        }
+        return Int(days)
     }
 
     private static func paths(_ member: JSONMember) throws(FieldFault) -> [String] {

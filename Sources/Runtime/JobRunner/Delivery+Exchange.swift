@@ -159,6 +159,7 @@ extension Delivery {
         for run in runs {
             self.held[AttemptKey(run)] = Held(run)
             self.newest[run.id] = run.attempt
+            self.logs.begin(AttemptKey(run), LogPlan(run))
         }
         // Oldest last, so that taking one is popLast.
         self.buffer.insert(contentsOf: runs.reversed(), at: 0)

@@ -229,6 +229,9 @@ final class Delivery {
         held.progress = report.progress
         let spent = held.dispatchedAt.map { (LoopInstant.now - $0).wholeMicroseconds } ?? 0
         self.machine.ended(micros: spent)
+        var report = report
+        let dropped = self.logs.droppedLines(key)
+        if dropped > 0 { report.droppedLogLines += dropped }
         // Whether it is a success is known when the runs are there that it asks for.
         let isOnTrial = report.asksForRuns ? false : self.judge(held, report)
         let decision = Settlement.Decision(report, for: held, isOnTrial: isOnTrial)

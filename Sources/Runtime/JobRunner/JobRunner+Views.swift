@@ -35,6 +35,10 @@ extension JobRunner {
         package var systemCPU: Duration
         package var logLines: UInt64
         package var logBytesHeld: Int
+        package var logBytesSpilled: Int
+        package var logLinesSpilled: UInt64
+        package var logLinesDropped: UInt64
+        package var logPath: LogPathStateMachine.Phase
         package var schedulesFired: UInt64
         package var followers: Int
         package var fencings: UInt64
@@ -71,6 +75,8 @@ extension JobRunner {
             settled: counters.settled, fenced: counters.fenced, unsettleable: counters.unsettleable,
             expired: self.expired, crashesFiled: self.crashes.filed, ended: counters.ended, userCPU: counters.userCPU,
             systemCPU: counters.systemCPU, logLines: self.logs.linesWritten, logBytesHeld: self.logs.heldBytes,
+            logBytesSpilled: self.logs.spilledBytes, logLinesSpilled: self.logs.linesSpilled,
+            logLinesDropped: self.logs.linesDropped, logPath: self.logs.phase,
             schedulesFired: self.timekeeper.fired, followers: self.watch.count,
             fencings: self.liveness.fencings, silenced: self.liveness.silenced, hosts: self.liveness.hosts,
             isDrifting: self.liveness.drift.isDrifting)

@@ -19,15 +19,21 @@ package final class JobRunner {
         /// Where versions of plugins lie until they are checked, after they came from another host; should be on the file system
         /// of the content store.
         package var storeDirectory: String
+        /// Where log lines wait while the database takes none, and how many bytes of them; 0: none.
+        package var spillDirectory: String
+        package var spillBytes: Int
         /// As the store has them.
         package var liveness: LivenessTimes
 
         package init(
-            slots: Int, registration: HostRegistration, storeDirectory: String, liveness: LivenessTimes = .standard
+            slots: Int, registration: HostRegistration, storeDirectory: String, spillDirectory: String, spillBytes: Int,
+            liveness: LivenessTimes = .standard
         ) {
             self.slots = slots
             self.registration = registration
             self.storeDirectory = storeDirectory
+            self.spillDirectory = spillDirectory
+            self.spillBytes = spillBytes
             self.liveness = liveness
         }
     }
@@ -69,7 +75,8 @@ package final class JobRunner {
         self.supervisor = supervisor
         self.catalog = catalog
         self.logger = logger
-        self.logs = LogWriter(store: store, logger: logger)
+        let spill = LogSpill(directory: configuration.spillDirectory, limit: configuration.spillBytes)
+        self.logs = LogWriter(store: store, spill: spill, logger: logger)
         self.liveness = Liveness(
             store: store, registration: configuration.registration, times: configuration.liveness, logger: logger)
         self.timekeeper = Timekeeper(store: store, logger: logger)
@@ -126,7 +133,11 @@ package final class JobRunner {
     /// Begins. The schema must be current, supervisor and catalog started. Returns at once; work begins with the
     /// registration, which is tried until the database has it.
     package func start() {
-        self.liveness.start()
+        loopTask {
+            // Before the registration, which settles the attempts of an earlier life: who sees an end sees the log.
+            await self.logs.takeOver()
+            if !self.isDraining { self.liveness.start() }
+        }
         self.upkeepTimer.start(after: .seconds(1), repeating: .seconds(1)) { [weak self] in self?.upkeep() }
         self.sampleTimer.start(after: .seconds(1), repeating: .seconds(1)) { [weak self] in self?.noteStarted() }
     }
@@ -373,6 +384,10 @@ extension JobRunner {
 
 extension JobRunner: AttemptObserver {
     package var acceptsLogs: Bool { self.logs.acceptsMore }
+
+    package func acceptsLogs(of runID: RunID, attempt: Int) -> Bool {
+        self.logs.acceptsMore || self.logs.accepts(AttemptKey(run: runID, attempt: attempt))
+    }
 
     package func attemptStarted(_ runID: RunID, _ attempt: Int, at time: WallTime, pid: Int32) {
         self.delivery.started(AttemptKey(run: runID, attempt: attempt), at: time, pid: pid)

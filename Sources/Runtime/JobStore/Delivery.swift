@@ -73,6 +73,10 @@ package struct ClaimedRun: Sendable, Hashable {
     package var failedRetentionDays: Int?
     /// It was claimed under a limit: others may wait for its end.
     package var isLimited = false
+    /// A retention class.
+    package var retentionDays: Int
+    /// Of its log lines: what its job says, else as the run itself.
+    package var logRetentionDays: Int { execution.logRetentionDays ?? retentionDays }
 }
 
 /// How one attempt ended and what becomes of its run.

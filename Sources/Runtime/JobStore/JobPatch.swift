@@ -125,7 +125,6 @@ extension JobPatch {
 // MARK: - Merging and checking
 
 extension JobPatch {
-    private static let retentionClasses = [1, 7, 30, 90, 365]
     /// Ten years, in milliseconds: longer waits are mistakes, and sums with them must not overflow.
     private static let longest: Int64 = 315_360_000_000
     /// What each limit may be.
@@ -155,8 +154,8 @@ extension JobPatch {
         for (name, days) in [
             ("retention_days", retentionDays), ("failed_retention_days", failedRetentionDays ?? nil),
         ] {
-            guard let days, !Self.retentionClasses.contains(days) else { continue }
-            let classes = Self.retentionClasses.map(String.init).joined(separator: ", ")
+            guard let days, !RetentionClass.all.contains(days) else { continue }
+            let classes = RetentionClass.all.map(String.init).joined(separator: ", ")
             throw FieldFault(pointer: "/\(name)", code: "out_of_range", detail: "must be one of \(classes)")
         }
         for (name, value) in limits.sorted(by: { $0.key < $1.key }) {

@@ -151,14 +151,14 @@ extension JobStore {
             let failedRetention = try reader.intOrNil()
             taken.append((Lane(queue: queue, rank: rank, job: try reader.text()), position))
             let isLimited = try reader.bool()
+            let retention = try reader.int()
             runs.append(
                 ClaimedRun(
                     id: id, job: job, handler: handler, args: args, queue: queue, priority: -rank,
                     attempt: attempt, attemptsUsed: used, maxAttempts: maxAttempts, lostCount: lost, backoff: backoff,
                     limits: limits, execution: execution, createdAt: createdAt, runAt: runAt, traceparent: traceparent,
                     owner: owner, title: title, avoidVersion: avoided,
-                    failedRetentionDays: failedRetention,
-                    isLimited: isLimited))
+                    failedRetentionDays: failedRetention, isLimited: isLimited, retentionDays: retention))
         }
         lanes.claimEnded(taken: taken, exhausted: exhausted)
         return runs

@@ -23,6 +23,7 @@ package final class JobStore {
     package internal(set) var admission = Admission()
     let schemas = SchemaBook()
     var logTallies = LogTallies()
+    let logGate = LogGate()
     let liveness: LivenessTimes
     var heartbeats: HeartbeatRecord
     private(set) lazy var flusher = EnqueueFlusher { [weak self] runs in
@@ -62,7 +63,7 @@ package final class JobStore {
         zones = ZoneDatabase(directory: zoneDirectory)
         delivery = PostgresLink(
             configuration.with(SessionSettings.delivery), name: "delivery", logger: logger)
-        copying = PostgresLink(configuration.with(SessionSettings.common), name: "copy", logger: logger)
+        copying = PostgresLink(configuration.with(SessionSettings.copying), name: "copy", logger: logger)
         listening = PostgresLink(configuration.with(SessionSettings.common), name: "listen", logger: logger)
         pool = PostgresPool(configuration.with(SessionSettings.common), size: readers, logger: logger)
     }
@@ -113,6 +114,10 @@ enum SessionSettings {
     static let common = [
         "pawl.host": "on", "jit": "off", "timezone": "UTC", "idle_in_transaction_session_timeout": "15s",
     ]
+    /// Lines that may be there are looked for by their index, whatever the statistics say.
+    static let copying = common.merging([
+        "enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "enable_bitmapscan": "off",
+    ]) { $1 }
     /// Plans of the claim and settle statements must not depend on statistics, which are always wrong for a queue.
     static let delivery = common.merging([
         "plan_cache_mode": "force_generic_plan", "enable_seqscan": "off", "enable_sort": "off",

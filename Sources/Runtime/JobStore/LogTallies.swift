@@ -8,38 +8,65 @@ struct LogTallies {
         let attempt: Int
     }
 
+    /// A page of the index: consecutive lines of an attempt.
     struct Tally {
         let key: Key
+        let retention: Int16
         var first: Int64
         var last: Int64
+        var firstTime: WallTime
+        var lastTime: WallTime
         /// By `LogLevel.rawValue`.
         var levels = [Int64](repeating: 0, count: LogLevel.allCases.count)
 
+        init(_ line: LogInsert, _ key: Key) {
+            self.key = key
+            retention = line.retention
+            (first, last) = (line.seq, line.seq)
+            (firstTime, lastTime) = (line.line.time, line.line.time)
+        }
+
         var lines: Int64 { levels.reduce(0, +) }
+
+        mutating func add(_ line: LogInsert) {
+            first = min(first, line.seq)
+            last = max(last, line.seq)
+            firstTime = min(firstTime, line.line.time)
+            lastTime = max(lastTime, line.line.time)
+            levels[line.line.level.rawValue] += 1
+        }
+
+        mutating func add(_ other: Tally) {
+            first = min(first, other.first)
+            last = max(last, other.last)
+            firstTime = min(firstTime, other.firstTime)
+            lastTime = max(lastTime, other.lastTime)
+            for level in levels.indices { levels[level] += other.levels[level] }
+        }
     }
 
-    /// From this many lines on, an attempt's tally is written before its end.
+    /// So many lines make a page, which is written at once; the rest is written with the attempt's end.
     static let pageLines: Int64 = 1000
 
     private var tallies: [Key: Tally] = [:]
 
-    /// - Returns: tallies that are full now, and not kept any more.
+    /// - Returns: pages that are full now, and not kept any more.
     mutating func add(_ lines: [LogInsert]) -> [Tally] {
-        var touched: Set<Key> = []
-        for line in lines {
-            let key = Key(run: line.runID, attempt: line.attempt)
-            touched.insert(key)
-            var tally = tallies[key] ?? Tally(key: key, first: line.seq, last: line.seq)
-            tally.first = min(tally.first, line.seq)
-            tally.last = max(tally.last, line.seq)
-            tally.levels[line.line.level.rawValue] += 1
-            tallies[key] = tally
-        }
         var full: [Tally] = []
-        for key in touched {
-            guard let tally = tallies[key], tally.lines >= Self.pageLines else { continue }
-            full.append(tally)
-            tallies[key] = nil
+        var index = lines.startIndex
+        while index < lines.endIndex {
+            // Consecutive lines are mostly of one attempt.
+            let key = Key(run: lines[index].runID, attempt: lines[index].attempt)
+            var tally = tallies.removeValue(forKey: key) ?? Tally(lines[index], key)
+            var count = tally.lines
+            while index < lines.endIndex, count < Self.pageLines, lines[index].runID == key.run,
+                lines[index].attempt == key.attempt
+            {
+                tally.add(lines[index])
+                count += 1
+                index += 1
+            }
+            if count >= Self.pageLines { full.append(tally) } else { tallies[key] = tally }
         }
         return full
     }
@@ -53,21 +80,16 @@ struct LogTallies {
     /// They could not be written.
     mutating func putBack(_ returned: [Tally]) {
         for tally in returned {
-            guard var kept = tallies[tally.key] else {
-                tallies[tally.key] = tally
-                continue
-            }
-            kept.first = min(kept.first, tally.first)
-            kept.last = max(kept.last, tally.last)
-            for level in kept.levels.indices { kept.levels[level] += tally.levels[level] }
-            tallies[tally.key] = kept
+            if tallies[tally.key] == nil { tallies[tally.key] = tally } else { tallies[tally.key]?.add(tally) }
         }
     }
 
     static func parameters(_ tallies: [Tally]) -> [PGParameter] {
         [
             .int64Array(tallies.map(\.key.run.rawValue)), .int64Array(tallies.map { Int64($0.key.attempt) }),
-            .int64Array(tallies.map(\.first)), .int64Array(tallies.map(\.last)), .int64Array(tallies.map(\.lines)),
+            .int64Array(tallies.map(\.first)), .int64Array(tallies.map(\.last)),
+            .int64Array(tallies.map { Int64($0.retention) }), .timestampArray(tallies.map(\.firstTime.micros)),
+            .timestampArray(tallies.map(\.lastTime.micros)), .int64Array(tallies.map(\.lines)),
         ] + LogLevel.allCases.map { level in .int64Array(tallies.map { $0.levels[level.rawValue] }) }
     }
 }

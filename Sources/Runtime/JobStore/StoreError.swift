@@ -57,5 +57,10 @@ extension StoreError: CustomStringConvertible {
         }
     }
 
+    /// Whether what was asked may have been done all the same: the answer was lost.
+    package var mayHaveCommitted: Bool {
+        if case .unavailable(let cause) = self { cause.mayHaveCommitted } else { false }
+    }
+
     init(_ error: PostgresError) { self = error.isTransient ? .unavailable(error) : .database(error) }
 }

@@ -16,7 +16,7 @@ extension Attempt {
             if !events.isDisjoint(with: [.readable, .hangUp]) { self.readData() }
         case .stdout, .stderr:
             // The credit for log lines and the pipes stop together.
-            guard self.supervisor.observerAcceptsLogs else { return self.pause() }
+            guard self.acceptsLogs else { return self.pause() }
             self.readOutput(channel)
         case .monitor: break
         }
@@ -167,7 +167,7 @@ extension Attempt {
     /// In larger pieces, so that a chatty child costs one frame per 64 KiB.
     func giveCredit() {
         guard self.owedCredit >= 64 << 10, self.data >= 0 else { return }
-        guard self.supervisor.observerAcceptsLogs else { return self.pause() }
+        guard self.acceptsLogs else { return self.pause() }
         if let process { process.write(process.frames.credit(self.owedCredit)) }
         self.owedCredit = 0
     }
@@ -265,6 +265,10 @@ extension Attempt {
     }
 
     // MARK: Backpressure
+
+    var acceptsLogs: Bool {
+        self.supervisor.observer?.acceptsLogs(of: self.spec.runID, attempt: self.spec.attempt) ?? true
+    }
 
     /// The observer is full: the pipes leave the set (a hang-up would be reported without end otherwise).
     private func pause() {

@@ -15,4 +15,10 @@ package protocol AttemptObserver: AnyObject {
     /// While false, nothing is read from children's output and no credit for log lines is given: children block, or drop
     /// and count. Tell the supervisor by `logsAccepted()` when it turns true.
     var acceptsLogs: Bool { get }
+    /// The same for one attempt, where that depends on its job.
+    func acceptsLogs(of runID: RunID, attempt: Int) -> Bool
+}
+
+extension AttemptObserver {
+    package func acceptsLogs(of runID: RunID, attempt: Int) -> Bool { self.acceptsLogs }
 }

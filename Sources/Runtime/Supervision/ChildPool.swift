@@ -28,6 +28,8 @@ struct ChildMake: Hashable {
         self.execution = spec.execution
         // The host's own business, with each attempt.
         self.execution.outputPolicy = .drop
+        self.execution.logPolicy = .block
+        self.execution.logRetentionDays = nil
         self.execution.quarantine = true
     }
 

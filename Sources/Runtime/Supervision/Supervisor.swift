@@ -290,7 +290,6 @@ package final class Supervisor {
         return set
     }
 
-    var observerAcceptsLogs: Bool { self.observer?.acceptsLogs ?? true }
     var hasMemoryController: Bool { self.cgroups?.controllers.contains("memory") ?? false }
 
     func nextSerial() -> UInt64 {
@@ -361,7 +360,7 @@ package final class Supervisor {
 
     private func slowTick() {
         self.ticks += 1
-        if !self.pausedAttempts.isEmpty && self.observerAcceptsLogs { self.logsAccepted() }
+        if self.pausedAttempts.contains(where: { $0.acceptsLogs }) { self.logsAccepted() }
         for attempt in Array(self.attempts.values) { attempt.slowTick() }
         self.machineMemory.tick()
         self.sampler.sample(Array(self.attempts.values))

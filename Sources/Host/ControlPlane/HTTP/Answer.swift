@@ -70,6 +70,9 @@ extension HTTPField.Name {
     static let expect = field("Expect")
     static let host = field("Host")
     static let accelBuffering = field("X-Accel-Buffering")
+    static let lastEventID = field("Last-Event-ID")
+    /// The parameter with which to go on where a page of lines ended early.
+    static let logTruncated = field("X-Log-Truncated")
     static let frameOptions = field("X-Frame-Options")
 
     private static func field(_ name: String) -> HTTPField.Name {

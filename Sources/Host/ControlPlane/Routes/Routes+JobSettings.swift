@@ -71,6 +71,8 @@ enum SettingsJSON {
         object.strings("write_paths", execution.writePaths)
         object.bool("network", execution.network)
         object.string("output_policy", execution.outputPolicy.rawValue)
+        object.string("log_policy", execution.logPolicy.rawValue)
+        object.int("log_retention_days", execution.logRetentionDays)
         object.int("niceness", execution.niceness)
         object.bool("quarantine", execution.quarantine)
         object.int("pool_runs", execution.poolRuns)

@@ -8,41 +8,93 @@ extension Backend {
         [
             Route(
                 .get, "/api/v1/runs/{id}/logs",
-                query: ["from", "limit", "tail", "min_level", "stream", "stage", "attempt", "follow"]
-            ) { [self] in try await showLogs($0) }
+                query: [
+                    "from", "before", "limit", "tail", "min_level", "stream", "stage", "attempt", "since", "until",
+                    "grep",
+                    "regex", "match_case", "field.", "follow",
+                ]
+            ) { [self] in try await showLogs($0) },
+            Route(.get, "/api/v1/runs/{id}/logs/index") { [self] in try await showLogIndex($0) },
         ]
     }
 
     private func showLogs(_ call: Call) async throws -> Answer {
         let id = try call.runID()
-        let query = try Self.logQuery(call.query)
         let follows = try call.query.flag("follow") ?? false
         let format = try LogFormat(accept: call.headers[.accept], follows: follows)
+        var query = try Self.logQuery(call.query, follows: follows)
+        if format == .events, let last = call.headers[.lastEventID] {
+            guard let seq = Int64(last), seq >= 0 else {
+                throw Problem.invalidHeader("Last-Event-ID", "wrong_type", "must be the number of a line")
+            }
+            // Where a client goes on by itself after a lost connection; its first question said something else.
+            (query.afterSeq, query.isTail, query.limit) = (seq, false, 500)
+        }
         let run = try await existingRun(id)
         if follows {
             if call.method == .head { return .stream(type: format.contentType) { nil } }
+            // A stream cannot say later that its expression is none.
+            if let words = query.words { try await Self.naming { try await self.store.checkLogWords(words) } }
             let follower = LogFollower(backend: self, run: id, query: query, format: format, hangUp: call.hangUp)
             return .stream(type: format.contentType) { try await follower.next() }.with(.accelBuffering, "no")
         }
         if !run.state.isTerminal { await host.flushLogs(of: id) }
-        let rows = try await store.logs(id, query)
+        let wanted = query
+        let page = try await Self.naming { try await self.store.logPage(id, wanted) }
         guard format == .json else {
-            return Answer(text: rows.map(format.line).joined(), type: format.contentType)
+            // Lines have no place for it.
+            let next = query.isTail ? page.before.map { ("before", $0) } : ("from", page.after + 1)
+            var answer = Answer(text: page.rows.map(format.line).joined(), type: format.contentType)
+            if let next, page.isTruncated {
+                answer = answer.with(.logTruncated, "\(next.0)=\(next.1)")
+            }
+            return answer
         }
         var object = JSONObject()
         object.string("run", id.description)
         object.string("state", run.state.rawValue)
-        object.array("items", rows.map { LogJSON.object($0).text })
+        object.array("items", page.rows.map { LogJSON.object($0).text })
         // Where to go on; also when nothing is there yet.
-        object.int("next_from", (rows.last?.seq ?? query.afterSeq) + 1)
+        object.int("next_from", page.after + 1)
+        object.int("next_before", query.isTail ? page.before : nil)
+        object.bool("complete", page.isComplete)
+        object.bool("truncated", page.isTruncated)
         object.time("as_of", WallClock.now)
         return .json(object)
     }
 
-    private static func logQuery(_ query: Query) throws(Problem) -> LogQuery {
+    private func showLogIndex(_ call: Call) async throws -> Answer {
+        let id = try call.runID()
+        let run = try await existingRun(id)
+        if !run.state.isTerminal { await host.flushLogs(of: id) }
+        let index = try await store.logIndex(id)
+        var object = JSONObject()
+        object.string("run", id.description)
+        object.string("state", run.state.rawValue)
+        object.int("lines", index.lines)
+        var levels = JSONObject()
+        levels.int("debug", index.debug)
+        levels.int("info", index.info)
+        levels.int("warning", index.warning)
+        levels.int("error", index.error)
+        object.object("levels", levels)
+        object.time("as_of", WallClock.now)
+        return .json(object)
+    }
+
+    /// What the store says of the words is said of the query's parameter.
+    private static func naming<T: Sendable>(_ body: @LoopActor () async throws -> T) async throws -> T {
+        do {
+            return try await body()
+        } catch StoreError.invalid(let fault) where fault.pointer == "/grep" {
+            throw Problem.invalidParameter("grep", fault.code, fault.detail)
+        }
+    }
+
+    private static func logQuery(_ query: Query, follows: Bool) throws(Problem) -> LogQuery {
         var result = LogQuery()
-        result.afterSeq = (try query.int("from", in: 0...Int64.max) ?? 1) - 1
-        if result.afterSeq < 0 { result.afterSeq = 0 }
+        result.afterSeq = max(0, (try query.int("from", in: 0...Int64.max) ?? 1) - 1)
+        result.beforeSeq = try query.int("before", in: 0...Int64.max)
         result.limit = Int(try query.int("limit", in: 1...5000) ?? 500)
         if let tail = try query.int("tail", in: 0...5000) {
             guard try query.one("from") == nil else {
@@ -69,151 +121,38 @@ extension Backend {
         }
         result.stage = try query.one("stage")
         result.attempt = try query.int("attempt", in: 1...Int64(Int32.max)).map { Int($0) }
+        result.since = try query.time("since")
+        result.until = try query.time("until")
+        if follows {
+            for name in ["before", "until"] where !query.all(name).isEmpty {
+                throw .invalidParameter(name, "exclusive", "cannot stand beside follow")
+            }
+        }
+        result.words = try logWords(query)
+        result.fields = try logFields(query)
         return result
     }
-}
 
-/// How log lines are written.
-enum LogFormat: Sendable, Equatable {
-    case json, plain, ndjson
-
-    /// - Throws: 406 when the client takes nothing that we have.
-    init(accept: String?, follows: Bool) throws(Problem) {
-        let types = (accept ?? "*/*").split(separator: ",").map {
-            $0.prefix { $0 != ";" }.filter { $0 != " " }.lowercased()
-        }
-        for type in types {
-            switch type {
-            case "text/plain", "text/*":
-                self = .plain
-                return
-            case "application/x-ndjson", "application/ndjson":
-                self = .ndjson
-                return
-            case "application/json", "application/*", "*/*":
-                // A stream has no end at which a JSON list could be closed.
-                self = follows ? .ndjson : .json
-                return
-            default: continue
+    private static func logWords(_ query: Query) throws(Problem) -> LogWords? {
+        let text = try query.one("grep")
+        let isExpression = try query.flag("regex") ?? false
+        let matchesCase = try query.flag("match_case") ?? false
+        guard let text else {
+            for name in ["regex", "match_case"] where !query.all(name).isEmpty {
+                throw .invalidParameter(name, "exclusive", "says how grep is meant, which is missing")
             }
+            return nil
         }
-        throw Problem(
-            .notAcceptable, "not_acceptable", "Logs come as application/json, application/x-ndjson or text/plain.",
-            fields: [.init(.header("Accept"), "not_acceptable", "names none of these")])
-    }
-
-    var contentType: String {
-        switch self {
-        case .json: "application/json"
-        case .plain: "text/plain; charset=utf-8"
-        case .ndjson: "application/x-ndjson"
+        guard (1...200).contains(text.utf8.count) else {
+            throw .invalidParameter("grep", "out_of_range", "must have 1 to 200 bytes")
         }
+        return LogWords(text, isExpression: isExpression, matchesCase: matchesCase)
     }
 
-    func line(_ row: LogRow) -> String {
-        self == .plain ? LogJSON.plain(row) : LogJSON.object(row).text + "\n"
-    }
-}
-
-/// The growing log of a run, piece by piece, until the run is over. Asked by one task at a time, and only when the client has
-/// taken what came before: a slow client slows nobody else.
-@LoopActor
-final class LogFollower {
-    private let backend: Backend
-    private let run: RunID
-    private var query: LogQuery
-    private let format: LogFormat
-    private let hangUp: HangUp
-    private let bell = Bell()
-    private var pump: Task<Void, Never>?
-    private var observer: Int?
-    private var isOver = false
-    private var lastPiece = LoopInstant.now
-    /// The last piece held all that there was.
-    private var isCaughtUp = false
-
-    /// Lines in one piece.
-    private static let batch = 500
-    /// An empty line after so long a silence: proxies keep the connection, and we notice a client that is gone.
-    private static let heartbeat = Duration.seconds(15)
-    /// Pieces of a chatty run come no closer than this: each costs a commit of what the host has buffered.
-    private static let spacing = Duration.milliseconds(50)
-    /// The bell knows what this host does; other hosts' lines are looked for.
-    private static let poll = Duration.seconds(1)
-
-    init(backend: Backend, run: RunID, query: LogQuery, format: LogFormat, hangUp: HangUp) {
-        self.backend = backend
-        self.run = run
-        self.query = query
-        self.format = format
-        self.hangUp = hangUp
-    }
-
-    isolated deinit { end() }
-
-    func next() async throws -> [UInt8]? {
-        if pump == nil { begin() }
-        let early = Self.spacing - (LoopInstant.now - lastPiece)
-        if isCaughtUp, early > .zero { try await LoopClock.sleep(for: early) }
-        while !isOver {
-            // In this order: once the state is seen to be final, all lines are there to be read.
-            let isFinal: Bool
-            if query.isTail {
-                isFinal = false
-            } else {
-                isFinal = try await runIsOver()
-                if !isFinal { await backend.host.flushLogs(of: run) }
-            }
-            let wasTail = query.isTail
-            let rows = wasTail && query.limit == 0 ? try await lastLine() : try await backend.store.logs(run, query)
-            let isFull = !wasTail && rows.count >= query.limit
-            if let last = rows.last { query.afterSeq = last.seq }
-            if wasTail {
-                let wasEmpty = query.limit == 0
-                query.isTail = false
-                query.limit = Self.batch
-                if wasEmpty { continue }
-            }
-            if !rows.isEmpty {
-                lastPiece = .now
-                isCaughtUp = !isFull
-                return Array(rows.map(format.line).joined().utf8)
-            }
-            if wasTail || isFull { continue }
-            if isFinal || hangUp.happened { break }
-            if LoopInstant.now - lastPiece >= Self.heartbeat {
-                lastPiece = .now
-                return [0x0A]
-            }
-            await bell.wait(atMost: Self.poll)
-        }
-        end()
-        return nil
-    }
-
-    /// With `tail=0` only what comes from now on counts.
-    private func lastLine() async throws -> [LogRow] {
-        var query = self.query
-        query.limit = 1
-        return try await backend.store.logs(run, query)
-    }
-
-    private func runIsOver() async throws -> Bool {
-        guard let row = try await backend.store.run(run) else { return true }
-        return row.state.isTerminal
-    }
-
-    private func begin() {
-        pump = loopTask { [bell, run, host = backend.host] in
-            for await _ in host.logsArrived(runID: run) { bell.ring() }
-        }
-        observer = hangUp.observe { [bell] in bell.ring() }
-    }
-
-    private func end() {
-        isOver = true
-        pump?.cancel()
-        if let observer { hangUp.forget(observer) }
-        observer = nil
+    private static func logFields(_ query: Query) throws(Problem) -> [LogField] {
+        let fields = query.items.filter { $0.name.hasPrefix("field.") }
+            .map { LogField(name: String($0.name.dropFirst(6)), value: $0.value) }
+        guard fields.count <= 8 else { throw .invalidParameter("field", "out_of_range", "at most 8 fields") }
+        return fields
     }
 }

@@ -12,9 +12,13 @@ struct SettingsPatch {
         }
         for name in ["memory", "output", "file"] { names["limits.\(name)"] = ("limits", "\(name)_bytes", .size) }
         for name in ["open_files", "processes"] { names["limits.\(name)"] = ("limits", name, .number) }
-        for name in ["mode", "sandbox", "output_policy"] { names["execution.\(name)"] = ("execution", name, .word) }
+        for name in ["mode", "sandbox", "output_policy", "log_policy"] {
+            names["execution.\(name)"] = ("execution", name, .word)
+        }
         for name in ["network", "quarantine"] { names["execution.\(name)"] = ("execution", name, .flag) }
-        for name in ["niceness", "pool_runs"] { names["execution.\(name)"] = ("execution", name, .number) }
+        for name in ["niceness", "pool_runs", "log_retention_days"] {
+            names["execution.\(name)"] = ("execution", name, .number)
+        }
         for name in ["read_paths", "write_paths"] { names["execution.\(name)"] = ("execution", name, .list) }
         names["execution.pool_age"] = ("execution", "pool_age_ms", .duration)
         names["execution.pool_growth"] = ("execution", "pool_growth_bytes", .size)

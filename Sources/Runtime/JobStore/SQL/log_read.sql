@@ -1,8 +1,37 @@
--- log_read: lines of a run, upward from a number. $1 run, $2 written after (to leave old partitions out), $3 after seq,
--- $4 limit, $5 lowest level, $6 streams, $7 attempt, $8 stage
-SELECT DISTINCT ON (seq) seq, attempt, time, stream, level, stage, message, fields
-FROM pawl.log_line
-WHERE run_id = $1 AND time >= $2 AND seq > $3 AND ($5::smallint IS NULL OR level >= $5)
-    AND ($6::smallint[] IS NULL OR stream = ANY ($6)) AND ($7::integer IS NULL OR attempt = $7)
-    AND ($8::text IS NULL OR stage = $8)
-ORDER BY seq LIMIT $4
+-- log_read: lines of a run, upward from a number.
+-- $1 run, $2 and $3 written from and before (to leave partitions out), $4 after seq, $5 before seq, $6 how many lines to look at,
+-- $7 how many to find, $8 lowest level, $9 streams, $10 stage, $11 words (0 none, 1 plain, 2 plain in this case, 3 and 4 the same as
+-- a regular expression), $12 these words, $13 and $14 names and values of fields. The last row says how many were looked at, in
+-- `attempt`, and how far that went, in `seq`.
+WITH walked AS MATERIALIZED (
+    SELECT seq, attempt, time, stream, level, stage, message, fields FROM pawl.run_log
+    WHERE run_id = $1 AND time >= $2 AND time < $3 AND seq > $4 AND seq < $5
+    ORDER BY seq LIMIT $6
+), seen AS (
+    SELECT seq, attempt, time, stream, level, stage, message, fields FROM walked
+    UNION ALL
+    -- As pawl.log_line has it: attempts that succeeded without a word.
+    SELECT a.attempt * 1000000000::bigint + 1, a.attempt, a.ended_at, 3::smallint, 1::smallint, NULL, a.sentence, NULL
+    FROM pawl.attempt a
+    WHERE a.run_id = $1 AND a.outcome = 'succeeded' AND a.sentence = 'It succeeded.' AND a.ended_at >= $2 AND a.ended_at < $3
+        AND a.attempt * 1000000000::bigint + 1 > $4 AND a.attempt * 1000000000::bigint + 1 < $5
+        AND a.attempt * 1000000000::bigint + 1 <= CASE WHEN (SELECT count(*) FROM walked) >= $6 THEN (SELECT max(seq) FROM walked) ELSE $5 - 1 END
+        AND NOT EXISTS (SELECT FROM pawl.run_log l WHERE l.run_id = $1
+            AND l.seq > a.attempt * 1000000000::bigint AND l.seq < (a.attempt + 1) * 1000000000::bigint)
+), found AS (
+    SELECT DISTINCT ON (seq) seq, attempt, time, stream, level, stage, message, fields FROM seen
+    WHERE ($8::smallint IS NULL OR level >= $8) AND ($9::smallint[] IS NULL OR stream = ANY ($9))
+        AND ($10::text IS NULL OR stage = $10)
+        AND CASE $11::smallint
+            WHEN 1 THEN strpos(lower(message), lower($12)) > 0 OR strpos(lower(fields::text), lower($12)) > 0
+            WHEN 2 THEN strpos(message, $12) > 0 OR strpos(fields::text, $12) > 0
+            WHEN 3 THEN message ~* $12 OR fields::text ~* $12
+            WHEN 4 THEN message ~ $12 OR fields::text ~ $12
+            ELSE true END
+        AND ($13::text[] IS NULL OR NOT EXISTS (SELECT FROM unnest($13::text[], $14::text[]) AS f (key, value)
+            WHERE pawl.log_field(fields, f.key) IS DISTINCT FROM f.value))
+    ORDER BY seq LIMIT $7
+)
+(SELECT seq, attempt, time, stream, level, stage, message, fields FROM found ORDER BY seq)
+UNION ALL
+SELECT coalesce((SELECT max(seq) FROM seen), 0), (SELECT count(*) FROM walked)::integer, $2, 0::smallint, 0::smallint, NULL, '', NULL

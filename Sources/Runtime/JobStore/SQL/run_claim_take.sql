@@ -6,7 +6,7 @@
     -- By place, not by id, and by no state that an index knows: there is only one plan for that, whatever the statistics say.
     FROM next WHERE r.ctid = next.place AND r.state <> 'running'
     RETURNING r.id, r.job, r.args, r.queue, r.rank, r.lane, r.pos, r.attempt, r.attempts_used, r.max_attempts, r.lost_count,
-        r.backoff, r.timeout_ms, r.created_at, r.run_at, r.traceparent, r.owner, r.title, r.avoid_version, r.is_limited
+        r.backoff, r.timeout_ms, r.created_at, r.run_at, r.traceparent, r.owner, r.title, r.avoid_version, r.is_limited, r.retention
 ), counted AS (
     INSERT INTO pawl.counter_delta (queue, job, state, n)
     SELECT c.queue, c.job, s.state, s.sign * count(*)
@@ -16,5 +16,5 @@ SELECT c.id, c.job, c.args, c.queue, c.rank, c.pos, c.attempt, c.attempts_used, 
     coalesce(c.backoff, j.backoff) AS backoff, c.timeout_ms, c.created_at, c.run_at, c.traceparent, c.owner, c.title,
     coalesce(j.handler, c.job) AS handler, nullif(j.limits::text, '{}') AS limits,
     nullif(j.execution::text, '{}') AS execution, nullif(j.handler_execution::text, '{}') AS handler_execution,
-    c.avoid_version, j.retention_failed, c.lane, c.is_limited
+    c.avoid_version, j.retention_failed, c.lane, c.is_limited, c.retention
 FROM claimed c LEFT JOIN pawl.job j ON j.name = c.job

@@ -13,8 +13,8 @@ struct JobSettingsCommand: ClientCommand {
             --set takes these names, with durations (500ms, 30s, 10m, 2h), sizes (64M, 2GiB) or numbers; the value "default" \
             takes your word back:
               limits.wall cpu memory output file open_files processes cancel_grace term_grace queue start no_progress
-              execution.mode sandbox network output_policy niceness quarantine pool_runs pool_age pool_growth read_paths
-              write_paths
+              execution.mode sandbox network output_policy log_policy log_retention_days niceness quarantine pool_runs
+              pool_age pool_growth read_paths write_paths
               attempts backoff priority queue retention_days failed_retention_days
               concurrency host_concurrency
 
