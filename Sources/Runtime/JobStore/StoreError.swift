@@ -53,7 +53,7 @@ extension StoreError: CustomStringConvertible {
     var sqlState: SQLState? {
         switch self {
         case .unavailable(let cause), .database(let cause): cause.sqlState
-        case .invalid, .invalidArgs, .conflict, .notFound, .incompatibleSchema: nil
+        case .invalid, .invalidArgs, .conflict, .held, .notFound, .incompatibleSchema: nil
         }
     }
 
