@@ -194,7 +194,7 @@ import UVLoop
     /// Many at once, from two hosts: one run.
     @Test(arguments: [UniqueRule.Policy.reject, .returnExisting, .replace(ifStarted: .new)])
     func manyAtOnceMakeOneRun(_ policy: UniqueRule.Policy) async throws {
-        try await withBench { bench in
+        try await withBench { bench async throws in
             let stores = [bench.store, bench.anotherStore()]
             let tasks = (0..<40).map { index in
                 loopTask { () -> Enqueued.Manner? in
