@@ -313,6 +313,9 @@ BEGIN
     END IF;
     RETURN NULL;
 END
+$$;
+
+--
 -- Name: histogram_compact(bytea); Type: FUNCTION; Schema: pawl; Owner: -
 --
 
@@ -334,6 +337,21 @@ CREATE FUNCTION pawl.histogram_read(packed bytea, OUT bucket integer, OUT n bigi
         FROM generate_series(0, octet_length(packed) / 8 - 1) AS i) s
     GROUP BY 1 ORDER BY 1
 $$;
+
+--
+-- Name: is_whole(jsonb, bigint, bigint); Type: FUNCTION; Schema: pawl; Owner: -
+--
+
+CREATE FUNCTION pawl.is_whole(value jsonb, low bigint, high bigint) RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE
+    AS $_$
+BEGIN
+    IF jsonb_typeof(value) <> 'number' OR value #>> '{}' !~ '^-?[0-9]{1,15}$' THEN
+        RETURN false;
+    END IF;
+    RETURN (value #>> '{}')::bigint BETWEEN low AND high;
+END
+$_$;
 
 --
 -- Name: latency_bucket(interval); Type: FUNCTION; Schema: pawl; Owner: -
@@ -368,19 +386,6 @@ CREATE FUNCTION pawl.latency_bucket(span interval) RETURNS integer
             1374389534720,1511828488192,1649267441664,1786706395136,1924145348608,2061584302080
         }'::float8[])
 $$;
--- Name: is_whole(jsonb, bigint, bigint); Type: FUNCTION; Schema: pawl; Owner: -
---
-
-CREATE FUNCTION pawl.is_whole(value jsonb, low bigint, high bigint) RETURNS boolean
-    LANGUAGE plpgsql IMMUTABLE
-    AS $_$
-BEGIN
-    IF jsonb_typeof(value) <> 'number' OR value #>> '{}' !~ '^-?[0-9]{1,15}$' THEN
-        RETURN false;
-    END IF;
-    RETURN (value #>> '{}')::bigint BETWEEN low AND high;
-END
-$_$;
 
 --
 -- Name: log_field(json, text); Type: FUNCTION; Schema: pawl; Owner: -
@@ -440,7 +445,7 @@ $$;
 -- Name: put_run(text, json, text, bigint, timestamp with time zone, bigint, bigint, json, bigint, text, text, jsonb, text, text, bigint, bigint, timestamp with time zone, text, text, text, text, bigint, jsonb, text); Type: FUNCTION; Schema: pawl; Owner: -
 --
 
-CREATE FUNCTION pawl.put_run(job text, args json, queue text, priority bigint, run_at timestamp with time zone, delay_ms bigint, attempts bigint, backoff json, timeout_ms bigint, title text, description text, labels jsonb, owner text, organization text, retry_of bigint, schedule_id bigint, planned_at timestamp with time zone, trigger text, traceparent text, idempotency_key text, fingerprint text, queue_ms bigint, uniqueness jsonb, unique_key text, OUT verdict text, OUT run_id bigint, OUT run_queue text, OUT run_rank integer, OUT run_pos bigint, OUT run_due timestamp with time zone, OUT run_created timestamp with time zone, OUT run_attempts integer, OUT run_expires timestamp with time zone, OUT run_retention smallint, OUT run_state text) RETURNS record
+CREATE FUNCTION pawl.put_run(job text, args json, queue text, priority bigint, run_at timestamp with time zone, delay_ms bigint, attempts bigint, backoff json, timeout_ms bigint, title text, description text, labels jsonb, owner text, organization text, retry_of bigint, schedule_id bigint, planned_at timestamp with time zone, trigger text, traceparent text, idempotency_key text, fingerprint text, queue_ms bigint, uniqueness jsonb, unique_key text, OUT verdict text, OUT run_id bigint, OUT run_queue text, OUT run_rank integer, OUT run_pos bigint, OUT run_lane text, OUT run_due timestamp with time zone, OUT run_created timestamp with time zone, OUT run_attempts integer, OUT run_expires timestamp with time zone, OUT run_retention smallint, OUT run_state text) RETURNS record
     LANGUAGE plpgsql
     AS $$
 DECLARE
@@ -449,7 +454,7 @@ DECLARE
     old_pos bigint;
     known_print text;
 BEGIN
-    SELECT j.name, j.queue, j.priority, j.retention, j.attempts, j.handler_attempts, j.limits, j.handler_limits INTO wanted
+    SELECT j.name, j.queue, j.priority, j.retention, j.attempts, j.handler_attempts, j.limits, j.handler_limits, j.lane INTO wanted
     FROM pawl.job j WHERE j.name = put_run.job;
     IF NOT FOUND THEN
         verdict := 'no_job';
@@ -477,6 +482,7 @@ BEGIN
     run_expires := run_due + pawl.queue_ms(put_run.queue_ms, wanted.limits, wanted.handler_limits) * interval '1 millisecond';
     run_created := now();
     run_retention := wanted.retention;
+    run_lane := wanted.lane;
     verdict := 'made';
     IF unique_key IS NOT NULL THEN
         SELECT * INTO taken FROM pawl.take_unique_key(unique_key, uniqueness, run_id, run_due);
@@ -502,11 +508,12 @@ BEGIN
     IF run_due <= now() THEN
         run_pos := coalesce(old_pos, nextval('pawl.run_pos'));
         INSERT INTO pawl.run_live (id, queue, rank, pos, run_at, job, args, max_attempts, created_at, retention, trigger, backoff,
-            timeout_ms, title, description, labels, owner, organization, retry_of, schedule_id, planned_at, traceparent, expires_at)
+            timeout_ms, title, description, labels, owner, organization, retry_of, schedule_id, planned_at, traceparent, expires_at,
+            lane)
         VALUES (run_id, run_queue, run_rank, run_pos, run_due, wanted.name, put_run.args, run_attempts, run_created,
             run_retention, put_run.trigger, put_run.backoff, put_run.timeout_ms, put_run.title, put_run.description,
             put_run.labels, put_run.owner, put_run.organization, put_run.retry_of, put_run.schedule_id, put_run.planned_at,
-            put_run.traceparent, run_expires);
+            put_run.traceparent, run_expires, run_lane);
     ELSE
         INSERT INTO pawl.run_waiting (id, queue, rank, state, run_at, job, args, max_attempts, created_at, retention, trigger,
             backoff, timeout_ms, title, description, labels, owner, organization, retry_of, schedule_id, planned_at, traceparent,
