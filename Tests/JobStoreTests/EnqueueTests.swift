@@ -125,7 +125,7 @@ import UVLoop
                 """
                 BEGIN;
                 SELECT pawl.enqueue('test.noop', '{"k": 1}', '{"priority": 2, "labels": {"a": "b"}, "idempotency_key": "q"}');
-                SELECT pawl.enqueue('test.noop', '{"k": 2}', '{"idempotency_key": "q"}');
+                SELECT pawl.enqueue('test.noop', '{"k": 1}', '{"priority": 2, "labels": {"a": "b"}, "idempotency_key": "q"}');
                 SELECT pawl.enqueue('test.noop', '{}', '{"delay_ms": 60000}');
                 COMMIT;
                 """)
