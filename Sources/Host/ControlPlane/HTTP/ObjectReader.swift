@@ -69,6 +69,13 @@ struct ObjectReader {
 
     func has(_ name: String) -> Bool { members[name] != nil }
 
+    /// Whether it is there and null, which says that there is to be none.
+    mutating func isNull(_ name: String) -> Bool {
+        guard members[name] == "null" else { return false }
+        known.append(name)
+        return true
+    }
+
     /// The JSON text of a value; nil if it is not there, or null, which is a fault.
     mutating func raw(_ name: String) -> String? {
         known.append(name)

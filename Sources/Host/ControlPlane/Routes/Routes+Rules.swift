@@ -47,9 +47,8 @@ extension Backend {
 
     /// Outer nil: not said.
     private static func limit(_ reader: inout ObjectReader, _ name: String) -> Int?? {
-        guard reader.has(name) else { return nil }
-        guard let value = reader.value(name) else { return .some(nil) }
-        if value == .null { return .some(nil) }
+        if reader.isNull(name) { return .some(nil) }
+        guard let value = reader.value(name) else { return nil }
         guard let number = value.integer else {
             reader.fault(name, "wrong_type", "must be a whole number, or null for no limit")
             return nil
