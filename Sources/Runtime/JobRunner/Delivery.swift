@@ -170,7 +170,7 @@ final class Delivery {
 
     // MARK: Facts from supervision
 
-    func started(_ key: AttemptKey, at time: WallTime, pid: Int32) {
+    func started(_ key: AttemptKey, at time: WallTime, pid: Int32?) {
         if let held = self.held[key] {
             held.startedAt = time
             held.pid = pid

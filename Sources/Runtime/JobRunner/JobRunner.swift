@@ -355,7 +355,7 @@ extension JobRunner {
 extension JobRunner: AttemptObserver {
     package var acceptsLogs: Bool { self.logs.acceptsMore }
 
-    package func attemptStarted(_ runID: RunID, _ attempt: Int, at time: WallTime, pid: Int32) {
+    package func attemptStarted(_ runID: RunID, _ attempt: Int, at time: WallTime, pid: Int32?) {
         self.delivery.started(AttemptKey(run: runID, attempt: attempt), at: time, pid: pid)
     }
 
