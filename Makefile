@@ -55,13 +55,13 @@ UNIT_TESTS := JobCoreTests UVLoopTests NIOLibuvTests PostgresTests JobStoreTests
 test-unit: zygote inspector plugins fixtures
 	swift build --build-tests
 	set -e; for suite in $(UNIT_TESTS); do echo "== $$suite"; \
-	    SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=16 PAWL_TEST_BIN=$(CURDIR)/$(OUT) swift test --skip-build --filter "^$$suite\\."; done
+	    PAWL_TEST_BIN=$(CURDIR)/$(OUT) scripts/test-suite swift $$suite; done
 
 test-system: build fixtures $(PYTHON)
-	$(PYTHON) -m pytest -q Tests/System
+	$(PYTHON) scripts/test-suite pytest Tests/System
 
 test-faults: build fixtures $(PYTHON)
-	$(PYTHON) -m pytest -q Tests/faults
+	$(PYTHON) scripts/test-suite pytest Tests/faults
 
 # A seeded mix of everything that can go wrong; see docs/testing.md.
 SECONDS ?= 60
@@ -94,21 +94,21 @@ chaos-short: SECONDS := 120
 chaos-short: chaos
 
 test-cli: build $(PYTHON)
-	$(PYTHON) -m pytest -q Tests/cli
+	$(PYTHON) scripts/test-suite pytest Tests/cli
 
 test-schema: $(PYTHON)
-	$(PYTHON) -m pytest -q Tests/schema
+	$(PYTHON) scripts/test-suite pytest Tests/schema
 
 test-page: $(PYTHON)
-	$(PYTHON) -m pytest -q -rs Tests/page
+	$(PYTHON) scripts/test-suite pytest Tests/page -rs
 
 test-seeds: build $(PYTHON)
-	$(PYTHON) -m pytest -q Tests/seeds
+	$(PYTHON) scripts/test-suite pytest Tests/seeds
 	scripts/seeds --start --results .build/seeds-results.json
 	python3 Tests/seeds/check.py --results .build/seeds-results.json
 
 test-authors: build $(PYTHON)
-	$(PYTHON) -m pytest -q -rs Tests/authors
+	$(PYTHON) scripts/test-suite pytest Tests/authors -rs
 
 test-docs: build
 	scripts/check-doc-samples

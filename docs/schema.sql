@@ -1521,9 +1521,11 @@ UNION ALL
     a.sentence AS message,
     NULL::json AS fields
    FROM pawl.attempt a
-  WHERE ((a.outcome = 'succeeded'::text) AND (a.sentence = 'It succeeded.'::text) AND (NOT (EXISTS ( SELECT
+  WHERE ((a.outcome = 'succeeded'::text) AND (a.sentence = 'It succeeded.'::text) AND (( SELECT l.seq
            FROM pawl.run_log l
-          WHERE ((l.run_id = a.run_id) AND (l.attempt = a.attempt) AND (l."time" >= (COALESCE(a.claimed_at, '-infinity'::timestamp with time zone) - '1 day'::interval)))))));
+          WHERE ((l.run_id = a.run_id) AND (l.seq > (a.attempt * (1000000000)::bigint)) AND (l.seq <= ((a.attempt * (1000000000)::bigint) + 999999999)) AND (l."time" >= (COALESCE(a.claimed_at, '-infinity'::timestamp with time zone) - '1 day'::interval)))
+          ORDER BY l.seq
+         LIMIT 1) IS NULL));
 
 --
 -- Name: logs; Type: VIEW; Schema: pawl; Owner: -

@@ -223,7 +223,7 @@ final class EndRecorder: AttemptObserver {
         return self.reports[run]!
     }
 
-    func attemptStarted(_ runID: RunID, _ attempt: Int, at: WallTime, pid: Int32) {}
+    func attemptStarted(_ runID: RunID, _ attempt: Int, at: WallTime, pid: Int32?) {}
     func attemptLogged(_ runID: RunID, _ attempt: Int, lines: [LogLine]) {}
 
     func attemptProgressed(_ runID: RunID, _ attempt: Int, progress: Progress) {

@@ -494,7 +494,7 @@ extension SupervisionSuite {
                     runID: RunID(number), runName: RunID(number).description, attempt: 1, version: chosen.sha256,
                     handlerIndex: chosen.handlerIndex, jobName: handler, args: Array("{}".utf8),
                     limits: Limits().resolved))
-            catalog.began(sha256: chosen.sha256)
+            catalog.began(sha256: chosen.sha256, handler: handler)
             let report = await host.recorder.report(RunID(number))
             let verdict: AttemptVerdict = report.outcome == .crashed ? .crashed : .ok
             let isOnTrial = catalog.ended(sha256: chosen.sha256, handler: handler, verdict: verdict)

@@ -207,3 +207,21 @@ def test_zygote_needs_libc_only():
     printed = subprocess.run(["ldd", str(BIN / "pawl-zygote")], capture_output=True, text=True, timeout=20).stdout
     libraries = {line.split()[0].split("/")[-1] for line in printed.splitlines() if line.strip()}
     assert libraries <= {"linux-vdso.so.1", "libc.so.6", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"}, printed
+
+
+def test_a_run_without_a_word_has_one_line(host):
+    """It costs no row in the log; whoever reads gets that it succeeded, and nothing twice."""
+    run = host.run("mischief.noop")
+    assert host.wait_state(run)["state"] == "succeeded"
+    logs = f"/api/v1/runs/{run}/logs"
+    line, = host.get(logs)["items"]
+    assert line["message"] == "It succeeded." and line["stream"] == "host" and line["level"] == "info"
+    assert host.get(f"{logs}?tail=5")["items"] == [line] and host.get(f"{logs}?from={line['seq'] + 1}")["items"] == []
+    assert host.get(f"{logs}?min_level=warning")["items"] == host.get(f"{logs}?stream=stdout")["items"] == []
+    followed = host.request("GET", f"{logs}?follow=true", headers={"Accept": "application/x-ndjson"}).body.decode()
+    assert [json.loads(text)["seq"] for text in followed.splitlines() if text] == [line["seq"]]
+    # Not so where something was said: the host's own last line is one of the others, and the only one of its kind.
+    loud = host.run("shell.exec", {"argv": ["echo", "a word"]})
+    assert host.wait_state(loud)["state"] == "succeeded", host.log_text(loud)
+    messages = [item["message"] for item in host.get(f"/api/v1/runs/{loud}/logs")["items"]]
+    assert "a word" in messages and sum(m.startswith("It succeeded.") for m in messages) == 1 and len(messages) == len(set(messages))

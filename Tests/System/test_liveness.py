@@ -98,7 +98,8 @@ def test_a_host_that_slept_too_long_changes_nothing_and_ends_its_children(hosts)
     finally:
         sleeper.process.send_signal(signal.SIGCONT)
     until(lambda: metric(sleeper, "pawl_host_fenced_total") == 1, 20, "the fence")
-    assert hosts.query(f"select epoch from pawl.host where id = {number}") == "3"  # Fenced with 2, registered with 3.
+    # Fenced with 2, registered with 3: the one is counted before the other is written.
+    until(lambda: hosts.query(f"select epoch from pawl.host where id = {number}") == "3", 20, "the new registration")
     until(lambda: not exists(child), 20, "the end of the fenced attempt's process")
     old = hosts.query(f"select run_id, outcome, reason from pawl.attempt where host_id = {number} and host_epoch = 1")
     assert old.endswith("|lost|host") and "\n" not in old
@@ -178,7 +179,8 @@ def test_an_exclusive_queue_has_one_host(hosts, way):
 def test_drift_is_seen(hosts):
     one, two = hosts.start(2)
     assert one.get("/api/v1/hosts")["drift"] is False and metric(one, "pawl_hosts_drift") == 0
-    assert metric(one, 'pawl_hosts{state="running"}') == 2
+    # A host looks at the others with its heartbeats.
+    until(lambda: metric(one, 'pawl_hosts{state="running"}') == 2, 10, "both hosts")
     number = hosts.id_of(two)[5:]
     hosts.query(f"update pawl.host set git_sha = 'f00f00f' where id = {number}")
     answer = one.get("/api/v1/hosts")

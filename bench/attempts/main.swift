@@ -48,7 +48,7 @@ final class Flood: AttemptObserver {
         } catch { self.failures.append("\(error)") }
     }
 
-    func attemptStarted(_ runID: RunID, _ attempt: Int, at: WallTime, pid: Int32) {}
+    func attemptStarted(_ runID: RunID, _ attempt: Int, at: WallTime, pid: Int32?) {}
     func attemptLogged(_ runID: RunID, _ attempt: Int, lines: [LogLine]) {}
     func attemptProgressed(_ runID: RunID, _ attempt: Int, progress: Progress) {}
 

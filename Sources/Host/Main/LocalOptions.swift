@@ -126,7 +126,7 @@ final class LocalSink: AttemptObserver {
     var acceptsLogs: Bool { true }
     private var lastProgress = ""
 
-    func attemptStarted(_ runID: RunID, _ attempt: Int, at time: WallTime, pid: Int32) {}
+    func attemptStarted(_ runID: RunID, _ attempt: Int, at time: WallTime, pid: Int32?) {}
 
     func attemptLogged(_ runID: RunID, _ attempt: Int, lines: [LogLine]) {
         for line in lines {

@@ -33,13 +33,13 @@ final class CatalogHands: PluginHands, PluginCatalogDelegate {
         }
     }
 
-    func began(_ version: String) { self.catalog.began(sha256: version) }
+    func began(_ version: String, _ handler: String) { self.catalog.began(sha256: version, handler: handler) }
 
     /// How an attempt ended: see `Delivery.onVerdict`.
     func judged(_ held: Delivery.Held, _ report: AttemptReport) -> Bool {
         guard let version = held.version else { return false }
         guard let verdict = AttemptVerdict(report) else {
-            self.catalog.abandoned(sha256: version)
+            self.catalog.abandoned(sha256: version, handler: held.run.handler)
             return false
         }
         return self.catalog.ended(sha256: version, handler: held.run.handler, verdict: verdict)

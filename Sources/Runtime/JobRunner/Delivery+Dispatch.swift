@@ -108,7 +108,7 @@ extension Delivery {
         let key = AttemptKey(run)
         if isTrial { self.quarantine.began(run.handler, version.sha256, key) }
         self.machine.dispatched()
-        self.onBegan?(version.sha256)
+        self.onBegan?(version.sha256, run.handler)
         if let held = self.held[key] {
             held.version = version.sha256
             held.isCanary = version.isCanary

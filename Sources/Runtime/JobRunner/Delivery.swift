@@ -87,7 +87,7 @@ final class Delivery {
     /// trial, or is taken back for it.
     var onVerdict: @LoopActor (_ held: Held, _ report: AttemptReport) -> Bool = { held, _ in held.isCanary }
     /// A run was given to a version; `onVerdict` follows.
-    var onBegan: (@LoopActor (String) -> Void)?
+    var onBegan: (@LoopActor (_ version: String, _ handler: String) -> Void)?
     /// Runs go back to wait for the next look, or have been made that wait.
     var onRedo: (@LoopActor () -> Void)?
     /// Somebody else had decided about an attempt that ended here: perhaps this host was fenced.
@@ -172,7 +172,7 @@ final class Delivery {
 
     // MARK: Facts from supervision
 
-    func started(_ key: AttemptKey, at time: WallTime, pid: Int32) {
+    func started(_ key: AttemptKey, at time: WallTime, pid: Int32?) {
         if let held = self.held[key] {
             held.startedAt = time
             held.pid = pid

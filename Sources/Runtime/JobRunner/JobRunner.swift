@@ -114,7 +114,7 @@ package final class JobRunner {
             return self.registry.isClear && self.catalog.isAllReady
         }
         self.delivery.onVerdict = { [weak self] in self?.hands.judged($0, $1) ?? false }
-        self.delivery.onBegan = { [weak self] in self?.hands.began($0) }
+        self.delivery.onBegan = { [weak self] in self?.hands.began($0, $1) }
         self.delivery.onRedo = { [weak self] in self?.timekeeper.look() }
         self.delivery.onCrash = { [weak self] in self?.crashes.look() }
         self.delivery.loadReach = { [weak self] () async throws(StoreError) -> Reach in
@@ -389,7 +389,7 @@ extension JobRunner: AttemptObserver {
         self.logs.acceptsMore || self.logs.accepts(AttemptKey(run: runID, attempt: attempt))
     }
 
-    package func attemptStarted(_ runID: RunID, _ attempt: Int, at time: WallTime, pid: Int32) {
+    package func attemptStarted(_ runID: RunID, _ attempt: Int, at time: WallTime, pid: Int32?) {
         self.delivery.started(AttemptKey(run: runID, attempt: attempt), at: time, pid: pid)
     }
 

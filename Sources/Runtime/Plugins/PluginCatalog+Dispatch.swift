@@ -36,27 +36,25 @@ extension PluginCatalog {
         return (index, manifest.handlers[index])
     }
 
-    /// Another file may have the same bytes, and serve nothing.
-    private func entry(of sha256: String) -> PluginEntry? {
-        if let lastUsed, lastUsed.machine.uses(sha256) { return lastUsed }
+    /// Whose version an attempt is of. Another file may have the same bytes, and serve nothing.
+    private func entry(of sha256: String, _ handler: String) -> PluginEntry? {
+        // Asked for twice in each run: it is nearly always the one that serves the handler.
+        if let served = self.served(handler)?.entry, served.machine.uses(sha256) { return served }
         let known = self.entries.values.filter { $0.versions[sha256] != nil }
-        if let user = known.first(where: { $0.machine.uses(sha256) }) {
-            self.lastUsed = user
-            return user
-        }
-        return known.first { $0.versions[sha256]?.hasServed == true } ?? known.first
+        return known.first { $0.machine.uses(sha256) } ?? known.first { $0.versions[sha256]?.hasServed == true }
+            ?? known.first
     }
 
     /// A run was given to a version.
-    package func began(sha256: String) {
-        guard let entry = self.entry(of: sha256) else { return }
+    package func began(sha256: String, handler: String) {
+        guard let entry = self.entry(of: sha256, handler) else { return }
         entry.versions[sha256]?.started += 1
         if entry.trial?.sha256 == sha256 { entry.trial?.machine.began() }
     }
 
     /// It was given back without having begun: it says nothing of the version.
-    package func abandoned(sha256: String) {
-        guard let entry = self.entry(of: sha256), let version = entry.versions[sha256] else { return }
+    package func abandoned(sha256: String, handler: String) {
+        guard let entry = self.entry(of: sha256, handler), let version = entry.versions[sha256] else { return }
         version.started = max(version.ended, version.started - 1)
         if entry.trial?.sha256 == sha256 { entry.trial?.machine.abandoned() }
     }
@@ -65,7 +63,7 @@ extension PluginCatalog {
     /// - Returns: whether the crash is the version's business alone: it uses no attempt of the run, which goes to another version.
     @discardableResult
     package func ended(sha256: String, handler: String, verdict: AttemptVerdict) -> Bool {
-        guard let entry = self.entry(of: sha256), let version = entry.versions[sha256] else { return false }
+        guard let entry = self.entry(of: sha256, handler), let version = entry.versions[sha256] else { return false }
         version.ended += 1
         switch verdict {
         case .ok: break

@@ -30,9 +30,7 @@ package final class PluginCatalog {
     let supervisor: Supervisor
     let logger: Logger
     /// By the name of their file, or the one that it would have.
-    var entries: [String: PluginEntry] = [:] { didSet { self.lastUsed = nil } }
-    /// Whose version the last attempt was of: most are of the same as the one before.
-    var lastUsed: PluginEntry?
+    var entries: [String: PluginEntry] = [:]
     /// Which version serves a handler; replaced as a whole, so that nobody sees half a swap.
     private(set) var serving: [String: Served] = [:]
     var watcher: DirectoryWatcher?

@@ -161,7 +161,7 @@ extension Attempt {
         self.ladder.started(deadline: self.now + self.spec.limits.wall, at: self.now)
         self.armTimer()
         self.supervisor.observer?.attemptStarted(
-            self.spec.runID, self.spec.attempt, at: self.startedAt ?? .now, pid: self.pid ?? 0)
+            self.spec.runID, self.spec.attempt, at: self.startedAt ?? .now, pid: self.pid)
     }
 
     /// In larger pieces, so that a chatty child costs one frame per 64 KiB.

@@ -4,8 +4,9 @@ package import UVLoop
 /// Whoever takes part in attempts: gets every fact in order. Called on the loop; must return soon.
 @LoopActor
 package protocol AttemptObserver: AnyObject {
-    /// The handler is about to be called: from here on the attempt counts.
-    func attemptStarted(_ runID: RunID, _ attempt: Int, at: WallTime, pid: Int32)
+    /// The handler is about to be called: from here on the attempt counts. `pid` is absent when the zygote died before it could
+    /// say which process it had forked: that process says itself that it began.
+    func attemptStarted(_ runID: RunID, _ attempt: Int, at: WallTime, pid: Int32?)
     /// Lines in the order in which they were written per stream.
     func attemptLogged(_ runID: RunID, _ attempt: Int, lines: [LogLine])
     /// The whole picture; earlier ones are obsolete.

@@ -130,7 +130,7 @@ private final class LocalEar: AttemptObserver {
         return await withCheckedContinuation { self.waiter = $0 }
     }
 
-    func attemptStarted(_ runID: RunID, _ attempt: Int, at: WallTime, pid: Int32) {
+    func attemptStarted(_ runID: RunID, _ attempt: Int, at: WallTime, pid: Int32?) {
         self.sink?.attemptStarted(runID, attempt, at: at, pid: pid)
     }
 

@@ -88,7 +88,7 @@ private final class TestEar: AttemptObserver {
     var acceptsLogs: Bool { true }
     private(set) var lines: [LogLine] = []
 
-    func attemptStarted(_ runID: RunID, _ attempt: Int, at time: WallTime, pid: Int32) {}
+    func attemptStarted(_ runID: RunID, _ attempt: Int, at time: WallTime, pid: Int32?) {}
     func attemptLogged(_ runID: RunID, _ attempt: Int, lines: [LogLine]) { self.lines += lines }
     func attemptProgressed(_ runID: RunID, _ attempt: Int, progress: Progress) {}
     func attemptEnded(_ report: AttemptReport) {}

@@ -65,7 +65,7 @@ enum PluginProbe {
 @LoopActor
 private final class Deaf: AttemptObserver {
     var acceptsLogs: Bool { false }
-    func attemptStarted(_ runID: RunID, _ attempt: Int, at time: WallTime, pid: Int32) {}
+    func attemptStarted(_ runID: RunID, _ attempt: Int, at time: WallTime, pid: Int32?) {}
     func attemptLogged(_ runID: RunID, _ attempt: Int, lines: [LogLine]) {}
     func attemptProgressed(_ runID: RunID, _ attempt: Int, progress: Progress) {}
     func attemptEnded(_ report: AttemptReport) {}

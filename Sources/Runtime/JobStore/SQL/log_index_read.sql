@@ -21,7 +21,8 @@ WITH page AS MATERIALIZED (
     -- As pawl.log_line has it: attempts that succeeded without a word.
     SELECT 1, 0, 1, 0, 0 FROM pawl.attempt a
     WHERE a.run_id = $1 AND a.outcome = 'succeeded' AND a.sentence = 'It succeeded.'
-        AND NOT EXISTS (SELECT FROM pawl.run_log l WHERE l.run_id = $1
-            AND l.seq > a.attempt * 1000000000::bigint AND l.seq < (a.attempt + 1) * 1000000000::bigint)
+        AND (SELECT l.seq FROM pawl.run_log l WHERE l.run_id = $1
+            AND l.seq > a.attempt * 1000000000::bigint AND l.seq < (a.attempt + 1) * 1000000000::bigint
+            ORDER BY l.seq LIMIT 1) IS NULL
 )
 SELECT sum(lines)::bigint, sum(debug)::bigint, sum(info)::bigint, sum(warning)::bigint, sum(error)::bigint FROM part

@@ -16,8 +16,9 @@ WITH walked AS MATERIALIZED (
     WHERE a.run_id = $1 AND a.outcome = 'succeeded' AND a.sentence = 'It succeeded.' AND a.ended_at >= $2 AND a.ended_at < $3
         AND a.attempt * 1000000000::bigint + 1 > $4 AND a.attempt * 1000000000::bigint + 1 < $5
         AND a.attempt * 1000000000::bigint + 1 <= CASE WHEN (SELECT count(*) FROM walked) >= $6 THEN (SELECT max(seq) FROM walked) ELSE $5 - 1 END
-        AND NOT EXISTS (SELECT FROM pawl.run_log l WHERE l.run_id = $1
-            AND l.seq > a.attempt * 1000000000::bigint AND l.seq < (a.attempt + 1) * 1000000000::bigint)
+        AND (SELECT l.seq FROM pawl.run_log l WHERE l.run_id = $1
+            AND l.seq > a.attempt * 1000000000::bigint AND l.seq < (a.attempt + 1) * 1000000000::bigint
+            ORDER BY l.seq LIMIT 1) IS NULL
 ), found AS (
     SELECT DISTINCT ON (seq) seq, attempt, time, stream, level, stage, message, fields FROM seen
     WHERE ($8::smallint IS NULL OR level >= $8) AND ($9::smallint[] IS NULL OR stream = ANY ($9))
