@@ -36,7 +36,8 @@ extension JobStore {
         while true {
             try await step(id, &walk)
             if walk.isOver { break }
-            if walk.looked >= Self.logWalkInAll || LoopInstant.now >= deadline {
+            // A page that got nowhere would be asked for again and again: either it looks at something or it is too slow.
+            if walk.looked >= Self.logWalkInAll || (walk.looked > 0 && LoopInstant.now >= deadline) {
                 page.isTruncated = true
                 break
             }
