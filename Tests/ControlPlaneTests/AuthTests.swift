@@ -94,12 +94,29 @@ import UVLoop
         try await LoopActor.test {
             let sessions = Sessions(keys: Keys(adminToken: "t"))
             let now = WallTime(micros: 1_000_000_000_000)
-            let cookie = String(sessions.cookie(now: now).prefix { $0 != ";" })
-            #expect(sessions.check(cookies: cookie, now: now).isValid)
-            #expect(!sessions.check(cookies: cookie, now: now).isOld)
-            #expect(sessions.check(cookies: cookie, now: now.advanced(by: .seconds(7 * 3600))).isOld)
-            #expect(!sessions.check(cookies: cookie, now: now.advanced(by: .seconds(12 * 3600))).isValid)
-            #expect(!Sessions(keys: Keys(adminToken: "u")).check(cookies: cookie, now: now).isValid)
+            func cookie(_ principal: Principal) -> String {
+                String(sessions.cookie(for: principal, now: now).prefix { $0 != ";" })
+            }
+            func check(_ cookie: String, hours: Int64) -> (principal: Principal, isOld: Bool)? {
+                sessions.check(cookies: cookie, now: now.advanced(by: .seconds(hours * 3600)))
+            }
+            let own = cookie(.admin)
+            #expect(check(own, hours: 0)?.isOld == false)
+            #expect(check(own, hours: 7)?.isOld == true)
+            #expect(check(own, hours: 12) == nil)
+            #expect(Sessions(keys: Keys(adminToken: "u")).check(cookies: own, now: now) == nil)
+            // It is of whoever made the link, and ends with what that one is known by.
+            let viewer = Principal(
+                way: .hostToken, name: "token:ci", role: .viewer, tokenID: 7, expires: now.advanced(by: .seconds(3600)))
+            let found = try #require(check(cookie(viewer), hours: 0)).principal
+            #expect(
+                found
+                    == Principal(
+                        way: .session, name: "token:ci", role: .viewer, tokenID: 7, expires: viewer.expires))
+            #expect(check(cookie(viewer), hours: 1) == nil)
+            let renewed = String(
+                sessions.cookie(for: found, now: now.advanced(by: .seconds(3000))).prefix { $0 != ";" })
+            #expect(check(renewed, hours: 1) == nil)
         }
     }
 

@@ -10,6 +10,7 @@ package import UVLoop
 @LoopActor
 package final class ControlPlane {
     private let backend: Backend
+    var gate: Gate { backend.gate }
     let responder: Responder
     private let connections: Connections
     private let configuration: ControlPlaneConfiguration
@@ -30,7 +31,7 @@ package final class ControlPlane {
             limits: .init(
                 body: configuration.bodyLimitBytes, batch: configuration.batchBodyLimitBytes,
                 upload: configuration.uploadLimitBytes),
-            logger: logger)
+            logger: logger, resource: { [unowned backend] in try await backend.resource(of: $0, $1) })
         let connections = Connections(responder: responder, configuration: configuration, logger: logger)
         backend.ownMetrics = { [unowned responder, unowned connections] in
             responder.meter.families + [
@@ -58,7 +59,7 @@ package final class ControlPlane {
     }
 
     /// A ticket that signs a browser in once, within a quarter of an hour: `http://ADDRESS/login?ticket=…`.
-    package func loginTicket() -> String { backend.gate.sessions.makeTicket() }
+    package func loginTicket() -> String { backend.gate.sessions.makeTicket(for: .admin) }
 
     /// Accepts no more, ends streams, lets requests finish, and cuts off what is left after `grace`.
     package func shutdown(grace: Duration) async { await connections.shutdown(grace: grace) }

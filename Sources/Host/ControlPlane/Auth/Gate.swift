@@ -49,20 +49,35 @@ final class Gate {
             guard keys.accepts(token: parts[1].drop { $0 == " " }) else {
                 throw refused(visitor, "invalid_token", "The token is not valid.")
             }
-            return (.token, nil)
+            return (.admin, nil)
         }
         guard let cookies = request.headerFields[.cookie] else { return (.anonymous, nil) }
-        let session = sessions.check(cookies: cookies, now: now)
-        guard session.isValid else { return (.anonymous, nil) }
+        guard let session = sessions.check(cookies: cookies, now: now) else { return (.anonymous, nil) }
         try checkOrigin(request)
-        return (.session, session.isOld ? sessions.cookie(now: now) : nil)
+        return (session.principal, session.isOld ? sessions.cookie(for: session.principal, now: now) : nil)
     }
 
-    /// The answer to a request that needs credentials and has none.
-    func unauthenticated() -> Problem {
-        var problem = Problem(.unauthorized, "unauthenticated", "This needs the header Authorization: Bearer TOKEN.")
-        problem.headers[.wwwAuthenticate] = "Bearer realm=\"pawl\""
-        return problem
+    /// Asks the authorizer, and answers for it where it refuses.
+    func authorize(
+        _ principal: Principal, _ permission: Permission, _ resource: Resource? = nil
+    ) throws(Problem) {
+        guard case .refused(let refusal) = Authorizer.decide(principal, permission, resource) else { return }
+        let detail = refusal.detail(for: principal)
+        var problem: Problem
+        switch refusal {
+        case .unauthenticated:
+            problem = Problem(.unauthorized, "unauthenticated", detail)
+            problem.headers[.wwwAuthenticate] = "Bearer realm=\"pawl\""
+        case .needsRole(let role):
+            problem = Problem(.forbidden, "insufficient_scope", detail)
+            problem.headers[.wwwAuthenticate] =
+                "Bearer realm=\"pawl\", error=\"insufficient_scope\", scope=\"\(role.rawValue)\""
+        case .outside, .outsideOfBounds:
+            problem = Problem(.forbidden, "outside_bounds", detail)
+        case .session:
+            problem = Problem(.forbidden, "token_needed", detail)
+        }
+        throw problem
     }
 
     /// A browser sends the cookie with whatever its pages ask for; only our own page may change things with it.

@@ -13,51 +13,66 @@ final class Sessions {
     private static let ticketLimit = 100
 
     private let keys: Keys
-    private var tickets: [(ticket: String, expires: LoopInstant)] = []
+    private var tickets: [(ticket: String, principal: Principal, expires: LoopInstant)] = []
 
     init(keys: Keys) { self.keys = keys }
 
-    func makeTicket(now: LoopInstant = .now) -> String {
+    /// Whoever redeems it may what `principal` may, and is called the same.
+    func makeTicket(for principal: Principal, now: LoopInstant = .now) -> String {
         let ticket = Base64URL.encode(Self.random(24))
         tickets.removeAll { $0.expires <= now }
         if tickets.count >= Self.ticketLimit { tickets.removeFirst() }
-        tickets.append((ticket, now.advanced(by: Self.ticketLife)))
+        tickets.append((ticket, principal, now.advanced(by: Self.ticketLife)))
         return ticket
     }
 
-    /// Takes a ticket out of the world; false if there was none.
-    func redeem(_ ticket: String, now: LoopInstant = .now) -> Bool {
+    /// Takes a ticket out of the world; nil if there was none.
+    func redeem(_ ticket: String, now: LoopInstant = .now) -> Principal? {
         // 192 random bits: looking one up tells nothing about another.
-        guard let index = tickets.firstIndex(where: { $0.ticket == ticket }) else { return false }
-        return tickets.remove(at: index).expires > now
+        guard let index = tickets.firstIndex(where: { $0.ticket == ticket }) else { return nil }
+        let found = tickets.remove(at: index)
+        return found.expires > now ? found.principal : nil
     }
 
-    /// The value of a `Set-Cookie` header that signs a browser in.
-    func cookie(now: WallTime) -> String {
-        let expires = now.advanced(by: Self.sessionLife)
-        let payload = UInt64(bitPattern: expires.micros).bigEndianBytes + Self.random(8)
+    /// The value of a `Set-Cookie` header that signs a browser in, for as long as the principal's own credentials are good.
+    func cookie(for principal: Principal, now: WallTime) -> String {
+        precondition(principal.bounds.isEmpty, "a cookie has no room for bounds")
+        let limit = principal.expires ?? WallTime(micros: .max)
+        let expires = min(now.advanced(by: Self.sessionLife), limit)
+        var payload = UInt64(bitPattern: expires.micros).bigEndianBytes + Self.random(8)
+        payload += UInt64(bitPattern: limit.micros).bigEndianBytes
+        payload += UInt64(bitPattern: principal.tokenID ?? 0).bigEndianBytes
+        payload.append(UInt8(principal.role.flatMap { Role.allCases.firstIndex(of: $0) } ?? 0))
+        payload += Array(principal.name.utf8)
         let value = Base64URL.encode(payload + code(payload))
-        return
-            "\(keys.cookieName)=\(value); Path=/; Max-Age=\(Self.sessionLife.components.seconds); HttpOnly; SameSite=Strict"
+        let seconds = max(0, (expires - now).components.seconds)
+        return "\(keys.cookieName)=\(value); Path=/; Max-Age=\(seconds); HttpOnly; SameSite=Strict"
     }
 
-    /// Whether a `Cookie` header holds a valid session; and whether it should be renewed.
-    func check(cookies header: String, now: WallTime) -> (isValid: Bool, isOld: Bool) {
+    /// Whom a `Cookie` header's session belongs to, and whether it should be renewed; nil if it holds no valid one.
+    func check(cookies header: String, now: WallTime) -> (principal: Principal, isOld: Bool)? {
         for pair in header.split(separator: ";") {
             let parts = pair.split(separator: "=", maxSplits: 1)
             guard parts.count == 2, parts[0].drop(while: { $0 == " " }) == keys.cookieName,
-                let bytes = Base64URL.decode(parts[1].filter { $0 != " " }), bytes.count == 48
+                let bytes = Base64URL.decode(parts[1].filter { $0 != " " }), bytes.count > 33 + 32
             else { continue }
-            let payload = Array(bytes[..<16])
+            let payload = Array(bytes.dropLast(32))
             guard
                 HMAC<SHA256>.isValidAuthenticationCode(
-                    Array(bytes[16...]), authenticating: payload, using: keys.session)
+                    Array(bytes.suffix(32)), authenticating: payload, using: keys.session)
             else { continue }
-            let expires = WallTime(micros: Int64(bitPattern: UInt64(bigEndianBytes: payload[..<8])))
-            guard expires > now else { continue }
-            return (true, expires - now < Self.sessionLife / 2)
+            func number(_ at: Int) -> Int64 {
+                Int64(bitPattern: UInt64(bigEndianBytes: payload[at..<(at + 8)]))
+            }
+            let (expires, limit, token) = (WallTime(micros: number(0)), number(16), number(24))
+            guard expires > now, Role.allCases.indices.contains(Int(payload[32])) else { continue }
+            let principal = Principal(
+                way: .session, name: String(decoding: payload[33...], as: UTF8.self),
+                role: Role.allCases[Int(payload[32])], tokenID: token == 0 ? nil : token,
+                expires: limit == .max ? nil : WallTime(micros: limit))
+            return (principal, expires - now < Self.sessionLife / 2)
         }
-        return (false, false)
+        return nil
     }
 
     private func code(_ payload: [UInt8]) -> [UInt8] {

@@ -41,24 +41,6 @@ struct Call: Sendable {
     }
 }
 
-/// Who asks.
-enum Principal: Sendable, Hashable {
-    case anonymous
-    /// The administrator by bearer token.
-    case token
-    /// The administrator by the page's cookie.
-    case session
-
-    var isAdministrator: Bool { self != .anonymous }
-    /// For fingerprints and audit.
-    var name: String {
-        switch self {
-        case .anonymous: "anonymous"
-        case .token, .session: "admin"
-        }
-    }
-}
-
 extension String {
     /// Short enough to be repeated to the one who sent it.
     var clipped: String { count <= 80 ? self : String(prefix(80)) + "…" }

@@ -20,6 +20,8 @@ final class Responder {
     let routes: [Route]
     private(set) var meter = HTTPMeter()
     private let gate: Gate
+    /// What a request is about; asked for those only who are confined to something.
+    private let resource: Backend.ResourceLookup
     private let limits: Limits
     private let logger: Logger
     private var date = HTTPDate()
@@ -30,9 +32,12 @@ final class Responder {
         .get, .head, .post, .put, .patch, .delete, .options, .trace, .connect,
     ]
 
-    init(routes: [Route], gate: Gate, limits: Limits, logger: Logger) {
+    init(
+        routes: [Route], gate: Gate, limits: Limits, logger: Logger, resource: @escaping Backend.ResourceLookup
+    ) {
         self.routes = routes
         self.gate = gate
+        self.resource = resource
         self.limits = limits
         self.logger = logger
         router = makeRouter()
@@ -83,7 +88,7 @@ final class Responder {
         let declared = request.headerFields[.contentLength].flatMap { Int($0) } ?? 0
         guard declared <= max(limits.batch, limits.upload) else { return false }
         do {
-            return try gate.authenticate(request, exchange.visitor, now: WallClock.now).0.isAdministrator
+            return try gate.authenticate(request, exchange.visitor, now: WallClock.now).0.role != nil
         } catch {
             return false
         }
@@ -156,7 +161,7 @@ final class Responder {
         var call = Call(method: request.method, path: instance, requestID: exchange.id, hangUp: exchange.hangUp)
         call.headers = request.headerFields
         var cookie: String?
-        if route.access == .administrator {
+        if route.permission.role != nil {
             (call.principal, cookie) = try gate.authenticate(request, exchange.visitor, now: WallClock.now)
         }
         let target = request.path ?? "/"
@@ -168,7 +173,7 @@ final class Responder {
         }
         // Before the credentials are missed: a token in the URL must be told about.
         try route.check(call.query)
-        if route.access == .administrator, !call.principal.isAdministrator { throw gate.unauthenticated() }
+        try gate.authorize(call.principal, route.permission)
         for (index, part) in route.path.split(separator: "/").enumerated() where part.hasPrefix("{") {
             guard let text = context.parameters.get("p\(index)"), let value = Query.decode(text) else {
                 throw Problem(.badRequest, "malformed_path", "The path holds a broken percent-escape, or no UTF-8.")
@@ -182,6 +187,9 @@ final class Responder {
             call.body = try await exchange.collect(
                 limit: route.body == .batch ? limits.batch : limits.body, declared: declared)
             if !call.body.isEmpty { try Self.checkType(request.headerFields[.contentType]) }
+        }
+        if !call.principal.bounds.isEmpty, let resource = try await resource(call, route.permission.scope) {
+            try gate.authorize(call.principal, route.permission, resource)
         }
         var answer = try await route.handler(call)
         if let cookie { answer.headers.append(HTTPField(name: .setCookie, value: cookie)) }

@@ -4,8 +4,6 @@ import UVLoop
 
 /// One method on one path, and what has to be checked before its handler runs.
 struct Route: Sendable {
-    enum Access: Sendable { case open, administrator }
-
     enum Body: Sendable {
         /// None is expected; one that comes is not looked at.
         case none
@@ -24,7 +22,8 @@ struct Route: Sendable {
     let path: String
     /// Names that may stand in the query; `label.` allows every name that begins so.
     let query: [String]
-    let access: Access
+    /// Who may.
+    let permission: Permission
     let body: Body
     /// An old path of the seeds.
     let isAlias: Bool
@@ -33,13 +32,13 @@ struct Route: Sendable {
     let handler: Handler
 
     init(
-        _ method: HTTPRequest.Method, _ path: String, query: [String] = [], access: Access = .administrator,
-        body: Body = .none, successor: String? = nil, _ handler: @escaping Handler
+        _ method: HTTPRequest.Method, _ path: String, query: [String] = [], body: Body = .none,
+        successor: String? = nil, _ handler: @escaping Handler
     ) {
         self.method = method
         self.path = path
         self.query = query
-        self.access = access
+        permission = .of(method, path)
         self.body = body
         isAlias = successor != nil
         self.successor = successor

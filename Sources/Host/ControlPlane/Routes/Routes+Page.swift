@@ -23,9 +23,9 @@ extension Backend {
     /// The files are no secret and are served to everybody; what they show is asked for with the cookie or a token.
     var pageRoutes: [Route] {
         [
-            Route(.get, "/", query: ["theme"], access: .open) { call in try Self.asset("index.html", call) },
-            Route(.get, "/assets/{name}", access: .open) { call in try Self.asset(call.parameter("name"), call) },
-            Route(.get, "/login", query: ["ticket"], access: .open) { [self] in try login($0) },
+            Route(.get, "/", query: ["theme"]) { call in try Self.asset("index.html", call) },
+            Route(.get, "/assets/{name}") { call in try Self.asset(call.parameter("name"), call) },
+            Route(.get, "/login", query: ["ticket"]) { [self] in try login($0) },
         ]
     }
 
@@ -49,13 +49,13 @@ extension Backend {
         guard let ticket = try call.query.one("ticket") else {
             throw .invalidParameter("ticket", "required", "is missing")
         }
-        guard gate.sessions.redeem(ticket) else {
+        guard let principal = gate.sessions.redeem(ticket) else {
             throw Problem(
                 .forbidden, "ticket_invalid", "The link was used before, or is too old. Make a new one: pawl ui")
         }
         var answer = Answer(.seeOther)
         answer.headers[.location] = "/"
-        answer.headers[.setCookie] = gate.sessions.cookie(now: WallClock.now)
+        answer.headers[.setCookie] = gate.sessions.cookie(for: principal, now: WallClock.now)
         answer.headers[.cacheControl] = "no-store"
         answer.headers[.referrerPolicy] = "no-referrer"
         return answer

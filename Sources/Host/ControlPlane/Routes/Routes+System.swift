@@ -7,11 +7,11 @@ import UVLoop
 extension Backend {
     var systemRoutes: [Route] {
         [
-            Route(.get, "/livez", query: ["verbose"], access: .open) { _ in
+            Route(.get, "/livez", query: ["verbose"]) { _ in
                 // That this is answered is the proof: the loop has turned.
                 Answer(text: "ok\n", type: "text/plain; charset=utf-8").with(.cacheControl, "no-store")
             },
-            Route(.get, "/readyz", query: ["verbose"], access: .open) { [self] in await showReadiness($0) },
+            Route(.get, "/readyz", query: ["verbose"]) { [self] in await showReadiness($0) },
             Route(.get, "/metrics") { [self] in showMetrics($0) },
             Route(.get, "/api/v1/openapi.json") { call in
                 Answer(bytes: OpenAPI.document, type: "application/json").tagged(call)
@@ -70,10 +70,11 @@ extension Backend {
         return .json(object)
     }
 
-    /// Only a bearer of the token makes links; a session would prolong itself.
+    /// A browser that follows the link may what its maker may. Only a bearer of a token makes links; a session would prolong
+    /// itself.
     private func makeLink(_ call: Call) -> Answer {
         var object = JSONObject()
-        object.string("url", "/login?ticket=" + gate.sessions.makeTicket())
+        object.string("url", "/login?ticket=" + gate.sessions.makeTicket(for: call.principal))
         object.time("expires_at", WallClock.now.advanced(by: Sessions.ticketLife))
         return Answer.json(object, .created).with(.cacheControl, "no-store")
     }

@@ -62,8 +62,12 @@ enum CodeBook {
         "token_in_query": "400: a token does not belong into a URL. Send Authorization: Bearer.",
         "invalid_request": "401: the Authorization header cannot be read.",
         "unauthenticated": "401: no credentials. The command line finds them in the host's data directory.",
-        "invalid_token": "401: the token is not the host's.",
+        "invalid_token": "401: the token is unknown, was revoked or has expired.",
         "cross_site": "403: a page of another site asked.",
+        "insufficient_scope": "403: this needs a greater role; the answer names it. Roles: docs/authorization.md.",
+        "outside_bounds":
+            "403: whoever asks is confined to some queues, jobs or owners, and did not ask for those alone.",
+        "token_needed": "403: a browser may not do this; use a token.",
         "uploads_off": "403: this host takes no plugins so (serve --uploads).",
         "empty_body": "400: the body must be the plugin's file.",
         "ticket_invalid": "403: the sign-in link was used before, or is too old. Make a new one: pawl ui.",

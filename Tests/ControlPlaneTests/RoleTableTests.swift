@@ -1,0 +1,108 @@
+import HTTPTypes
+import JobCore
+import Testing
+import UVLoop
+
+@testable import ControlPlane
+
+/// Roles × routes × transports, as the document says it: nothing here knows a route by its name.
+@Suite struct RoleTableTests {
+    struct Operation: Sendable {
+        var method: HTTPRequest.Method
+        var path: String
+        /// Nil: everybody.
+        var role: Role?
+        var isOpen: Bool
+
+        /// With something in the place of each parameter that there is none of.
+        var target: String {
+            let parts = path.split(separator: "/").map { part -> String in
+                if !part.hasPrefix("{") { return String(part) }
+                return part == "{id}" ? "run_0000000000000" : "none"
+            }
+            return "/" + parts.joined(separator: "/")
+        }
+    }
+
+    static func operations(_ plane: Harness) async throws -> [Operation] {
+        let document = try await plane.get("/api/v1/openapi.json").json
+        guard case .object(let paths)? = document["paths"] else { throw Missing() }
+        var found: [Operation] = []
+        for path in paths {
+            guard case .object(let operations) = path.value else { continue }
+            for operation in operations where operation.key != "parameters" {
+                let word = operation.value["x-role"]?.text
+                let role = word.flatMap { Role(rawValue: $0) }
+                #expect(
+                    role != nil || word == "none",
+                    "\(operation.key) \(path.key) has no x-role in openapi.json: viewer, operator, admin, owner or none"
+                )
+                guard let method = HTTPRequest.Method(rawValue: operation.key.uppercased()) else { throw Missing() }
+                found.append(
+                    Operation(
+                        method: method, path: path.key, role: role,
+                        isOpen: operation.value["security"]?.elements?.isEmpty ?? false))
+            }
+        }
+        return found
+    }
+
+    struct Missing: Error {}
+
+    @Test func documentAndTableAgree() async throws {
+        try await withPlane { plane in
+            let operations = try await Self.operations(plane)
+            #expect(operations.count > 100)
+            for operation in operations {
+                let key = "\(operation.method) \(operation.path)"
+                let row = Permission.table[key]
+                #expect(row != nil, "\(key) has no row in Permission+Table.swift")
+                #expect(row?.role == operation.role, "\(key): x-role and Permission+Table.swift differ")
+                #expect(operation.isOpen == (operation.role == nil), "\(key): security and x-role differ")
+            }
+            let described = Set(operations.map { "\($0.method) \($0.path)" })
+            for key in Permission.table.keys { #expect(described.contains(key), "\(key) is a row without a route") }
+        }
+    }
+
+    /// How somebody of a role comes in.
+    enum Transport: String, CaseIterable, Sendable { case cookie }
+
+    /// Headers of somebody of this role.
+    @LoopActor
+    static func headers(_ role: Role, _ transport: Transport, _ plane: Harness) -> [HTTPField.Name: String] {
+        switch transport {
+        case .cookie:
+            let principal = Principal(way: .hostToken, name: "a \(role.rawValue)", role: role)
+            let cookie = plane.plane.gate.sessions.cookie(for: principal, now: WallClock.now)
+            return [.cookie: String(cookie.prefix { $0 != ";" }), .secFetchSite: "same-origin"]
+        }
+    }
+
+    @Test(arguments: Transport.allCases)
+    func allowedAndRefusedAsDocumented(_ transport: Transport) async throws {
+        try await withOwnPlane { plane in
+            let operations = try await Self.operations(plane)
+            for operation in operations {
+                let body = operation.method == .get ? nil : "{}"
+                let nobody = try await plane.send(operation.method, operation.target, body, token: nil)
+                #expect((nobody.status == 401) == (operation.role != nil), "\(operation) \(nobody.status)")
+                for role in Role.allCases {
+                    let reply = try await plane.send(
+                        operation.method, operation.target, body, token: nil,
+                        headers: Self.headers(role, transport, plane))
+                    let isRefused = reply.status == 403 && reply.code == "insufficient_scope"
+                    #expect(
+                        isRefused == (operation.role.map { role < $0 } ?? false),
+                        "\(role) \(transport) \(operation): \(reply.status) \(reply.code ?? "")")
+                    #expect(reply.status != 401, "\(role) \(transport) \(operation)")
+                    if isRefused {
+                        #expect(
+                            reply.headers[.wwwAuthenticate]?.contains("scope=\"\(operation.role?.rawValue ?? "")\"")
+                                == true)
+                    }
+                }
+            }
+        }
+    }
+}
