@@ -731,6 +731,8 @@ BEGIN
     FOR part IN SELECT jsonb_array_elements_text(coalesce(uniqueness -> 'by',
         CASE WHEN uniqueness ? 'key' THEN '["job"]'::jsonb ELSE '["job", "args"]' END))
     LOOP
+        -- A member that is not there is something else than one that is null.
+        CONTINUE WHEN part LIKE 'args.%' AND args::jsonb -> substr(part, 6) IS NULL;
         parts := parts || jsonb_build_object(part, CASE part
             WHEN 'job' THEN to_jsonb(job)
             WHEN 'queue' THEN to_jsonb(queue)
@@ -3365,6 +3367,41 @@ CREATE UNLOGGED TABLE pawl.sleeper (
 );
 
 --
+-- Name: token; Type: TABLE; Schema: pawl; Owner: -
+--
+
+CREATE TABLE pawl.token (
+    id bigint NOT NULL,
+    name text NOT NULL COLLATE pg_catalog."C",
+    hash bytea NOT NULL,
+    hint text NOT NULL,
+    role text NOT NULL,
+    bounds json DEFAULT '{}'::json NOT NULL,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    created_by text,
+    expires_at timestamp with time zone,
+    last_used_at timestamp with time zone,
+    last_used_from text,
+    revoked_at timestamp with time zone,
+    revoked_by text,
+    CONSTRAINT token_hash_check CHECK ((length(hash) = 32)),
+    CONSTRAINT token_role_check CHECK ((role = ANY (ARRAY['viewer'::text, 'operator'::text, 'admin'::text, 'owner'::text])))
+);
+
+--
+-- Name: token_id_seq; Type: SEQUENCE; Schema: pawl; Owner: -
+--
+
+ALTER TABLE pawl.token ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME pawl.token_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
 -- Name: attempt_1; Type: TABLE ATTACH; Schema: pawl; Owner: -
 --
 
@@ -4055,6 +4092,20 @@ ALTER TABLE ONLY pawl.sleeper
     ADD CONSTRAINT sleeper_pkey PRIMARY KEY (queue, host_id);
 
 --
+-- Name: token token_hash_key; Type: CONSTRAINT; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.token
+    ADD CONSTRAINT token_hash_key UNIQUE (hash);
+
+--
+-- Name: token token_pkey; Type: CONSTRAINT; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.token
+    ADD CONSTRAINT token_pkey PRIMARY KEY (id);
+
+--
 -- Name: crash_pending_host; Type: INDEX; Schema: pawl; Owner: -
 --
 
@@ -4425,6 +4476,12 @@ CREATE INDEX schedule_job ON pawl.schedule USING btree (job);
 --
 
 CREATE INDEX schedule_occurrence_age ON pawl.schedule_occurrence USING btree (fired_at);
+
+--
+-- Name: token_name; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE UNIQUE INDEX token_name ON pawl.token USING btree (name) WHERE (revoked_at IS NULL);
 
 --
 -- Name: attempt_1_default_pkey; Type: INDEX ATTACH; Schema: pawl; Owner: -

@@ -94,10 +94,10 @@ import UVLoop
         try await LoopActor.test {
             let sessions = Sessions(keys: Keys(adminToken: "t"))
             let now = WallTime(micros: 1_000_000_000_000)
-            func cookie(_ principal: Principal) -> String {
+            @LoopActor func cookie(_ principal: Principal) -> String {
                 String(sessions.cookie(for: principal, now: now).prefix { $0 != ";" })
             }
-            func check(_ cookie: String, hours: Int64) -> (principal: Principal, isOld: Bool)? {
+            @LoopActor func check(_ cookie: String, hours: Int64) -> (principal: Principal, isOld: Bool)? {
                 sessions.check(cookies: cookie, now: now.advanced(by: .seconds(hours * 3600)))
             }
             let own = cookie(.admin)

@@ -23,7 +23,8 @@ package final class ControlPlane {
     ) {
         self.configuration = configuration
         let keys = Keys(adminToken: configuration.adminToken)
-        let gate = Gate(keys: keys, allowedHosts: configuration.allowedHosts)
+        let gate = Gate(
+            keys: keys, tokens: TokenBook(store: store), allowedHosts: configuration.allowedHosts)
         let backend = Backend(
             configuration: configuration, store: store, host: host, keys: keys, gate: gate, logger: logger)
         let responder = Responder(
@@ -74,6 +75,7 @@ package final class ControlPlane {
             + backend.definitionRoutes + backend.errorGroupRoutes + backend.quarantineRoutes + backend.pluginByteRoutes
             + backend.explainRoutes
             + backend.pluginRoutes + backend.pluginOrderRoutes + backend.pluginUploadRoutes
+            + backend.tokenRoutes
         if backend.configuration.compatSeeds { routes += backend.seedRoutes }
         return routes
     }

@@ -29,6 +29,7 @@ struct Migration {
         Migration("m0015_rollups", PackageResources.m0015_rollups_up_sql, isBreaking: true),
         Migration("m0016_unique_keys", PackageResources.m0016_unique_keys_up_sql, isBreaking: false),
         Migration("m0017_log_classes", PackageResources.m0017_log_classes_up_sql, isBreaking: false),
+        Migration("m0018_tokens", PackageResources.m0018_tokens_up_sql, isBreaking: false),
     ]
 
     init(_ name: String, _ bytes: [UInt8], isBreaking: Bool) {

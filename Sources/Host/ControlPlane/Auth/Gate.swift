@@ -1,5 +1,6 @@
 import HTTPTypes
 import JobCore
+import JobStore
 import UVLoop
 
 /// Decides who asks, before a route sees the request.
@@ -7,11 +8,13 @@ import UVLoop
 final class Gate {
     let keys: Keys
     let sessions: Sessions
+    let tokens: TokenBook
     private let failures = FailedLogins()
     private let allowedHosts: Set<String>
 
-    init(keys: Keys, allowedHosts: [String]) {
+    init(keys: Keys, tokens: TokenBook, allowedHosts: [String]) {
         self.keys = keys
+        self.tokens = tokens
         sessions = Sessions(keys: keys)
         self.allowedHosts = Set(allowedHosts.map { $0.lowercased() })
     }
@@ -40,21 +43,59 @@ final class Gate {
     /// - Returns: who it is, and a cookie to set if the session should be renewed.
     func authenticate(
         _ request: HTTPRequest, _ visitor: Visitor, now: WallTime
-    ) throws(Problem) -> (Principal, cookie: String?) {
+    ) async throws(Problem) -> (Principal, cookie: String?) {
         if let header = request.headerFields[.authorization] {
             let parts = header.split(separator: " ", maxSplits: 1)
             guard parts.count == 2, parts[0].lowercased() == "bearer" else {
                 throw refused(visitor, "invalid_request", "Authorization must be: Bearer TOKEN.")
             }
-            guard keys.accepts(token: parts[1].drop { $0 == " " }) else {
-                throw refused(visitor, "invalid_token", "The token is not valid.")
-            }
-            return (.admin, nil)
+            return (try await bearer(parts[1].drop { $0 == " " }, visitor, now: now), nil)
         }
-        guard let cookies = request.headerFields[.cookie] else { return (.anonymous, nil) }
-        guard let session = sessions.check(cookies: cookies, now: now) else { return (.anonymous, nil) }
+        guard let cookies = request.headerFields[.cookie], let session = sessions.check(cookies: cookies, now: now)
+        else { return (.anonymous, nil) }
         try checkOrigin(request)
-        return (session.principal, session.isOld ? sessions.cookie(for: session.principal, now: now) : nil)
+        guard let principal = try await standing(session.principal, now: now) else { return (.anonymous, nil) }
+        return (principal, session.isOld ? sessions.cookie(for: principal, now: now) : nil)
+    }
+
+    /// The host's own token is known without the database, and passes whatever was sent from the same address before.
+    private func bearer(
+        _ token: Substring, _ visitor: Visitor, now: WallTime
+    ) async throws(Problem) -> Principal {
+        if keys.accepts(token: token) { return .admin }
+        let hash = TokenBook.hash(token)
+        // Guesses do not get as far as the database for ever.
+        if !tokens.knows(hash), let seconds = failures.seconds(for: visitor.address) { throw Self.later(seconds) }
+        switch await tokens.find(hash: hash) {
+        case .found(let row):
+            guard let principal = Principal(row, now: now) else { break }
+            tokens.used(row.id, from: visitor.address)
+            return principal
+        case .unknown: break
+        case .unavailable: throw Self.unavailable
+        }
+        throw refused(visitor, "invalid_token", "The token is not valid.")
+    }
+
+    /// A session ends with the token that it came from, and may no more than that may now.
+    private func standing(_ principal: Principal, now: WallTime) async throws(Problem) -> Principal? {
+        guard let id = principal.tokenID else { return principal }
+        switch await tokens.find(id: id) {
+        case .found(let row):
+            guard var current = Principal(row, now: now), current.bounds.isEmpty else { return nil }
+            current.way = .session
+            return current
+        case .unknown: return nil
+        case .unavailable: throw Self.unavailable
+        }
+    }
+
+    private static var unavailable: Problem {
+        var problem = Problem(
+            .serviceUnavailable, "database_unavailable", "Tokens cannot be looked up while the database is away.")
+        problem.isRetryable = true
+        problem.retryAfter = 1
+        return problem
     }
 
     /// Asks the authorizer, and answers for it where it refuses.
@@ -97,14 +138,16 @@ final class Gate {
     }
 
     private func refused(_ visitor: Visitor, _ error: String, _ detail: String) -> Problem {
-        if let seconds = failures.failed(from: visitor.address) {
-            var problem = Problem(.tooManyRequests, "too_many_failures", "Too many wrong credentials; wait a little.")
-            problem.retryAfter = seconds
-            problem.isRetryable = true
-            return problem
-        }
+        if let seconds = failures.failed(from: visitor.address) { return Self.later(seconds) }
         var problem = Problem(.unauthorized, error, detail)
         problem.headers[.wwwAuthenticate] = "Bearer realm=\"pawl\", error=\"\(error)\""
+        return problem
+    }
+
+    private static func later(_ seconds: Int) -> Problem {
+        var problem = Problem(.tooManyRequests, "too_many_failures", "Too many wrong credentials; wait a little.")
+        problem.retryAfter = seconds
+        problem.isRetryable = true
         return problem
     }
 

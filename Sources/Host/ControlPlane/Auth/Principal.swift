@@ -3,10 +3,12 @@ import JobCore
 /// Who asks.
 struct Principal: Sendable, Hashable {
     /// How it is known who it is.
-    enum Way: Sendable, Hashable {
+    enum Way: String, Sendable, Hashable {
         case none
         /// The token in the data directory of this host.
-        case hostToken
+        case hostToken = "host_token"
+        /// A token that was made by the API.
+        case token
         /// The page's cookie.
         case session
     }

@@ -4,7 +4,8 @@ import UVLoop
 
 /// The page's way in: a ticket, good once and for a short time, becomes a signed cookie.
 ///
-/// Cookies are not kept: what makes one valid is its signature and its time. Tickets are, as long as they live.
+/// Cookies are not kept: what makes one valid is its signature and its time; kept are those that were ended before. Tickets are,
+/// as long as they live.
 @LoopActor
 final class Sessions {
     static let ticketLife = Duration.seconds(15 * 60)
@@ -14,6 +15,10 @@ final class Sessions {
 
     private let keys: Keys
     private var tickets: [(ticket: String, principal: Principal, expires: LoopInstant)] = []
+
+    /// Sessions that were ended, by their random number.
+    private var ended: [Int64: WallTime] = [:]
+    private static let endedLimit = 10_000
 
     init(keys: Keys) { self.keys = keys }
 
@@ -65,7 +70,9 @@ final class Sessions {
                 Int64(bitPattern: UInt64(bigEndianBytes: payload[at..<(at + 8)]))
             }
             let (expires, limit, token) = (WallTime(micros: number(0)), number(16), number(24))
-            guard expires > now, Role.allCases.indices.contains(Int(payload[32])) else { continue }
+            guard expires > now, ended[number(8)] == nil, Role.allCases.indices.contains(Int(payload[32])) else {
+                continue
+            }
             let principal = Principal(
                 way: .session, name: String(decoding: payload[33...], as: UTF8.self),
                 role: Role.allCases[Int(payload[32])], tokenID: token == 0 ? nil : token,
@@ -74,6 +81,22 @@ final class Sessions {
         }
         return nil
     }
+
+    /// Makes the session of a `Cookie` header end now.
+    func end(cookies header: String, now: WallTime) {
+        for pair in header.split(separator: ";") {
+            let parts = pair.split(separator: "=", maxSplits: 1)
+            guard check(cookies: String(pair), now: now) != nil, parts.count == 2,
+                let bytes = Base64URL.decode(parts[1].filter { $0 != " " })
+            else { continue }
+            ended = ended.filter { $0.value > now }
+            if ended.count >= Self.endedLimit { ended = [:] }
+            ended[Int64(bitPattern: UInt64(bigEndianBytes: bytes[8..<16]))] = now.advanced(by: Self.sessionLife)
+        }
+    }
+
+    /// The value of a `Set-Cookie` header that takes the cookie away.
+    var farewell: String { "\(keys.cookieName)=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict" }
 
     private func code(_ payload: [UInt8]) -> [UInt8] {
         Array(HMAC<SHA256>.authenticationCode(for: payload, using: keys.session))
@@ -97,6 +120,13 @@ final class FailedLogins {
     private var counts: [String: (count: Int, since: LoopInstant)] = [:]
 
     init() {}
+
+    /// The seconds to wait, if there were too many from there.
+    func seconds(for address: String, now: LoopInstant = .now) -> Int? {
+        let key = counts[address] == nil && counts.count >= Self.addressLimit ? "" : address
+        guard let entry = counts[key], entry.count > Self.limit, now - entry.since < Self.window else { return nil }
+        return max(1, Int((Self.window - (now - entry.since)).components.seconds))
+    }
 
     /// Notes one failure. Returns the seconds to wait, if there were too many.
     func failed(from address: String, now: LoopInstant = .now) -> Int? {

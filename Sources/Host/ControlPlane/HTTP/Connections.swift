@@ -81,7 +81,7 @@ final class Connections {
     }
 
     /// - Returns: also whether the client waits for a word to send its body, and should get it.
-    private func begin(_ request: Request, _ channel: any Channel, isLoopback: Bool) -> (Exchange, Bool) {
+    private func begin(_ request: Request, _ channel: any Channel, isLoopback: Bool) async -> (Exchange, Bool) {
         let hangUp = hangUps[ObjectIdentifier(channel)] ?? HangUp()
         let address = channel.remoteAddress?.ipAddress ?? "unix"
         let exchange = Exchange(
@@ -89,7 +89,7 @@ final class Connections {
             body: request.body)
         exchange.limit(body: configuration.bodyTimeout) { channel.close(promise: nil) }
         guard request.headers[.expect]?.lowercased() == "100-continue" else { return (exchange, false) }
-        let isWelcome = responder.welcomesBody(of: request.head, exchange)
+        let isWelcome = await responder.welcomesBody(of: request.head, exchange)
         exchange.isHoldingBack = !isWelcome
         return (exchange, isWelcome)
     }

@@ -84,11 +84,11 @@ final class Responder {
 
     /// Whether to tell a client that asks first (`Expect: 100-continue`) to send its body. Where not, the answer that follows
     /// says why.
-    func welcomesBody(of request: HTTPRequest, _ exchange: Exchange) -> Bool {
+    func welcomesBody(of request: HTTPRequest, _ exchange: Exchange) async -> Bool {
         let declared = request.headerFields[.contentLength].flatMap { Int($0) } ?? 0
         guard declared <= max(limits.batch, limits.upload) else { return false }
         do {
-            return try gate.authenticate(request, exchange.visitor, now: WallClock.now).0.role != nil
+            return try await gate.authenticate(request, exchange.visitor, now: WallClock.now).0.role != nil
         } catch {
             return false
         }
@@ -162,7 +162,7 @@ final class Responder {
         call.headers = request.headerFields
         var cookie: String?
         if route.permission.role != nil {
-            (call.principal, cookie) = try gate.authenticate(request, exchange.visitor, now: WallClock.now)
+            (call.principal, cookie) = try await gate.authenticate(request, exchange.visitor, now: WallClock.now)
         }
         let target = request.path ?? "/"
         if let mark = target.firstIndex(of: "?") {

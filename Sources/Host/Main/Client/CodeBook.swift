@@ -67,6 +67,8 @@ enum CodeBook {
         "insufficient_scope": "403: this needs a greater role; the answer names it. Roles: docs/authorization.md.",
         "outside_bounds":
             "403: whoever asks is confined to some queues, jobs or owners, and did not ask for those alone.",
+        "token_exists": "409: a token of this name counts; revoke it first, or take another name.",
+        "token_not_found": "404: there is no such token, or it was revoked.",
         "token_needed": "403: a browser may not do this; use a token.",
         "uploads_off": "403: this host takes no plugins so (serve --uploads).",
         "empty_body": "400: the body must be the plugin's file.",

@@ -1,0 +1,182 @@
+import HTTPTypes
+import JobCore
+import JobStore
+import Testing
+import UVLoop
+
+@testable import ControlPlane
+
+/// Opaque tokens from their making to their end.
+@Suite struct TokenTests {
+    static func make(_ plane: Harness, _ body: String) async throws -> (id: String, token: String) {
+        let reply = try await plane.post("/api/v1/tokens", body)
+        try #require(reply.status == 201, "\(reply.text)")
+        #expect(reply.headers[.cacheControl] == "no-store")
+        return (try #require(reply["id"]?.text), try #require(reply["token"]?.text))
+    }
+
+    @Test func isShownOnceAndKeptAsAHash() async throws {
+        try await withOwnPlane { plane in
+            let made = try await Self.make(plane, "{\"name\":\"ci\",\"role\":\"operator\"}")
+            #expect(made.token.hasPrefix("pawl_") && made.token.utf8.count == 48)
+            let list = try await plane.get("/api/v1/tokens")
+            #expect(list.items.map { $0["name"]?.text } == ["ci"])
+            #expect(!list.text.contains(made.token))
+            let row = try #require(try await plane.store.tokens().first)
+            let stored = try #require(try await plane.store.token(hash: TokenBook.hash(made.token)))
+            #expect(stored == row && made.token.hasPrefix(row.hint) && row.createdBy == "admin")
+            #expect(row.hint.utf8.count < 10)
+            let person = try await plane.send(.get, "/api/v1/auth/whoami", token: made.token)
+            #expect(person["name"]?.text == "token:ci")
+            #expect(person["role"]?.text == "operator")
+            #expect(person["via"]?.text == "token")
+            // Its use is written down.
+            for _ in 0..<100 where try await plane.store.tokens().first?.lastUsedAt == nil {
+                try await LoopClock.sleep(for: .milliseconds(20))
+            }
+            #expect(try await plane.store.tokens().first?.lastUsedFrom == "test")
+        }
+    }
+
+    @Test func endsWhenItIsRevokedOrItsTimeIsOver() async throws {
+        try await withOwnPlane { plane in
+            let made = try await Self.make(plane, "{\"name\":\"ci\",\"role\":\"owner\"}")
+            // A session that came from it ends with it.
+            let link = try await plane.send(.post, "/api/v1/auth/links", token: made.token)
+            let login = try await plane.send(.get, try #require(link["url"]?.text), token: nil)
+            let cookie = String(try #require(login.headers[.setCookie]).prefix { $0 != ";" })
+            func page() async throws -> Int {
+                try await plane.send(.get, "/api/v1/overview", token: nil, headers: [.cookie: cookie]).status
+            }
+            #expect(try await page() == 200)
+            #expect(try await plane.send(.get, "/api/v1/jobs", token: made.token).status == 200)
+            #expect(try await plane.send(.delete, "/api/v1/tokens/\(made.id)").status == 204)
+            #expect(try await plane.send(.delete, "/api/v1/tokens/\(made.id)").status == 404)
+            #expect(try await plane.send(.get, "/api/v1/jobs", token: made.token).code == "invalid_token")
+            #expect(try await page() == 401)
+            #expect(try await plane.get("/api/v1/tokens").items.isEmpty)
+            #expect(try await plane.get("/api/v1/tokens?revoked=true").items.count == 1)
+            // The name is free again.
+            _ = try await Self.make(plane, "{\"name\":\"ci\",\"role\":\"viewer\"}")
+
+            let row = try #require(try await plane.store.tokens().first)
+            var old = row
+            old.expiresAt = row.createdAt.advanced(by: .seconds(10))
+            #expect(Principal(old, now: row.createdAt.advanced(by: .seconds(9)))?.role == .viewer)
+            #expect(Principal(old, now: row.createdAt.advanced(by: .seconds(10))) == nil)
+            old.role = "emperor"
+            #expect(Principal(old, now: row.createdAt) == nil)
+        }
+    }
+
+    @Test func wishesAreChecked() async throws {
+        try await withOwnPlane { plane in
+            _ = try await Self.make(plane, "{\"name\":\"one\",\"role\":\"viewer\"}")
+            let again = try await plane.post("/api/v1/tokens", "{\"name\":\"one\",\"role\":\"viewer\"}")
+            #expect(again.status == 409 && again.code == "token_exists")
+            let cases: [(String, String)] = [
+                ("{}", "/name"), ("{\"name\":\"x\"}", "/role"), ("{\"name\":\"\",\"role\":\"viewer\"}", "/name"),
+                ("{\"name\":\"a b\",\"role\":\"viewer\"}", "/name"), ("{\"name\":\"x\",\"role\":\"root\"}", "/role"),
+                ("{\"name\":\"x\",\"role\":\"viewer\",\"expires_in_ms\":1}", "/expires_in_ms"),
+                ("{\"name\":\"x\",\"role\":\"viewer\",\"queues\":\"a\"}", "/queues"),
+                ("{\"name\":\"x\",\"role\":\"viewer\",\"queues\":[\"a*b\"]}", "/queues"),
+                ("{\"name\":\"x\",\"role\":\"viewer\",\"owners\":[\"\"]}", "/owners"),
+                ("{\"name\":\"x\",\"role\":\"viewer\",\"scope\":\"a\"}", "/scope"),
+            ]
+            for (body, place) in cases {
+                let reply = try await plane.post("/api/v1/tokens", body)
+                #expect(reply.status == 422 && reply.places.contains(place), "\(body) \(reply.text)")
+            }
+            for id in ["tok_99999", "1", "tok_x", "tok_"] {
+                #expect(try await plane.send(.delete, "/api/v1/tokens/\(id)").status == 404)
+            }
+        }
+    }
+
+    @Test func boundsHoldOverHTTP() async throws {
+        try await withOwnPlane { plane in
+            let token = try await Self.make(
+                plane, "{\"name\":\"mail\",\"role\":\"admin\",\"queues\":[\"mail-*\"],\"jobs\":[\"test.echo\"]}"
+            ).token
+            func send(_ method: HTTPRequest.Method, _ path: String, _ body: String? = nil) async throws -> Int {
+                let reply = try await plane.send(method, "/api/v1" + path, body, token: token)
+                #expect(reply.status != 403 || reply.code == "outside_bounds", "\(reply.text)")
+                return reply.status
+            }
+            let inside = try await plane.makeRun("{\"job\":\"test.echo\",\"queue\":\"mail-out\"}")
+            let outside = try await plane.makeRun("{\"job\":\"test.echo\",\"queue\":\"other\"}")
+            let otherJob = try await plane.makeRun("{\"job\":\"test.other\",\"queue\":\"mail-out\"}")
+            #expect(try await send(.get, "/runs/\(inside)") == 200)
+            #expect(try await send(.get, "/runs/\(outside)") == 403)
+            #expect(try await send(.get, "/runs/\(otherJob)") == 403)
+            #expect(try await send(.post, "/runs/\(outside)/cancel", "{}") == 403)
+            // Nothing is carried out of the bounds.
+            let tag = try #require(try await plane.get("/api/v1/runs/\(inside)").headers[.eTag])
+            let moved = try await plane.send(
+                .patch, "/api/v1/runs/\(inside)", "{\"queue\":\"other\"}", token: token, headers: [.ifMatch: tag])
+            #expect(moved.status == 403 && moved.code == "outside_bounds")
+            // New runs say where they belong.
+            #expect(try await send(.post, "/runs", "{\"job\":\"test.echo\",\"queue\":\"mail-in\"}") == 201)
+            #expect(try await send(.post, "/runs", "{\"job\":\"test.echo\"}") == 403)
+            #expect(try await send(.post, "/runs", "{\"job\":\"test.other\",\"queue\":\"mail-in\"}") == 403)
+            let item = "{\"job\":\"test.echo\",\"queue\":\"mail-in\"}"
+            #expect(try await send(.post, "/runs/batch", "{\"items\":[\(item),{\"job\":\"test.echo\"}]}") == 403)
+            // Lists have to be narrowed, and what is about everything is nothing for it.
+            #expect(try await send(.get, "/runs") == 403)
+            #expect(try await send(.get, "/runs?queue=mail-out") == 403)
+            #expect(try await send(.get, "/runs?queue=mail-out&job=test.echo") == 200)
+            #expect(try await send(.get, "/runs?queue=mail-out&queue=other&job=test.echo") == 403)
+            #expect(try await send(.get, "/queues/mail-out") == 403)  // it has other jobs' runs too
+            #expect(try await send(.get, "/overview") == 403)
+            #expect(try await send(.post, "/auth/links", "{}") == 403)
+            #expect(try await send(.get, "/system") == 200)
+            #expect(try await send(.get, "/auth/whoami") == 200)
+        }
+    }
+
+    @Test func ownersSeeTheirRunsOnly() async throws {
+        try await withOwnPlane { plane in
+            let token = try await Self.make(plane, "{\"name\":\"u7\",\"role\":\"operator\",\"owners\":[\"u7\"]}").token
+            let own = try await plane.makeRun("{\"job\":\"test.echo\",\"owner\":\"u7\"}")
+            let other = try await plane.makeRun("{\"job\":\"test.echo\",\"owner\":\"u8\"}")
+            let nobodys = try await plane.makeRun()
+            func get(_ path: String) async throws -> Int {
+                try await plane.send(.get, "/api/v1/runs" + path, token: token).status
+            }
+            #expect(try await get("/\(own)") == 200)
+            #expect(try await get("/\(other)") == 403)
+            #expect(try await get("/\(nobodys)") == 403)
+            #expect(try await get("?owner=u7") == 200)
+            #expect(try await get("?owner=u8") == 403)
+        }
+    }
+
+    @Test func logoutEndsTheSession() async throws {
+        try await withOwnPlane { plane in
+            let login = try await plane.send(.get, "/login?ticket=\(plane.plane.loginTicket())", token: nil)
+            let cookie = String(try #require(login.headers[.setCookie]).prefix { $0 != ";" })
+            let headers: [HTTPField.Name: String] = [.cookie: cookie, .secFetchSite: "same-origin"]
+            let person = try await plane.send(.get, "/api/v1/auth/whoami", token: nil, headers: headers)
+            #expect(person["via"]?.text == "session" && person["role"]?.text == "owner")
+            let out = try await plane.send(.post, "/api/v1/auth/logout", token: nil, headers: headers)
+            #expect(out.status == 204 && out.headers[.setCookie]?.contains("Max-Age=0") == true)
+            #expect(try await plane.send(.get, "/api/v1/auth/whoami", token: nil, headers: headers).status == 401)
+        }
+    }
+
+    /// Whatever is wrong with a request, its token is in no answer.
+    @Test func noAnswerRepeatsAToken() async throws {
+        try await withOwnPlane { plane in
+            let made = try await Self.make(plane, "{\"name\":\"ci\",\"role\":\"viewer\"}")
+            let wrong = TokenBook.make()
+            for target in ["/api/v1/jobs", "/api/v1/nothing", "/api/v1/tokens", "/api/v1/runs/x", "/api/v1/runs?a=b"] {
+                for token in [made.token, wrong, made.token + "x"] {
+                    let reply = try await plane.send(.get, target, token: token)
+                    #expect(!reply.text.contains(token) && !"\(reply.headers)".contains(token))
+                }
+                let inURL = try await plane.send(.get, target + "?token=\(made.token)", token: nil)
+                #expect(!inURL.text.contains(made.token) && inURL.status >= 400)
+            }
+        }
+    }
+}
