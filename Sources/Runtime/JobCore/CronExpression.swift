@@ -1,51 +1,77 @@
-/// A five-field cron expression: minute, hour, day of month, month, day of week.
+/// A cron expression.
 ///
-/// Lists, ranges, steps (`*/15`, `8-18/2`) and English names of months and days; 7 is Sunday too; the macros `@yearly`,
-/// `@annually`, `@monthly`, `@weekly`, `@daily`, `@midnight`, `@hourly`. If neither day field begins with `*`, a day
-/// matches when either does (crontab(5), Paul Vixie's rule); otherwise both must.
+/// Lists, ranges, steps (`*/15`, `8-18/2`), English names of months and days, 7 for Sunday; `L`, `L-3`, `15W` and `LW` as day
+/// of month, `5L`, `FRIL` and `FRI#2` as day of week; the macros `@yearly`, `@annually`, `@monthly`, `@weekly`, `@daily`,
+/// `@midnight`, `@hourly`. If neither day field begins with `*`, a day matches when either does (crontab(5), Paul Vixie's
+/// rule); otherwise both must.
 package struct CronExpression: Hashable, Sendable {
+    /// Who else reads the expression so. There is no guessing: six fields mean different things to different programs.
+    package enum Dialect: String, CaseIterable, Sendable {
+        /// Five fields, as crontab(5) of Debian.
+        case vixie
+        /// The same with seconds in front.
+        case seconds
+        /// Six fields with seconds in front, days of the week from 1 (Sunday) to 7, `?` for the day field that does not
+        /// matter, steps without a range (`0/15`).
+        case quartz
+    }
+
     /// As it was written, with single spaces.
     package let text: String
+    package let dialect: Dialect
     // Bit n: value n matches.
-    let minutes: UInt64
-    let hours: UInt64
-    let daysOfMonth: UInt64
+    let times: TimeMask
     let months: UInt64
-    let weekdays: UInt64
-    private let dayOfMonthIsStar: Bool
-    private let weekdayIsStar: Bool
-    /// The hour field begins with `*`: the schedule follows elapsed time rather than the clock on the wall.
-    let hourIsStar: Bool
+    let monthDays: CronMonthDays
+    let weekdays: CronWeekdays
+    let dayOfMonthIsStar: Bool
+    let weekdayIsStar: Bool
+    /// A field of the time of day begins with `*`: the schedule follows elapsed time rather than the clock on the wall.
+    package let followsRealTime: Bool
 
-    package init(_ expression: String) throws(FieldFault) {
+    package init(_ expression: String, dialect: Dialect = .vixie) throws(FieldFault) {
         let words = expression.split(whereSeparator: \.isWhitespace).map(String.init)
         text = words.joined(separator: " ")
-        let fields: [String]
+        self.dialect = dialect
+        var fields = words
         if words.count == 1, let macro = words.first, macro.hasPrefix("@") {
             guard let meaning = Self.macros[macro.lowercased()] else {
                 throw FieldFault(
                     pointer: "", code: "cron_unknown_macro",
                     detail: "unknown macro \(macro); known are " + Self.macros.keys.sorted().joined(separator: ", "))
             }
-            fields = meaning.split(separator: " ").map(String.init)
-        } else {
-            fields = words
-        }
-        guard fields.count == 5 else {
+            fields = ["0"] + meaning.split(separator: " ").map(String.init)
+        } else if dialect == .vixie {
+            guard fields.count == 5 else { throw Self.fieldCount(fields.count) }
+            fields.insert("0", at: 0)
+        } else if fields.count != 6 {
             throw FieldFault(
                 pointer: "", code: "cron_fields",
-                detail:
-                    "a cron expression has five fields (minute hour day month weekday), this one has \(fields.count)")
+                detail: "in the dialect \(dialect) a cron expression has six fields "
+                    + "(second minute hour day month weekday), this one has \(fields.count)")
         }
-        minutes = try CronField.minute.parse(fields[0])
-        hours = try CronField.hour.parse(fields[1])
-        daysOfMonth = try CronField.dayOfMonth.parse(fields[2])
-        months = try CronField.month.parse(fields[3])
-        let days = try CronField.weekday.parse(fields[4])
-        weekdays = (days | (days >> 7 & 1)) & 0x7F
-        hourIsStar = fields[1].hasPrefix("*")
-        dayOfMonthIsStar = fields[2].hasPrefix("*")
-        weekdayIsStar = fields[4].hasPrefix("*")
+        if dialect == .quartz, !["*", "?"].contains(fields[3]), !["*", "?"].contains(fields[5]) {
+            throw FieldFault(
+                pointer: "", code: "cron_syntax",
+                detail: "in the dialect quartz one of day of month and day of week must be ?")
+        }
+        let isQuartz = dialect == .quartz
+        times = TimeMask(
+            hours: try CronField.hour.parse(fields[2], isQuartz),
+            minutes: try CronField.minute.parse(fields[1], isQuartz),
+            seconds: try CronField.second.parse(fields[0], isQuartz))
+        monthDays = try CronMonthDays(fields[3], isQuartz)
+        months = try CronField.month.parse(fields[4], isQuartz)
+        weekdays = try CronWeekdays(fields[5], isQuartz)
+        followsRealTime = fields[0...2].contains { $0.hasPrefix("*") }
+        dayOfMonthIsStar = fields[3].hasPrefix("*") || fields[3] == "?"
+        weekdayIsStar = fields[5].hasPrefix("*") || fields[5] == "?"
+    }
+
+    private static func fieldCount(_ count: Int) -> FieldFault {
+        var detail = "a cron expression has five fields (minute hour day month weekday), this one has \(count)"
+        if count == 6 { detail += "; with seconds in front it is of the dialect seconds, or quartz" }
+        return FieldFault(pointer: "", code: "cron_fields", detail: detail)
     }
 
     private static let macros = [
@@ -53,89 +79,38 @@ package struct CronExpression: Hashable, Sendable {
         "@daily": "0 0 * * *", "@midnight": "0 0 * * *", "@hourly": "0 * * * *",
     ]
 
-    func matches(year: Int, month: Int, day: Int) -> Bool {
-        guard months >> month & 1 == 1 else { return false }
-        let byDate = daysOfMonth >> day & 1 == 1
-        let weekday = CivilTime.weekday(daysSinceEpoch: CivilTime.days(year: year, month: month, day: day))
-        let byWeekday = weekdays >> weekday & 1 == 1
+    func matches(_ day: Int, year: Int, month: Int, dayOfMonth: Int) -> Bool {
+        let byDate = monthDays.contains(day: dayOfMonth, month: month, year: year, daysSinceEpoch: day)
+        let byWeekday = weekdays.contains(
+            CivilTime.weekday(daysSinceEpoch: day), day: dayOfMonth, of: CivilTime.daysInMonth(month, of: year))
         return dayOfMonthIsStar || weekdayIsStar ? byDate && byWeekday : byDate || byWeekday
     }
+
+    /// Both day fields say something, and either is enough: what surprises people most about cron.
+    package var combinesDaysByOr: Bool { !dayOfMonthIsStar && !weekdayIsStar }
 }
 
-/// What one field may hold.
-private struct CronField {
-    let name: String
-    let range: ClosedRange<Int>
-    var names: [String] = []
-    /// Value of the first name.
-    var firstName = 0
+extension CronExpression: DayTimes {
+    /// Days looked at before giving up: a 29 February on a given weekday can be 40 years away (around 2100).
+    private static let horizonDays = 41 * 366
 
-    static let minute = CronField(name: "minute", range: 0...59)
-    static let hour = CronField(name: "hour", range: 0...23)
-    static let dayOfMonth = CronField(name: "day of month", range: 1...31)
-    static let month = CronField(
-        name: "month", range: 1...12,
-        names: ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], firstName: 1)
-    static let weekday = CronField(
-        name: "day of week", range: 0...7, names: ["sun", "mon", "tue", "wed", "thu", "fri", "sat"])
-
-    func parse(_ text: String) throws(FieldFault) -> UInt64 {
-        var mask: UInt64 = 0
-        for part in text.split(separator: ",", omittingEmptySubsequences: false) {
-            mask |= try item(String(part))
-        }
-        return mask
-    }
-
-    /// `*`, `n`, `a-b`, each of `*` and `a-b` with an optional `/step`.
-    private func item(_ text: String) throws(FieldFault) -> UInt64 {
-        let halves = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-        var step = 1
-        if halves.count == 2 {
-            guard let number = Self.plainNumber(halves[1]), number >= 1 else {
-                throw fault("cron_syntax", "\(halves[1]) is no step")
-            }
-            step = number
-        }
-        let span: ClosedRange<Int>
-        if halves[0] == "*" {
-            // As a list of days, 0-7 would name Sunday twice.
-            span = name == "day of week" ? 0...6 : range
-        } else {
-            let ends = halves[0].split(separator: "-", omittingEmptySubsequences: false).map(String.init)
-            guard ends.count <= 2 else { throw fault("cron_syntax", "\(text) is no range") }
-            let low = try value(ends[0])
-            guard ends.count == 2 else {
-                guard halves.count == 1 else {
-                    throw fault("cron_syntax", "a step needs a range or *: \(text)")
+    func day(atOrAfter day: Int) -> Int? {
+        var day = day
+        let end = day + Self.horizonDays
+        while day < end {
+            let date = CivilTime.date(daysSinceEpoch: day)
+            let length = CivilTime.daysInMonth(date.month, of: date.year)
+            let last = day + length - date.day
+            if months >> date.month & 1 == 1 {
+                for candidate in day...last
+                where matches(candidate, year: date.year, month: date.month, dayOfMonth: date.day + candidate - day) {
+                    return candidate
                 }
-                return 1 << low
             }
-            var high = try value(ends[1])
-            if high == 0 && low > 0 && name == "day of week" { high = 7 }
-            guard low <= high else { throw fault("cron_out_of_range", "range \(text) runs backward") }
-            span = low...high
+            day = last + 1
         }
-        return stride(from: span.lowerBound, through: span.upperBound, by: step).reduce(0) { $0 | 1 << $1 }
+        return nil
     }
 
-    private func value(_ text: String) throws(FieldFault) -> Int {
-        if let index = names.firstIndex(of: text.lowercased()) { return index + firstName }
-        guard let number = Self.plainNumber(text) else {
-            throw fault("cron_syntax", text.isEmpty ? "a value is missing" : "\(text) is no value")
-        }
-        guard range.contains(number) else {
-            throw fault("cron_out_of_range", "\(number) is outside \(range.lowerBound)-\(range.upperBound)")
-        }
-        return number
-    }
-
-    /// Digits only: `Int` would take signs.
-    private static func plainNumber(_ text: String) -> Int? {
-        text.utf8.allSatisfy { (0x30...0x39).contains($0) } ? Int(text) : nil
-    }
-
-    private func fault(_ code: String, _ detail: String) -> FieldFault {
-        FieldFault(pointer: "", code: code, detail: "\(name): \(detail)")
-    }
+    func second(atOrAfter second: Int) -> Int? { times.second(atOrAfter: second) }
 }

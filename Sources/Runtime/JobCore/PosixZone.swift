@@ -70,6 +70,20 @@ struct PosixZone: ZoneRules {
         return isSummer ? summer.offset : standard
     }
 
+    func span(at seconds: Int64) -> ZoneSpan {
+        guard let summer else { return ZoneSpan(start: .min, end: .max, offset: standard) }
+        let year = CivilTime(secondsSinceEpoch: seconds + Int64(standard)).year
+        var span = ZoneSpan(start: .min, end: .max, offset: offset(at: seconds))
+        for year in year - 1...year + 1 {
+            for change in [
+                summer.start.wall(in: year) - Int64(standard), summer.end.wall(in: year) - Int64(summer.offset),
+            ] {
+                if change <= seconds { span.start = max(span.start, change) } else { span.end = min(span.end, change) }
+            }
+        }
+        return span
+    }
+
     private struct Parser {
         private let characters: [Character]
         private var position = 0

@@ -41,15 +41,33 @@ package struct TimeZoneFile: ZoneRules {
     package func offset(at seconds: Int64) -> Int {
         guard let last = transitions.last else { return footer?.offset(at: seconds) ?? offsets[0] }
         if seconds >= last, let footer { return footer.offset(at: seconds) }
-        // The number of transitions at or before `seconds`.
+        return offset(after: passed(seconds))
+    }
+
+    package func span(at seconds: Int64) -> ZoneSpan {
+        let passed = passed(seconds)
+        if passed == transitions.count, let footer {
+            var span = footer.span(at: seconds)
+            if let last = transitions.last { span.start = max(span.start, last) }
+            return span
+        }
+        return ZoneSpan(
+            start: passed == 0 ? .min : transitions[passed - 1],
+            end: passed == transitions.count ? .max : transitions[passed], offset: offset(after: passed))
+    }
+
+    /// The number of transitions at or before `seconds`.
+    private func passed(_ seconds: Int64) -> Int {
         var low = 0
         var high = transitions.count
         while low < high {
             let middle = (low + high) / 2
             if transitions[middle] <= seconds { low = middle + 1 } else { high = middle }
         }
-        return low == 0 ? offsets[0] : offsets[Int(kinds[low - 1])]
+        return low
     }
+
+    private func offset(after passed: Int) -> Int { passed == 0 ? offsets[0] : offsets[Int(kinds[passed - 1])] }
 
     private struct Header {
         let version: Int

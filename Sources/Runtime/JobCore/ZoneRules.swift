@@ -3,6 +3,25 @@ package protocol ZoneRules: Sendable {
     /// Seconds east of UTC that apply at a point in time.
     /// - Parameter seconds: since the Unix epoch.
     func offset(at seconds: Int64) -> Int
+
+    /// A stretch of time around `seconds` in which the offset stays the same, as far as is known at little cost: another one
+    /// with the same offset may follow.
+    func span(at seconds: Int64) -> ZoneSpan
+}
+
+/// Seconds from `start` on and before `end`, with one offset.
+package struct ZoneSpan: Equatable, Sendable {
+    /// `Int64.min`: since ever.
+    package var start: Int64
+    /// `Int64.max`: for ever.
+    package var end: Int64
+    package var offset: Int
+
+    package init(start: Int64, end: Int64, offset: Int) {
+        self.start = start
+        self.end = end
+        self.offset = offset
+    }
 }
 
 /// Which point in time a wall clock means.
@@ -25,6 +44,32 @@ package enum LocalResolution: Equatable, Sendable {
 extension ZoneRules {
     package func local(at seconds: Int64) -> CivilTime {
         CivilTime(secondsSinceEpoch: seconds + Int64(offset(at: seconds)))
+    }
+
+    /// Looks a day at a time, for rules that know no better: clocks that change twice within a day go unnoticed.
+    package func span(at seconds: Int64) -> ZoneSpan {
+        let offset = offset(at: seconds)
+        let day: Int64 = 86_400
+        var before = seconds
+        var after = seconds
+        let reach = 800 * day
+        while before > seconds - reach, self.offset(at: before - day) == offset { before -= day }
+        while after < seconds + reach, self.offset(at: after + day) == offset { after += day }
+        if before > seconds - reach { before = lastChange(from: before - day, to: before) }
+        after = after < seconds + reach ? lastChange(from: after, to: after + day) : after
+        return ZoneSpan(start: before, end: after, offset: offset)
+    }
+
+    /// The first second with the offset that applies at `end`; `start` has another.
+    private func lastChange(from start: Int64, to end: Int64) -> Int64 {
+        let target = offset(at: end)
+        var low = start
+        var high = end
+        while high - low > 1 {
+            let middle = low + (high - low) / 2
+            if offset(at: middle) == target { high = middle } else { low = middle }
+        }
+        return high
     }
 
     /// Finds the points in time at which clocks in the zone show `local`.
@@ -56,4 +101,5 @@ extension ZoneRules {
 package struct UTCRules: ZoneRules {
     package init() {}
     package func offset(at seconds: Int64) -> Int { 0 }
+    package func span(at seconds: Int64) -> ZoneSpan { ZoneSpan(start: .min, end: .max, offset: 0) }
 }

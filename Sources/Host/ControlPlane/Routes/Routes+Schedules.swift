@@ -117,8 +117,7 @@ extension Backend {
 
     private func previewSchedule(_ call: Call) throws -> Answer {
         var reader = try ObjectReader(body: call.body)
-        let zone = zone(&reader)
-        let spec = spec(&reader, zone: zone.rules)
+        let (spec, zone) = times(&reader)
         let count = Int(reader.int("count", in: 1...100) ?? 10)
         let from = reader.time("from") ?? WallClock.now
         let starts = reader.time("starts_at")
@@ -153,8 +152,8 @@ extension Backend {
         object.string("local", localText(at, offset))
         object.int("offset_seconds", offset)
         switch spec {
-        case .once, .interval: object.raw("note", "null")
-        case .cron, .calendar: object.string("note", note(at, zone))
+        case .once, .interval, .after, .event: object.raw("note", "null")
+        case .onceLocal, .cron, .calendar, .onCalendar, .recurrence: object.string("note", note(at, zone))
         }
         return object
     }

@@ -50,6 +50,9 @@ enum ScheduleJSON {
         object.raw("spec", spec.json)
         switch spec {
         case .once(let at): object.time("at", at)
+        case .onceLocal, .after, .event: break
+        case .onCalendar(let event): object.string("expression", event.text)
+        case .recurrence(let rule): object.string("expression", rule.text)
         case .interval(let every, _): object.int("interval_ms", every.wholeMilliseconds)
         case .cron(let expression): object.string("expression", expression.text)
         case .calendar: object.string("expression", spec.json)
@@ -112,9 +115,25 @@ extension Backend {
         }
     }
 
-    func scheduleInput(_ reader: inout ObjectReader) throws(Problem) -> ScheduleInput {
+    /// Zone and specification. A calendar event of systemd may name its zone itself.
+    func times(_ reader: inout ObjectReader) -> (spec: ScheduleSpec?, zone: (name: String, rules: any ZoneRules)) {
         let zone = zone(&reader)
         let spec = spec(&reader, zone: zone.rules)
+        guard case .onCalendar(let event) = spec, let own = event.zone else { return (spec, zone) }
+        if reader.value("timezone") != nil, zone.name != own {
+            reader.fault("timezone", "exclusive", "the calendar event names the zone \(own) itself")
+            return (spec, zone)
+        }
+        do throws(StoreError) {
+            return (spec, (own, try store.zone(own)))
+        } catch {
+            reader.fault("spec", "unknown_zone", "\(own) is no IANA time zone such as Europe/Berlin")
+            return (spec, zone)
+        }
+    }
+
+    func scheduleInput(_ reader: inout ObjectReader) throws(Problem) -> ScheduleInput {
+        let (spec, zone) = times(&reader)
         reader.require("job")
         let job = reader.string("job", limit: 200, isEmptyAllowed: false)
         var input = ScheduleInput(
