@@ -256,6 +256,10 @@ BEGIN
         RAISE EXCEPTION 'job, args and options must not be null' USING ERRCODE = 'null_value_not_allowed';
     END IF;
     PERFORM pawl.check_options(options);
+    IF EXISTS (SELECT FROM pawl.emergency e WHERE e.mode = 'refuse_new') THEN
+        RAISE EXCEPTION 'no new runs are taken: %', (SELECT e.reason FROM pawl.emergency e WHERE e.mode = 'refuse_new')
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
     IF json_typeof(args) <> 'object' THEN
         RAISE EXCEPTION 'args must be an object, not %', json_typeof(args) USING ERRCODE = 'invalid_parameter_value';
     END IF;
@@ -1345,6 +1349,18 @@ CREATE VIEW pawl.crashes AS
    FROM pawl.error_group
   WHERE (error_group.kind = 'crash'::text)
   ORDER BY error_group.last_seen_at DESC;
+
+--
+-- Name: emergency; Type: TABLE; Schema: pawl; Owner: -
+--
+
+CREATE TABLE pawl.emergency (
+    mode text NOT NULL COLLATE pg_catalog."C",
+    since timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    actor text,
+    reason text NOT NULL,
+    CONSTRAINT emergency_mode_check CHECK ((mode = ANY (ARRAY['pause_queues'::text, 'stop_scheduling'::text, 'refuse_new'::text, 'terminate_all'::text])))
+);
 
 --
 -- Name: follow_up; Type: TABLE; Schema: pawl; Owner: -
@@ -3251,6 +3267,25 @@ CREATE SEQUENCE pawl.run_pos
     CACHE 1;
 
 --
+-- Name: run_pulse; Type: TABLE; Schema: pawl; Owner: -
+--
+
+CREATE TABLE pawl.run_pulse (
+    run_id bigint NOT NULL,
+    attempt integer NOT NULL,
+    host_id bigint NOT NULL,
+    noted_at timestamp with time zone NOT NULL,
+    progressed_at timestamp with time zone NOT NULL,
+    busy_at timestamp with time zone NOT NULL,
+    cpu_ms bigint,
+    rss_bytes bigint,
+    processes integer,
+    is_frozen boolean NOT NULL,
+    deadline timestamp with time zone
+)
+WITH (fillfactor='50', autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='1000');
+
+--
 -- Name: runs; Type: VIEW; Schema: pawl; Owner: -
 --
 
@@ -3291,6 +3326,70 @@ CREATE VIEW pawl.runs AS
     run_all.cancel_requested_at,
     run_all.expires_at
    FROM pawl.run_all;
+
+--
+-- Name: safety_policy; Type: TABLE; Schema: pawl; Owner: -
+--
+
+CREATE TABLE pawl.safety_policy (
+    one boolean DEFAULT true NOT NULL,
+    mode text DEFAULT 'act'::text NOT NULL,
+    outcome text DEFAULT 'fail'::text NOT NULL,
+    stale_ms bigint DEFAULT 21600000 NOT NULL,
+    stuck_ms bigint[] DEFAULT '{600000,1800000,3600000,7200000}'::bigint[] NOT NULL,
+    slow_factor double precision DEFAULT 3 NOT NULL,
+    idle_ms bigint DEFAULT 600000 NOT NULL,
+    sweep_ms bigint DEFAULT 300000 NOT NULL,
+    revision bigint DEFAULT 1 NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_by text,
+    swept_at timestamp with time zone DEFAULT now() NOT NULL,
+    CONSTRAINT safety_policy_idle_ms_check CHECK ((idle_ms > 0)),
+    CONSTRAINT safety_policy_mode_check CHECK ((mode = ANY (ARRAY['off'::text, 'report'::text, 'act'::text]))),
+    CONSTRAINT safety_policy_one_check CHECK (one),
+    CONSTRAINT safety_policy_outcome_check CHECK ((outcome = ANY (ARRAY['fail'::text, 'retry'::text]))),
+    CONSTRAINT safety_policy_slow_factor_check CHECK ((slow_factor >= (1)::double precision)),
+    CONSTRAINT safety_policy_stale_ms_check CHECK ((stale_ms > 0)),
+    CONSTRAINT safety_policy_stuck_ms_check CHECK ((cardinality(stuck_ms) = 4)),
+    CONSTRAINT safety_policy_sweep_ms_check CHECK ((sweep_ms > 0))
+);
+
+--
+-- Name: safety_sweep; Type: TABLE; Schema: pawl; Owner: -
+--
+
+CREATE TABLE pawl.safety_sweep (
+    id bigint NOT NULL,
+    at timestamp with time zone DEFAULT now() NOT NULL,
+    kind text NOT NULL,
+    mode text NOT NULL,
+    host_id bigint,
+    actor text,
+    reason text,
+    took_ms bigint NOT NULL,
+    stale bigint DEFAULT 0 NOT NULL,
+    failed bigint DEFAULT 0 NOT NULL,
+    requeued bigint DEFAULT 0 NOT NULL,
+    untouched bigint DEFAULT 0 NOT NULL,
+    runs bigint[] DEFAULT '{}'::bigint[] NOT NULL,
+    orphans json,
+    cleaned json,
+    CONSTRAINT safety_sweep_kind_check CHECK ((kind = ANY (ARRAY['sweep'::text, 'host'::text, 'cleanup_stale'::text, 'orphans'::text]))),
+    CONSTRAINT safety_sweep_mode_check CHECK ((mode = ANY (ARRAY['report'::text, 'act'::text])))
+);
+
+--
+-- Name: safety_sweep_id_seq; Type: SEQUENCE; Schema: pawl; Owner: -
+--
+
+ALTER TABLE pawl.safety_sweep ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME pawl.safety_sweep_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 --
 -- Name: schedule; Type: TABLE; Schema: pawl; Owner: -
@@ -3770,6 +3869,13 @@ ALTER TABLE ONLY pawl.crash_report
     ADD CONSTRAINT crash_report_pkey PRIMARY KEY (run_id, attempt);
 
 --
+-- Name: emergency emergency_pkey; Type: CONSTRAINT; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.emergency
+    ADD CONSTRAINT emergency_pkey PRIMARY KEY (mode);
+
+--
 -- Name: error_group error_group_pkey; Type: CONSTRAINT; Schema: pawl; Owner: -
 --
 
@@ -4064,11 +4170,32 @@ ALTER TABLE ONLY pawl.run_mark
     ADD CONSTRAINT run_mark_pkey PRIMARY KEY (at);
 
 --
+-- Name: run_pulse run_pulse_pkey; Type: CONSTRAINT; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.run_pulse
+    ADD CONSTRAINT run_pulse_pkey PRIMARY KEY (run_id);
+
+--
 -- Name: run_waiting run_waiting_pkey; Type: CONSTRAINT; Schema: pawl; Owner: -
 --
 
 ALTER TABLE ONLY pawl.run_waiting
     ADD CONSTRAINT run_waiting_pkey PRIMARY KEY (id);
+
+--
+-- Name: safety_policy safety_policy_pkey; Type: CONSTRAINT; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.safety_policy
+    ADD CONSTRAINT safety_policy_pkey PRIMARY KEY (one);
+
+--
+-- Name: safety_sweep safety_sweep_pkey; Type: CONSTRAINT; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.safety_sweep
+    ADD CONSTRAINT safety_sweep_pkey PRIMARY KEY (id);
 
 --
 -- Name: schedule_occurrence schedule_occurrence_pkey; Type: CONSTRAINT; Schema: pawl; Owner: -
@@ -4452,6 +4579,12 @@ CREATE INDEX run_log_index_90_run_id_last_seq_idx ON ONLY pawl.run_log_index_90 
 --
 
 CREATE INDEX run_log_index_90_default_run_id_last_seq_idx ON pawl.run_log_index_90_default USING btree (run_id, last_seq);
+
+--
+-- Name: run_pulse_host; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX run_pulse_host ON pawl.run_pulse USING btree (host_id);
 
 --
 -- Name: run_waiting_due; Type: INDEX; Schema: pawl; Owner: -

@@ -84,6 +84,7 @@ extension JobStore {
     /// Where the next claim looks, and how many runs it may take of each lane.
     func choose(_ request: ClaimRequest) -> LaneChoice {
         var choice = LaneChoice()
+        if emergency.haltsClaims { return choice }
         for reading in lanes.readings(queues: request.queues) {
             let lane = reading.lane
             if !lane.job.isEmpty, let jobs = request.jobs, !jobs.contains(lane.job) { continue }

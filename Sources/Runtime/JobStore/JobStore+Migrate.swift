@@ -30,6 +30,8 @@ struct Migration {
         Migration("m0016_unique_keys", PackageResources.m0016_unique_keys_up_sql, isBreaking: false),
         Migration("m0017_log_classes", PackageResources.m0017_log_classes_up_sql, isBreaking: false),
         Migration("m0018_tokens", PackageResources.m0018_tokens_up_sql, isBreaking: false),
+        // A program that does not know of emergencies would not obey them.
+        Migration("m0019_safety", PackageResources.m0019_safety_up_sql, isBreaking: true),
     ]
 
     init(_ name: String, _ bytes: [UInt8], isBreaking: Bool) {

@@ -5,10 +5,13 @@ import UVLoop
 
 extension JobStore {
     /// Runs that have been running for longer than this, longest first.
-    package func staleRuns(olderThan: Duration, limit: Int = 1000) async throws(StoreError) -> [StaleRun] {
+    /// - Parameter queues: empty: of all.
+    package func staleRuns(
+        olderThan: Duration, queues: Set<String> = [], limit: Int = 1000
+    ) async throws(StoreError) -> [StaleRun] {
         try await decoding {
             let rows = try await self.pool.query(
-                .runStale, [.int64(olderThan.wholeMilliseconds), .int64(Int64(limit))])
+                .runStale, [.int64(olderThan.wholeMilliseconds), .int64(Int64(limit)), .texts(orNull: queues)])
             return try rows.map { row in
                 var reader = RowReader(row)
                 return StaleRun(
@@ -25,21 +28,29 @@ extension JobStore {
         _ runs: [(id: RunID, attempt: Int)], outcome: StaleOutcome, actor: String? = nil
     ) async throws(StoreError) -> [StaleAnswer] {
         guard !runs.isEmpty else { return [] }
+        return try await withTransaction {
+            try await self.cleanupStale($0, runs, outcome: outcome, actor: actor)
+        }
+    }
+
+    /// The same in the caller's transaction.
+    func cleanupStale(
+        _ connection: PostgresConnection, _ runs: [(id: RunID, attempt: Int)], outcome: StaleOutcome, actor: String?
+    ) async throws -> [StaleAnswer] {
         let parameters: [PGParameter] = [
             .int64Array(runs.map(\.id.rawValue)), .int64Array(runs.map { Int64($0.attempt) }), .text(orNull: actor),
         ]
-        return try await decoding {
-            let rows = try await self.pool.query(outcome == .fail ? .runStaleFail : .runStaleRetry, parameters)
-            var done: Set<Int64> = []
-            for row in rows {
-                done.insert(try row.int64(0))
-                if outcome == .retry {
-                    self.lanes.entered(try Self.lane(row, from: 1, job: 4), at: try row.int64(3))
-                }
+        let rows = try await connection.query(outcome == .fail ? .runStaleFail : .runStaleRetry, parameters)
+        var done: Set<Int64> = []
+        for row in rows {
+            done.insert(try row.int64(0))
+            if outcome == .retry {
+                // Should the transaction fail, one look finds nothing there.
+                self.lanes.entered(try Self.lane(row, from: 1, job: 4), at: try row.int64(3))
             }
-            return runs.map { run in
-                done.contains(run.id.rawValue) ? (outcome == .fail ? .failed : .requeued) : .untouched
-            }
+        }
+        return runs.map { run in
+            done.contains(run.id.rawValue) ? (outcome == .fail ? .failed : .requeued) : .untouched
         }
     }
 

@@ -21,6 +21,8 @@ package final class JobStore {
     var lanes = LaneBook()
     /// The rules of queues and jobs, as of the last look for lanes.
     package internal(set) var admission = Admission()
+    /// What everybody must stop doing, as of the last look.
+    package internal(set) var emergency = Emergency()
     let schemas = SchemaBook()
     var logTallies = LogTallies()
     let logGate = LogGate()

@@ -11,13 +11,6 @@ package struct StaleRun: Sendable, Hashable {
     package var runningFor: Duration
 }
 
-package enum StaleOutcome: String, Sendable {
-    /// The run ends `failed`, reason `stale`.
-    case fail
-    /// The run goes back to its queue; the attempt counts.
-    case retry
-}
-
 /// What the cleanup did with one run.
 package enum StaleAnswer: Sendable, Hashable {
     case failed

@@ -9,6 +9,7 @@ WITH lanes AS (
     WHERE NOT EXISTS (SELECT FROM pawl.queue q WHERE q.name = l.queue AND q.exclusive
             AND NOT EXISTS (SELECT FROM pawl.holding o WHERE o.kind = 'queue' AND o.name = q.name
                 AND o.ended_at IS NULL AND o.host_id = $1 AND o.host_epoch = $2))
+        AND NOT EXISTS (SELECT FROM pawl.emergency e WHERE e.mode IN ('pause_queues', 'terminate_all'))
         -- Who was fenced takes nothing.
         AND EXISTS (SELECT FROM pawl.host h WHERE h.id = $1 AND h.epoch = $2 AND h.state IN ('running', 'stopping'))
 ), next AS (

@@ -13,6 +13,7 @@ WITH lane AS (
         SELECT FROM pawl.job j
         WHERE j.name = l.lane AND (j.concurrency IS NOT NULL OR j.host_concurrency IS NOT NULL
             OR j.paused_at IS NOT NULL AND coalesce(j.pause_until > clock_timestamp(), true)))
+        AND NOT EXISTS (SELECT FROM pawl.emergency e WHERE e.mode IN ('pause_queues', 'terminate_all'))
         -- Who was fenced takes nothing.
         AND EXISTS (SELECT FROM pawl.host h WHERE h.id = $1 AND h.epoch = $2 AND h.state IN ('running', 'stopping'))
 ), ruled AS (

@@ -2,4 +2,5 @@
 SELECT id, name, job, kind, spec, timezone, args, queue, priority, attempts, backoff, timeout_ms, queue_ms, title, description, labels, owner,
     starts_at, ends_at, max_runs, enabled, next_at, run_count, last_planned_at, last_run, last_error, created_at, updated_at,
     revision, now() AS now
-FROM pawl.schedule WHERE enabled AND next_at <= now() ORDER BY next_at LIMIT 1 FOR UPDATE SKIP LOCKED
+FROM pawl.schedule WHERE enabled AND next_at <= now()
+    AND NOT EXISTS (SELECT FROM pawl.emergency e WHERE e.mode = 'stop_scheduling') ORDER BY next_at LIMIT 1 FOR UPDATE SKIP LOCKED

@@ -1,0 +1,73 @@
+package import JobCore
+import Postgres
+
+/// What everybody must stop doing. It stands in the database, so a restart keeps it; claims and schedules look at it in their own
+/// statements, so that nothing slips through a host that has not heard of it yet.
+extension JobStore {
+    /// Looks; what this host knows of it is in `emergency` afterwards.
+    /// - Returns: whether claims may go on that could not before.
+    @discardableResult
+    package func lookForEmergency() async throws(StoreError) -> Bool {
+        let found = try await decoding {
+            Emergency(
+                try await self.pool.query(.emergencyList).compactMap { row in
+                    var reader = RowReader(row)
+                    // A later version of the program may know more of them.
+                    guard let mode = try reader.wordOrNil(EmergencyMode.self) else { return nil }
+                    return Emergency.Order(
+                        mode: mode, since: try reader.time(), actor: try reader.textOrNil(), reason: try reader.text())
+                })
+        }
+        return note(found)
+    }
+
+    private func note(_ found: Emergency) -> Bool {
+        let isOver = emergency.haltsClaims && !found.haltsClaims
+        emergency = found
+        // Its lanes looked empty meanwhile.
+        if isOver { lanes.woken(queue: "*") }
+        return isOver
+    }
+
+    /// From the moment this returns no claim begins (`pause_queues`, `terminate_all`), no schedule fires, and each host refuses
+    /// new runs within a second or so. `terminate_all` has also asked for the end of everything that runs, in the same
+    /// transaction: there is no claim that it has not seen.
+    /// - Returns: whether it was not so before, and the runs whose end was asked for now.
+    package func declare(
+        _ mode: EmergencyMode, reason: String, actor: String?
+    ) async throws(StoreError) -> (isNew: Bool, ended: [(id: RunID, attempt: Int)]) {
+        let parameters: [PGParameter] = [.text(mode.rawValue), .text(orNull: actor), .text(reason.storable)]
+        let (isNew, ended) = try await changingRules { connection -> (Bool, [(id: RunID, attempt: Int)]) in
+            let isNew = try await !connection.query(.emergencyOn, parameters).isEmpty
+            guard mode == .terminateAll else { return (isNew, []) }
+            let rows = try await connection.query(
+                .emergencyEndRuns, [.text(orNull: actor), .text(reason.storable)])
+            return (isNew, try rows.map { (id: RunID(try $0.int64(0)), attempt: Int(try $0.int64(1))) })
+        }
+        try await lookForEmergency()
+        if isNew || !ended.isEmpty {
+            try await audit(
+                actor: actor, action: "emergency.on", target: mode.rawValue,
+                detail: "{\"reason\":\(JSONText.quoted(reason)),\"runs\":\(ended.count)}")
+        }
+        return (isNew, ended)
+    }
+
+    /// Hosts look for work at once.
+    /// - Returns: those of `modes` that stood.
+    package func lift(
+        _ modes: Set<EmergencyMode>, reason: String?, actor: String?
+    ) async throws(StoreError) -> [EmergencyMode] {
+        let rows = try await query(.emergencyOff, [.textArray(modes.map(\.rawValue).sorted())])
+        let lifted = try await decoding {
+            try rows.compactMap { EmergencyMode(rawValue: try $0.text(0)) }.sorted()
+        }
+        try await lookForEmergency()
+        for mode in lifted {
+            try await audit(
+                actor: actor, action: "emergency.off", target: mode.rawValue,
+                detail: "{\"reason\":\(reason.map(JSONText.quoted) ?? "null")}")
+        }
+        return lifted
+    }
+}
