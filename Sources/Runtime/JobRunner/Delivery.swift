@@ -25,6 +25,10 @@ final class Delivery {
         /// Since when its version is not there to take it.
         var stuckSince: LoopInstant?
         var progress = Progress()
+        /// When it last did something, as of the last look.
+        var activity: RunActivity?
+        /// Of its last line.
+        var loggedAt: WallTime?
         var cancelRequestedAt: WallTime?
         var hasEnded = false
         /// What was last written to the database for those who look from elsewhere; nil: nothing yet.

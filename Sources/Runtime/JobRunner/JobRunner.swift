@@ -52,6 +52,7 @@ package final class JobRunner {
     let hands: CatalogHands
     let quarantine: QuarantineBook
     let crashes: CrashFiler
+    let safety: SafetyWatch
     private let pollTimer = LoopTimer()
     private let sampleTimer = LoopTimer()
     private let upkeepTimer = LoopTimer()
@@ -80,6 +81,7 @@ package final class JobRunner {
         self.liveness = Liveness(
             store: store, registration: configuration.registration, times: configuration.liveness, logger: logger)
         self.timekeeper = Timekeeper(store: store, logger: logger)
+        self.safety = SafetyWatch(store: store, logger: logger)
         self.registry = PluginRegistry(store: store, directory: configuration.storeDirectory, logger: logger)
         self.hands = CatalogHands(catalog: catalog, registry: self.registry)
         self.quarantine = QuarantineBook(store: store, logger: logger)
@@ -99,6 +101,7 @@ package final class JobRunner {
     }
 
     private func wire() {
+        self.wireSafety()
         self.logs.onRoom = { [weak self] in self?.supervisor.logsAccepted() }
         self.logs.onWritten = { [weak self] runs in
             for run in runs { self?.watch.poke(run) }
@@ -333,6 +336,7 @@ package final class JobRunner {
 
     private func upkeep() {
         self.sortLanes()
+        if let lease = self.lease, !self.isDraining { self.safety.tick(lease) }
         guard !self.isUpkeeping, self.lease != nil else { return }
         self.isUpkeeping = true
         loopTask {
@@ -394,6 +398,7 @@ extension JobRunner: AttemptObserver {
     }
 
     package func attemptLogged(_ runID: RunID, _ attempt: Int, lines: [LogLine]) {
+        self.delivery.held[AttemptKey(run: runID, attempt: attempt)]?.loggedAt = lines.last?.time
         self.logs.append(AttemptKey(run: runID, attempt: attempt), lines)
     }
 

@@ -81,6 +81,12 @@ extension JobStore {
             ])
     }
 
+    /// Which of these hashes are of versions that anybody knows.
+    package func knownVersions(_ hashes: Set<String>) async throws(StoreError) -> Set<String> {
+        let rows = try await query(.pluginKnown, [.textArray(hashes.map(\.storable).sorted())])
+        return try await decoding { try Set(rows.map { try $0.text(0) }) }
+    }
+
     /// The last used first: the newest hundred, and those that a plugin's row names.
     package func pluginVersions(plugin: String? = nil) async throws(StoreError) -> [PluginVersionRow] {
         try await versions(.text(orNull: plugin), .null)

@@ -9,6 +9,8 @@ package struct PolicyRow: Sendable, Hashable {
     package var updatedBy: String?
     /// When some host last swept for all; before the first sweep: when the table was made.
     package var sweptAt: WallTime
+    /// The next sweep is due.
+    package var isDue = false
 }
 
 package enum PolicyAnswer: Sendable, Hashable {
@@ -38,7 +40,8 @@ extension JobStore {
             policy.sweepEvery = .milliseconds(try reader.int64())
             return PolicyRow(
                 policy: policy, revision: try reader.int64(), updatedAt: try reader.time(),
-                updatedBy: try reader.textOrNil(), sweptAt: try reader.time())
+                updatedBy: try reader.textOrNil(), sweptAt: try reader.time(),
+                isDue: try reader.bool())
         }
     }
 

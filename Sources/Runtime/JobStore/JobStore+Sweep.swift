@@ -14,12 +14,16 @@ extension JobStore {
     /// Looks for runs that have been running for too long, does about them what the policy says, and counts what is left
     /// without an owner. Call it every second or so, on any number of hosts: when it is due, one of them sweeps and the others
     /// pass on.
-    /// - Parameter isForced: due or not, whatever the policy says; it acts only if the policy does.
+    /// - Parameters:
+    ///   - known: the policy of just now, if the caller has it.
+    ///   - isForced: due or not, whatever the policy says; it acts only if the policy does.
     /// - Returns: nil: not due, switched off, or another host is at it. With the attempts that it has ended, whose hosts are told.
     package func sweep(
-        _ lease: HostLease, isForced: Bool = false
+        _ lease: HostLease, known: PolicyRow? = nil, isForced: Bool = false
     ) async throws(StoreError) -> (row: SweepRow, ended: [(id: RunID, attempt: Int)])? {
-        let policy = try await safetyPolicy().policy
+        let row = if let known { known } else { try await safetyPolicy() }
+        guard isForced || row.isDue else { return nil }
+        let policy = row.policy
         let gone = try await goneJobs()
         let began = LoopInstant.now
         let done = try await withTransaction { connection -> (SweepRow, [(id: RunID, attempt: Int)])? in

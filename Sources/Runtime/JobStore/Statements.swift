@@ -85,6 +85,7 @@ extension PGStatement {
     static let pluginHostKeep = file("plugin_host_keep", PackageResources.plugin_host_keep_sql)
     static let pluginHostList = file("plugin_host_list", PackageResources.plugin_host_list_sql)
     static let pluginHostNote = file("plugin_host_note", PackageResources.plugin_host_note_sql)
+    static let pluginKnown = file("plugin_known", PackageResources.plugin_known_sql)
     static let pluginLock = file("plugin_lock", PackageResources.plugin_lock_sql)
     static let pluginMake = file("plugin_make", PackageResources.plugin_make_sql)
     static let pluginRecord = file("plugin_record", PackageResources.plugin_record_sql)

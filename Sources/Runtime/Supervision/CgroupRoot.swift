@@ -12,6 +12,8 @@ final class CgroupRoot {
     let controllers: [String]
     private var nextNumber = 1
     private var free: [CgroupLeaf] = []
+    /// Taken and not back yet, by path.
+    private var lent: [String: CgroupLeaf] = [:]
 
     private init(path: String, controllers: [String]) {
         self.path = path
@@ -76,20 +78,31 @@ final class CgroupRoot {
 
     /// A leaf with nothing in it. Fails with the errno's words.
     func take() throws(SupervisionError) -> CgroupLeaf {
-        if let leaf = self.free.popLast() { return leaf }
-        let leaf = try CgroupLeaf(path: "\(self.path)/slot-\(self.nextNumber)")
-        self.nextNumber += 1
+        let leaf: CgroupLeaf
+        if let known = self.free.popLast() {
+            leaf = known
+        } else {
+            leaf = try CgroupLeaf(path: "\(self.path)/slot-\(self.nextNumber)")
+            self.nextNumber += 1
+        }
+        self.lent[leaf.path] = leaf
         return leaf
     }
 
     /// Back from an attempt, with nothing in it. One that had to be killed is not used again.
     func giveBack(_ leaf: CgroupLeaf) {
+        self.lent[leaf.path] = nil
         // A child born into a frozen one would not begin.
         let isUsable = !leaf.wasKilled && (!leaf.isFrozen || leaf.freeze(false) == 0)
         if isUsable { self.free.append(leaf) } else { leaf.remove() }
     }
 
-    /// Leaves of a predecessor.
+    /// Whether a path is a leaf that this host uses, or keeps for the next attempt.
+    func knows(_ path: String) -> Bool { self.lent[path] != nil || self.free.contains { $0.path == path } }
+
+    var processesOfLent: [Int32] { self.lent.values.flatMap(\.processes) }
+
+    /// Leaves that are there: before the first attempt, of a predecessor.
     func strayLeaves() -> [String] {
         SmallFiles.entries(self.path).filter { $0.hasPrefix("slot-") }.map { "\(self.path)/\($0)" }
     }

@@ -22,7 +22,7 @@ enum ProcessTable {
         return killed
     }
 
-    private static func carries(_ markers: [[UInt8]], _ pid: Int32) -> Bool {
+    static func carries(_ markers: [[UInt8]], _ pid: Int32) -> Bool {
         guard let environment = SmallFiles.read("/proc/\(pid)/environ", limit: 256 << 10) else { return false }
         return environment.split(separator: 0).contains { entry in markers.contains { entry.elementsEqual($0) } }
     }
@@ -39,6 +39,13 @@ enum ProcessTable {
         guard let text = SmallFiles.text("/proc/\(pid)/stat"), let end = text.lastIndex(of: ")") else { return nil }
         let fields = text[text.index(after: end)...].split(separator: " ")
         return fields.count > 1 ? Int32(fields[1]) : nil
+    }
+
+    /// Field 22 of /proc/<pid>/stat: with it a number stands for one process only. Nil: it is gone.
+    static func startTicks(_ pid: Int32) -> UInt64? {
+        guard let text = SmallFiles.text("/proc/\(pid)/stat"), let end = text.lastIndex(of: ")") else { return nil }
+        let fields = text[text.index(after: end)...].split(separator: " ")
+        return fields.count > 19 ? UInt64(fields[19]) : nil
     }
 
     /// Children of ours, dead ones included.

@@ -10,6 +10,8 @@ internal import UVLoop
 final class ScratchPool {
     let parent: String
     private var free: [ScratchDirectory] = []
+    /// Taken and not back yet.
+    private var lent: Set<String> = []
     private var nextNumber = 1
     /// More entries than this are removed by a helper process, off the loop.
     private static let removedHere = 32
@@ -18,15 +20,22 @@ final class ScratchPool {
 
     /// Nil where none can be made; the attempt runs without one then.
     func take() -> ScratchDirectory? {
-        while let directory = self.free.popLast() { if directory.lend() { return directory } }
+        while let directory = self.free.popLast() {
+            if directory.lend() {
+                self.lent.insert(directory.path)
+                return directory
+            }
+        }
         let path = "\(self.parent)/slot-\(self.nextNumber)"
         self.nextNumber += 1
         guard let directory = ScratchDirectory(making: path), directory.lend() else { return nil }
+        self.lent.insert(path)
         return directory
     }
 
     /// Back from an attempt whose processes are gone.
     func giveBack(_ directory: ScratchDirectory) {
+        self.lent.remove(directory.path)
         if !directory.isUntouched && !self.empty(directory) {
             Self.removeTree(directory.path)
         } else {
@@ -62,14 +71,20 @@ final class ScratchPool {
         }
     }
 
-    /// By rm(1), off the loop. A failure leaves a directory behind, which the next start finds.
-    private static func removeTree(_ path: String) {
-        loopTask {
-            let rm = ChildProcess.Spec(
-                executable: "/bin/rm", arguments: ["-rf", "--one-file-system", "--", path], stdout: .null,
-                stderr: .null)
-            do { _ = try await ChildProcess.run(rm, timeout: .seconds(600)) } catch {}
-        }
+    /// What is there and belongs to no attempt.
+    func strays() -> [String] {
+        let known = self.lent.union(self.free.map(\.path))
+        return SmallFiles.entries(self.parent).map { "\(self.parent)/\($0)" }.filter { !known.contains($0) }
+    }
+
+    /// A failure leaves a directory behind, which the next start, or the next look for orphans, finds.
+    private static func removeTree(_ path: String) { loopTask { _ = await self.remove(path) } }
+
+    /// By rm(1), off the loop. False when it is still there.
+    static func remove(_ path: String) async -> Bool {
+        let rm = ChildProcess.Spec(
+            executable: "/bin/rm", arguments: ["-rf", "--one-file-system", "--", path], stdout: .null, stderr: .null)
+        do { return try await ChildProcess.run(rm, timeout: .seconds(600)).status.isSuccess } catch { return false }
     }
 }
 
