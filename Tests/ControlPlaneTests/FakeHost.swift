@@ -18,6 +18,7 @@ final class FakeHost: HostControl {
         case diagnose(RunID, attempt: Int)
         case lifted(handler: String, version: String)
         case plugin(PluginOrder)
+        case look
     }
 
     /// An upload with the file's content as it was when the host was asked.
@@ -131,6 +132,17 @@ final class FakeHost: HostControl {
     /// Consumers of the run's news now.
     func followers(of runID: RunID) -> Int { streams[runID]?.count ?? 0 }
     func poke(_ runID: RunID) { for stream in streams[runID, default: [:]].values { stream.yield() } }
+
+    /// On its machine.
+    var orphanList: [Orphan] = []
+
+    func orphans() async -> [Orphan] { orphanList }
+    func clean(_ orphans: [Orphan]) async -> Set<Orphan.Key> {
+        let done = Set(orphans.map(\.key)).intersection(orphanList.map(\.key))
+        orphanList.removeAll { done.contains($0.key) }
+        return done
+    }
+    func emergencyChanged() { orders.append(.look) }
 
     func hostView() -> HostView {
         HostView(

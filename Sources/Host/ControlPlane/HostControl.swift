@@ -62,6 +62,12 @@ package protocol HostControl: AnyObject {
     /// What is exported beside the control plane's own figures.
     func metrics() -> [MetricFamily]
     func hostView() -> HostView
+    /// What is on this machine without an owner: processes, cgroups, scratch directories, files of the content store.
+    func orphans() async -> [Orphan]
+    /// Puts right those that still are what they were.
+    func clean(_ orphans: [Orphan]) async -> Set<Orphan.Key>
+    /// What stood in the way of claims may be gone: look at once.
+    func emergencyChanged()
     /// Returns when log lines of the run that have reached this host are in the database, or cannot get there now.
     func flushLogs(of runID: RunID) async
 }

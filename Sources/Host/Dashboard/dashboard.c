@@ -23,6 +23,7 @@
     !__has_include("../assets/recent.js") || \
     !__has_include("../assets/run-dialog.js") || \
     !__has_include("../assets/runs.js") || \
+    !__has_include("../assets/safety.js") || \
     !__has_include("../assets/server.js") || \
     !__has_include("../assets/view.js") || \
     !__has_include("../assets/icon.svg")
@@ -57,6 +58,7 @@ EMBED(plugin, "plugin.js");
 EMBED(recent, "recent.js");
 EMBED(run_dialog, "run-dialog.js");
 EMBED(runs, "runs.js");
+EMBED(safety, "safety.js");
 EMBED(server, "server.js");
 EMBED(view, "view.js");
 EMBED(icon, "icon.svg");
@@ -89,6 +91,7 @@ static const struct row rows[] = {
     ROW(recent, "recent.js", "text/javascript; charset=utf-8"),
     ROW(run_dialog, "run-dialog.js", "text/javascript; charset=utf-8"),
     ROW(runs, "runs.js", "text/javascript; charset=utf-8"),
+    ROW(safety, "safety.js", "text/javascript; charset=utf-8"),
     ROW(server, "server.js", "text/javascript; charset=utf-8"),
     ROW(view, "view.js", "text/javascript; charset=utf-8"),
     ROW(icon, "icon.svg", "image/svg+xml"),

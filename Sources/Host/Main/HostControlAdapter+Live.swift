@@ -17,6 +17,10 @@ extension HostControlAdapter {
     }
     func diagnose(runID: RunID, attempt: Int) async -> String? { await self.supervisor.diagnose(runID, attempt) }
 
+    func orphans() async -> [Orphan] { await self.runner.hostOrphans() }
+    func clean(_ orphans: [Orphan]) async -> Set<Orphan.Key> { await self.runner.cleanHost(orphans) }
+    func emergencyChanged() { self.runner.emergencyChanged() }
+
     func quarantineLifted(handler: String, version: String) {
         self.runner.quarantineLifted(handler: handler, version: version)
     }

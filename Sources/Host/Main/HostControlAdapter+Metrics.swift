@@ -52,6 +52,7 @@ extension HostControlAdapter {
                 "pawl_run_cpu_seconds_total", "Processor time of ended attempts.", .counter,
                 (figures.userCPU + figures.systemCPU).inSeconds),
         ]
+        families += self.safetyMetrics
         families.append(
             MetricFamily(
                 name: "pawl_attempts_finished_total", help: "Attempts that ended here, by outcome.", kind: .counter,
@@ -138,4 +139,28 @@ extension HostControlAdapter {
 
 extension Duration {
     fileprivate var inSeconds: Double { Double(self.components.seconds) + Double(self.components.attoseconds) / 1e18 }
+}
+
+extension HostControlAdapter {
+    private var safetyMetrics: [MetricFamily] {
+        let figures = self.runner.safetyFigures
+        return [
+            MetricFamily(
+                "pawl_safety_sweeps_total", "Sweeps that this host has done for all.", .counter, Double(figures.sweeps)),
+            MetricFamily(
+                "pawl_safety_stale_ended_total", "Stale runs ended or requeued by sweeps of this host.", .counter,
+                Double(figures.staleEnded)),
+            MetricFamily(
+                name: "pawl_safety_orphans_cleaned_total", help: "Orphans put right by sweeps of this host, by kind.",
+                kind: .counter,
+                samples: OrphanKind.allCases.map {
+                    MetricSample(Double(figures.orphansCleaned[$0] ?? 0), [MetricLabel("kind", $0.rawValue)])
+                }),
+            MetricFamily(
+                name: "pawl_emergency", help: "1 while it stands, as of the last second.", kind: .gauge,
+                samples: EmergencyMode.allCases.map {
+                    MetricSample(self.store.emergency[$0] == nil ? 0 : 1, [MetricLabel("mode", $0.rawValue)])
+                }),
+        ]
+    }
 }

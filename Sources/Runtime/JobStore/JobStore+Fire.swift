@@ -8,6 +8,8 @@ extension JobStore {
     /// - Parameter limit: at most this many now.
     /// - Returns: the firings, and when the next schedule is due (in the past if `limit` was reached).
     package func fireDue(limit: Int = 100) async throws(StoreError) -> (fired: [Firing], nextDue: WallTime?) {
+        // Nobody has to look for what may not fire; who has not heard of it finds nothing.
+        if emergency[.stopScheduling] != nil { return ([], nil) }
         var fired: [Firing] = []
         for _ in 0..<limit {
             let step = try await withTransaction { connection in try await self.fireOne(connection) }

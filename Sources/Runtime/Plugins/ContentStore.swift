@@ -83,7 +83,7 @@ struct ContentStore {
             let path = "\(self.directory)/\(name)"
             var status = stat()
             guard !needed.contains(path), !(hasBridge && name.hasSuffix(".so")), lstat(path, &status) == 0,
-                status.st_mode & S_IFMT == S_IFREG, time(nil) - status.st_ctim.tv_sec > Self.orphanAge
+                status.st_mode & S_IFMT == S_IFREG, time(nil) - status.st_mtim.tv_sec > Self.orphanAge
             else { continue }
             // Only a whole name stands for a version.
             let isWhole = name.hasSuffix(".so") || name.hasSuffix(".pawl.json")

@@ -16,6 +16,9 @@ final class Backend {
     var plans = PlanBook<StalePlan>()
     var clearPlans = PlanBook<ClearPlan>()
     var bulkPlans = PlanBook<BulkPlan>()
+    var orphanPlans = PlanBook<OrphanPlan>()
+    var terminatePlans = PlanBook<TerminatePlan>()
+    var emergencyPlans = PlanBook<EmergencyPlan>()
     var overview = OverviewCache()
     /// Keys of batches that this host is taking just now.
     var batchesUnderWay: Set<String> = []

@@ -77,6 +77,8 @@ struct StalePlan: Sendable {
     var runs: [StaleRun]
     var olderThan: Duration
     var outcome: StaleOutcome
+    /// Empty: of all.
+    var queues: Set<String> = []
 }
 
 /// A piece of work that may take longer than one request should: it goes on until its time is over.

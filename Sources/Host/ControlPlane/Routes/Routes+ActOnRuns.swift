@@ -28,6 +28,12 @@ extension Backend {
         let grace = reader.milliseconds("grace_ms", to: 3_600_000)
         try reader.finish()
         let stopped = try await stop(id, how, reason: reason, grace: grace, actor: actor ?? call.principal.name)
+        return try await stopAnswer(stopped, call)
+    }
+
+    /// What became of it, after the wait that the caller prefers.
+    func stopAnswer(_ stopped: Stopped, _ call: Call) async throws -> Answer {
+        let id = stopped.run.id
         var run = stopped.run
         var isUnderWay = stopped.isUnderWay
         let preference = Preference(call.headers)

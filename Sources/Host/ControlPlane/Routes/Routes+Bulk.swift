@@ -102,7 +102,10 @@ extension Backend {
     // MARK: The deed
 
     private func perform(_ plan: BulkPlan, _ call: Call) async throws -> Answer {
-        if plan.order.action == .retry { try refuseWhileDraining() }
+        if plan.order.action == .retry {
+            try refuseWhileDraining()
+            try refuseInEmergency()
+        }
         var tally = Tally()
         let ids = plan.order.ids
         let time = WorkTime()

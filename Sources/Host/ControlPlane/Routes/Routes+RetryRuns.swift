@@ -17,6 +17,7 @@ extension Backend {
 
     private func retryRun(_ call: Call) async throws -> Answer {
         try refuseWhileDraining()
+        try refuseInEmergency()
         let id = try call.runID()
         var reader = try ObjectReader(body: call.body)
         var changes = RetryInput.read(&reader, argsLimit: configuration.argsLimitBytes)

@@ -8,31 +8,50 @@ extension Backend {
             Route(.get, "/api/v1/safety/health") { [self] _ in .json(try await healthReport()) },
             Route(.get, "/api/v1/safety/stuck", query: ["severity", "queue"]) { [self] in try await listStuck($0) },
             Route(.post, "/api/v1/safety/cleanup-stale", body: .json) { [self] in try await cleanupStale($0) },
-            Route(.post, "/api/v1/safety/terminate/{id}", body: .json) { [self] in
-                try await stop($0, .terminate, actor: "\($0.principal.name) (emergency)")
+            Route(.post, "/api/v1/safety/terminate/{id}", body: .json) { [self] in try await safetyTerminate($0) },
+            Route(.get, "/api/v1/safety/orphans", query: ["kind"]) { [self] in try await listOrphans($0) },
+            Route(.post, "/api/v1/safety/orphans/cleanup", body: .json) { [self] in try await cleanupOrphans($0) },
+            Route(.get, "/api/v1/safety/policy") { [self] in try await readPolicy($0) },
+            Route(.put, "/api/v1/safety/policy", body: .json) { [self] in try await writePolicy($0) },
+            Route(.get, "/api/v1/safety/sweeps", query: ["limit", "cursor", "found"]) { [self] in
+                try await listSweeps($0)
+            },
+            Route(.get, "/api/v1/safety/emergency") { [self] _ in
+                try await store.lookForEmergency()
+                return .json(SafetyJSON.emergency(store.emergency))
+            },
+            Route(.post, "/api/v1/safety/emergency", body: .json) { [self] in try await declareEmergency($0) },
+            Route(.delete, "/api/v1/safety/emergency", query: ["mode", "reason"]) { [self] in
+                try await liftEmergency($0)
             },
         ]
     }
 
-    /// Source: product.md, "stale".
-    nonisolated static let staleAfter = Duration.seconds(6 * 3600)
     /// A snapshot that is held so long keeps finished rows from being cleaned away.
     private static let longestSnapshot = Duration.seconds(600)
 
     // MARK: Health
 
-    /// `{verdict, checks, counts, thresholds}`; also while the database is away, which is one of the checks.
+    /// `{verdict, checks, counts, thresholds, policy, emergency, last_sweeps}`; also while the database is away, which is one of the
+    /// checks.
     func healthReport() async throws -> JSONObject {
         var checks: [ReadinessCheck] = []
         var counts: SafetyCounts?
+        var policy: PolicyRow?
+        var sweeps: [SweepRow] = []
         do throws(StoreError) {
-            counts = try await store.safetyCounts(staleAfter: Self.staleAfter)
+            let known = try await store.safetyPolicy()
+            policy = known
+            counts = try await store.safetyCounts(staleAfter: known.policy.staleAfter)
+            sweeps = try await store.sweeps(limit: 5)
+            try await store.lookForEmergency()
             checks.append(ReadinessCheck(name: "database", ok: true, detail: "The database answers."))
         } catch {
             guard error.isTransient else { throw error }
             checks.append(ReadinessCheck(name: "database", ok: false, detail: "The database cannot be reached."))
         }
-        if let counts { checks += Self.checks(counts) }
+        if let counts, let policy { checks += Self.checks(counts, policy) }
+        checks.append(Self.check(store.emergency))
         let broken = host.plugins().filter { $0.error != nil && ($0.state == "rejected" || $0.state == "crash_loop") }
         checks.append(
             ReadinessCheck(
@@ -47,18 +66,19 @@ extension Backend {
         object.string("verdict", Self.verdict(checks))
         object.array("checks", checks.map(Self.check))
         object.object("counts", counts.map { CatalogJSON.counts($0.counts) })
-        var thresholds = JSONObject()
-        thresholds.int("stale_after_ms", Self.staleAfter.wholeMilliseconds)
-        thresholds.int("stuck_after_ms", Severity.low.from.wholeMilliseconds)
+        var thresholds = SafetyJSON.thresholds(policy?.policy ?? SafetyPolicy())
         thresholds.int("snapshot_ms", Self.longestSnapshot.wholeMilliseconds)
         object.object("thresholds", thresholds)
+        object.string("policy", policy?.policy.mode.rawValue)
+        object.array("emergency", store.emergency.orders.map { SafetyJSON.order($0).text })
+        object.array("last_sweeps", sweeps.map { SafetyJSON.sweep($0).text })
         object.time("as_of", WallClock.now)
         return object
     }
 
     private static func verdict(_ checks: [ReadinessCheck]) -> String {
         if checks.allSatisfy(\.ok) { return "ok" }
-        return checks.contains { !$0.ok && $0.name == "database" } ? "critical" : "attention"
+        return checks.contains { !$0.ok && ["database", "emergency"].contains($0.name) } ? "critical" : "attention"
     }
 
     private static func check(_ check: ReadinessCheck) -> String {
@@ -69,16 +89,35 @@ extension Backend {
         return object.text
     }
 
-    private static func checks(_ counts: SafetyCounts) -> [ReadinessCheck] {
+    private static func check(_ emergency: Emergency) -> ReadinessCheck {
+        ReadinessCheck(
+            name: "emergency", ok: !emergency.isOn,
+            detail: emergency.isOn
+                ? emergency.orders.map { "\($0.mode.rawValue) by \($0.actor ?? "somebody"): \($0.reason)" }
+                    .joined(separator: "; ")
+                : "There is no emergency.")
+    }
+
+    private static func checks(_ counts: SafetyCounts, _ row: PolicyRow) -> [ReadinessCheck] {
         func check(_ name: String, _ count: Int, _ good: String, _ bad: String) -> ReadinessCheck {
             ReadinessCheck(name: name, ok: count == 0, detail: count == 0 ? good : "\(count) \(bad)")
         }
+        let minutes = row.policy.staleAfter.components.seconds / 60
+        let age = minutes % 60 == 0 ? "\(minutes / 60) hours" : "\(minutes) minutes"
         var checks = [
-            check("stale", counts.stale, "No run is stale.", "runs are running for more than 6 hours."),
+            check("stale", counts.stale, "No run is stale.", "runs are running for more than \(age)."),
             check("hosts", counts.silentHosts, "No host is silent.", "hosts are silent; their runs were requeued."),
             check("schedules", counts.overdueSchedules, "No schedule is overdue.", "schedules are overdue."),
             check("queues", counts.pausedQueues, "No queue is paused.", "queues are paused."),
         ]
+        let late = WallClock.now - row.sweptAt > row.policy.sweepEvery * 3 + .seconds(60)
+        checks.append(
+            ReadinessCheck(
+                name: "sweeps", ok: row.policy.mode != .off && !late,
+                detail: row.policy.mode == .off
+                    ? "Nobody sweeps: the policy is off."
+                    : late
+                        ? "Nobody has swept for three intervals." : "Hosts sweep, and \(row.policy.mode.rawValue)."))
         if let age = counts.oldestSnapshotAge, age > longestSnapshot {
             checks.append(
                 ReadinessCheck(
@@ -91,34 +130,6 @@ extension Backend {
 
     // MARK: Stuck
 
-    /// Lower bounds are inclusive. Source: product.md.
-    enum Severity: String, CaseIterable {
-        case low, medium, high, critical
-
-        var from: Duration {
-            switch self {
-            case .low: .seconds(600)
-            case .medium: .seconds(1800)
-            case .high: .seconds(3600)
-            case .critical: .seconds(7200)
-            }
-        }
-
-        init?(_ time: Duration) {
-            guard let severity = Self.allCases.last(where: { time >= $0.from }) else { return nil }
-            self = severity
-        }
-    }
-
-    func stuckRuns(severity: Severity?, queue: String?) async throws -> [(run: StaleRun, severity: Severity)] {
-        try await store.staleRuns(olderThan: (severity ?? .low).from).compactMap { run in
-            guard let found = Severity(run.runningFor), severity == nil || found == severity,
-                queue == nil || run.queue == queue
-            else { return nil }
-            return (run, found)
-        }
-    }
-
     private func listStuck(_ call: Call) async throws -> Answer {
         let severity = try call.query.one("severity").map { (word) throws(Problem) in
             guard let severity = Severity(rawValue: word) else {
@@ -128,121 +139,70 @@ extension Backend {
             }
             return severity
         }
-        let stuck = try await stuckRuns(severity: severity, queue: try call.query.one("queue"))
+        let rule = try await store.safetyPolicy().policy.stuck
+        let stuck = try await store.stuckRuns(rule, severity: severity, queue: try call.query.one("queue"))
         return .json(
             list(
                 stuck.map { entry in
-                    var object = Self.stale(entry.run)
-                    object.string("severity", entry.severity.rawValue)
-                    object.object("progress", host.live(runID: entry.run.id).flatMap { RunJSON.progress($0.progress) })
+                    var object = SafetyJSON.stuck(entry.run, entry.verdict)
+                    let live = host.live(runID: entry.run.id)
+                    object.object(
+                        "progress", live.flatMap { RunJSON.progress($0.progress) } ?? SafetyJSON.progress(entry.run))
                     return object.text
                 }))
     }
 
-    static func stale(_ run: StaleRun) -> JSONObject {
-        var object = JSONObject()
-        object.string("id", run.id.description)
-        object.string("number", String(run.id.rawValue))
-        object.string("job", run.job)
-        object.string("queue", run.queue)
-        object.string("state", RunState.running.rawValue)
-        object.int("attempt", run.attempt)
-        object.string("host", run.hostID?.description)
-        object.time("started_at", run.startedAt)
-        object.int("running_for_ms", run.runningFor.wholeMilliseconds)
-        return object
-    }
+    // MARK: Terminate
 
-    // MARK: Cleanup
-
-    struct CleanupRequest {
-        var olderThan = Backend.staleAfter
-        var outcome = StaleOutcome.fail
-        var plan: String?
-        /// Said, not taken from the defaults: must agree with the plan.
-        var saidAge = false
-        var saidOutcome = false
-    }
-
-    private func cleanupStale(_ call: Call) async throws -> Answer {
+    /// As terminating a run, recorded as an emergency. A plan is for the attempt that it showed.
+    private func safetyTerminate(_ call: Call) async throws -> Answer {
+        let id = try call.runID()
         var reader = try ObjectReader(body: call.body)
-        var request = CleanupRequest()
-        let age = reader.milliseconds("older_than_ms", to: RunInput.longestMilliseconds)
+        let reason = reader.string("reason", limit: 1000)
+        let grace = reader.milliseconds("grace_ms", to: 3_600_000)
         let isDry = reader.bool("dry_run") ?? false
-        if let word = reader.string("outcome", limit: 20) {
-            if let outcome = StaleOutcome(rawValue: word) {
-                request.outcome = outcome
-                request.saidOutcome = true
-            } else {
-                reader.fault("outcome", "unknown_word", "must be fail or retry")
-            }
-        }
-        request.plan = reader.string("plan", limit: 100)
-        if isDry, request.plan != nil { reader.fault("plan", "exclusive", "cannot stand beside dry_run") }
+        let name = reader.string("plan", limit: 100)
+        if isDry, name != nil { reader.fault("plan", "exclusive", "cannot stand beside dry_run") }
         try reader.finish()
-        if let age {
-            request.olderThan = age
-            request.saidAge = true
+        let run = try await existingRun(id)
+        if isDry {
+            var object = JSONObject()
+            object.string("plan", terminatePlans.make(TerminatePlan(run: id, attempt: run.attempt)))
+            object.bool("dry_run", true)
+            object.int("count", run.state.isTerminal ? 0 : 1)
+            object.object("run", RunJSON.object(run, live: host.live(runID: id)))
+            object.string(
+                "effect",
+                run.state.isTerminal
+                    ? "nothing: it has ended"
+                    : run.state == .running ? "its whole tree of processes ends" : "it is cancelled")
+            object.time("expires_at", WallClock.now.advanced(by: Plans.life))
+            return .json(object)
         }
-        if isDry { return .json(try await plan(request)) }
-        return .json(try await cleanup(request, actor: call.principal.name))
-    }
-
-    private func plan(_ request: CleanupRequest) async throws -> JSONObject {
-        let runs = try await store.staleRuns(olderThan: request.olderThan)
-        let name = plans.make(
-            StalePlan(runs: runs, olderThan: request.olderThan, outcome: request.outcome))
-        var object = JSONObject()
-        object.string("plan", name)
-        object.bool("dry_run", true)
-        object.int("count", runs.count)
-        object.array("sample", runs.prefix(20).map { Self.stale($0).text })
-        object.int("older_than_ms", request.olderThan.wholeMilliseconds)
-        object.string("outcome", request.outcome.rawValue)
-        object.time("expires_at", WallClock.now.advanced(by: Plans.life))
-        return object
-    }
-
-    /// Does what the plan says, or without one what is stale now.
-    func cleanup(_ request: CleanupRequest, actor: String) async throws -> JSONObject {
-        var request = request
-        let targets: [StaleRun]
-        if let name = request.plan {
-            guard let plan = plans.take(name) else { throw Plans.unknown }
-            if (request.saidAge && request.olderThan != plan.olderThan)
-                || (request.saidOutcome && request.outcome != plan.outcome)
-            {
-                throw Plans.mismatch("The request asks for something else than the plan.")
+        if let name {
+            guard let plan = terminatePlans.take(name) else { throw Plans.unknown }
+            guard plan.run == id else {
+                terminatePlans.put(plan, name)
+                throw Plans.mismatch("The plan is of another run.")
             }
-            request.olderThan = plan.olderThan
-            request.outcome = plan.outcome
-            let now = try await store.staleRuns(olderThan: plan.olderThan)
-            let (shown, found) = (Int64(plan.runs.count), Int64(now.count))
-            if Plans.hasGrown(from: shown, to: found) { throw Plans.changed(from: shown, to: found, "are stale") }
-            targets = plan.runs
-        } else {
-            targets = try await store.staleRuns(olderThan: request.olderThan)
+            guard plan.attempt == run.attempt else {
+                throw Plans.mismatch("The run is in attempt \(run.attempt) by now, the plan showed \(plan.attempt).")
+            }
         }
-        let answers =
-            targets.isEmpty
-            ? []
-            : try await store.cleanupStale(
-                targets.map { (id: $0.id, attempt: $0.attempt) }, outcome: request.outcome, actor: actor)
-        var tally: [StaleAnswer: Int] = [:]
-        for (run, answer) in zip(targets, answers) {
-            tally[answer, default: 0] += 1
-            // Whoever runs it is told by the database; for ourselves that would be a detour.
-            if answer != .untouched { host.terminate(runID: run.id, attempt: run.attempt, grace: nil) }
+        let stopped = try await stop(
+            id, .terminate, reason: reason, grace: grace, actor: "\(call.principal.name) (emergency)")
+        if stopped.hasChanged {
+            var detail = JSONObject()
+            detail.string("reason", reason)
+            detail.int("attempt", stopped.run.attempt)
+            await note(call.principal.name, "safety.terminate", id.description, detail)
         }
-        var object = JSONObject()
-        object.bool("dry_run", false)
-        object.int("count", (tally[.failed] ?? 0) + (tally[.requeued] ?? 0))
-        object.int("failed", tally[.failed] ?? 0)
-        object.int("requeued", tally[.requeued] ?? 0)
-        object.int("untouched", tally[.untouched] ?? 0)
-        object.strings("runs", zip(targets, answers).filter { $0.1 != .untouched }.map { $0.0.id.description })
-        object.int("older_than_ms", request.olderThan.wholeMilliseconds)
-        object.string("outcome", request.outcome.rawValue)
-        return object
+        return try await stopAnswer(stopped, call)
+    }
+
+    /// A run that somebody saw before its end by force.
+    struct TerminatePlan: Sendable {
+        var run: RunID
+        var attempt: Int
     }
 }

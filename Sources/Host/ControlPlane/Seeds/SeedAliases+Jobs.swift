@@ -24,6 +24,7 @@ extension Backend {
 
     private func seedCreate(_ call: Call) async throws -> Answer {
         try refuseWhileDraining()
+        try refuseInEmergency()
         var reader = try ObjectReader(body: call.body)
         reader.require("type")
         var run = NewRun(job: reader.string("type", limit: 200, isEmptyAllowed: false) ?? "")
@@ -110,6 +111,7 @@ extension Backend {
 
     private func seedRetry(_ call: Call) async throws -> Answer {
         try refuseWhileDraining()
+        try refuseInEmergency()
         let id = try call.runID()
         var reader = try ObjectReader(body: call.body)
         try reader.finish()

@@ -78,19 +78,19 @@ extension Backend {
     }
 
     private func seedStuck() async throws -> Answer {
-        let stuck = try await stuckRuns(severity: nil, queue: nil)
-        let items = stuck.map { entry in
+        let stuck = try await store.stuckRuns(try await store.safetyPolicy().policy.stuck)
+        let items = stuck.sorted { $0.run.runningFor > $1.run.runningFor }.map { entry in
             var object = JSONObject()
             object.string("jobId", entry.run.id.description)
             object.string("jobName", entry.run.job)
             object.string("queueName", entry.run.queue)
-            object.string("severity", entry.severity.rawValue)
+            object.string("severity", entry.verdict.severity.rawValue)
             object.int("stuckDuration", entry.run.runningFor.wholeMilliseconds)
             object.int("attemptsMade", entry.run.attempt)
             object.time("startedAt", entry.run.startedAt)
+            object.raw("data", entry.run.args ?? "null")
             return object.text
         }
-        // Longest first is also most severe first.
         return .json("[" + items.joined(separator: ",") + "]")
     }
 
@@ -140,6 +140,7 @@ extension Backend {
 
     private func seedRetryChanged(_ call: Call) async throws -> Answer {
         try refuseWhileDraining()
+        try refuseInEmergency()
         let id = try call.runID("jobId")
         var reader = try ObjectReader(body: call.body)
         var changes = RetryChanges()

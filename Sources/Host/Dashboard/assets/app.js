@@ -8,6 +8,7 @@ import { $, page } from "./page.js";
 import { pluginRow, queueRow, renderSafety, scheduleRow } from "./panels.js";
 import { plugin, renderUpload } from "./plugin.js";
 import { renderRecent, runningCard, setFilter } from "./recent.js";
+import { renderEmergency } from "./safety.js";
 import { Problem, call, signInWith } from "./server.js";
 import { el, number, reconcile, setServerTime, setText, show, stateMark, tickAll } from "./view.js";
 
@@ -92,6 +93,7 @@ function render() {
   renderUpload();
   renderQuarantines(o.quarantines ?? []);
   renderSafety(o.health ?? {});
+  renderEmergency(o.health ?? {});
   const active = running.length;
   document.title = active ? `${active} running – Pawl` : "Pawl";
 }

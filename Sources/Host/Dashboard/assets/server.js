@@ -23,8 +23,8 @@ export function signInWith(text) {
 }
 
 /** `match`: the tag of what was seen, for changes that must not overwrite somebody else's. */
-export async function call(path, { method = "GET", body, etag, match, accept = "application/json" } = {}) {
-  const headers = { Accept: accept };
+export async function call(path, { method = "GET", body, etag, match, accept = "application/json", headers: more = {} } = {}) {
+  const headers = { Accept: accept, ...more };
   if (token) headers.Authorization = `Bearer ${token}`;
   if (etag) headers["If-None-Match"] = etag;
   if (match) headers["If-Match"] = match;

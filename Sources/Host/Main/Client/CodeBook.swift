@@ -123,6 +123,8 @@ enum CodeBook {
         "diagnosis_under_way": "429: somebody is looking at this run just now.",
         "internal_error": "500: a fault of the host's. Its log has the cause under the request's id.",
         "database_unavailable": "503: the database cannot be reached just now.",
+        "emergency":
+            "423: somebody has declared that no new runs are taken; the detail says why. pawl safety emergency",
         "over_budget":
             "503: the request would take the database too long. Narrow it: by time, by state, or by job.",
         "draining": "503: this host is shutting down; ask another, or later.",

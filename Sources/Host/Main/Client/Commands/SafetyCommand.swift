@@ -5,14 +5,18 @@ import JobCore
 struct SafetyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "safety",
-        abstract: "Health, cleanup of stale runs, forced termination.",
+        abstract: "Health, what is stuck, cleanup of stale runs and orphans, forced termination, emergencies.",
         discussion: """
             EXAMPLES
               pawl safety
+              pawl safety stuck --severity critical
               pawl safety cleanup-stale --older 6h --dry-run
-              pawl safety terminate csv.to_jsonl#1234
+              pawl safety emergency on pause_queues --reason "the disk is full"
             """,
-        subcommands: [Health.self, CleanupStale.self, Terminate.self], defaultSubcommand: Health.self)
+        subcommands: [
+            Health.self, Stuck.self, CleanupStale.self, Orphans.self, Terminate.self, Policy.self, Sweeps.self,
+            EmergencyCommand.self,
+        ], defaultSubcommand: Health.self)
 
     struct Health: ClientCommand {
         static let configuration = CommandConfiguration(
@@ -53,17 +57,27 @@ struct SafetyCommand: ParsableCommand {
                 EXAMPLES
                   pawl safety cleanup-stale --dry-run
                   pawl safety cleanup-stale --older 2h
-                  pawl safety cleanup-stale --older 6h --yes
+                  pawl safety cleanup-stale --older 6h --outcome retry --in-queue mail --yes
                 """)
         @OptionGroup var connection: ConnectionOptions
-        @Option(help: ArgumentHelp("Running for at least this long; 6h unless told.", valueName: "duration"))
+        @Option(
+            help: ArgumentHelp(
+                "Running for at least this long; what the policy says unless told.", valueName: "duration"))
         var older: WaitOptions.Limit?
+        @Option(help: "What becomes of them: fail or retry.") var outcome: String?
+        @Option(name: .customLong("in-queue"), help: "Runs of this queue; may be given several times.")
+        var inQueue: [String] = []
+        @Option(help: "Why; kept with the history.") var reason: String?
         @Flag(name: .customLong("dry-run"), help: "Show the plan and stop.") var dryRun = false
         @Flag(help: "Do not ask.") var yes = false
 
         func execute(_ session: ClientSession) throws {
-            var body = JSONValue.object([])
-            if let older = self.older?.milliseconds { body = body.setting("older_than_ms", to: .int(older)) }
+            var body = JSONValue.members([
+                "older_than_ms": self.older?.milliseconds.map(JSONValue.int),
+                "outcome": self.outcome.map(JSONValue.string),
+                "queues": self.inQueue.isEmpty ? nil : .array(self.inQueue.map { .string($0) }),
+                "reason": self.reason.map(JSONValue.string),
+            ])
             let plan = try session.send(
                 "POST", "/api/v1/safety/cleanup-stale", body.setting("dry_run", to: .boolean(true))
             ).json
@@ -105,19 +119,27 @@ struct SafetyCommand: ParsableCommand {
                 EXAMPLES
                   pawl safety terminate @last
                   pawl safety terminate csv.to_jsonl#1234 --reason "holds a lock"
-                  pawl safety terminate csv.to_jsonl#1234 --grace 0s
+                  pawl safety terminate csv.to_jsonl#1234 --dry-run
                 """)
         @OptionGroup var connection: ConnectionOptions
         @Argument(help: "The run: its id, JOB#NUMBER, @last or @last-failed.") var run: String
         @Option(help: "Why; kept with the run.") var reason: String?
         @Option(help: ArgumentHelp("How long the handler may take to end by itself.", valueName: "duration"))
         var grace: WaitOptions.Limit?
+        @Flag(name: .customLong("dry-run"), help: "Show what would end and stop.") var dryRun = false
 
         func execute(_ session: ClientSession) throws {
             let id = try session.resolve(self.run)
             let body = JSONValue.members([
                 "reason": self.reason.map(JSONValue.string), "grace_ms": self.grace?.milliseconds.map(JSONValue.int),
             ])
+            if self.dryRun {
+                let plan = try session.send(
+                    "POST", "/api/v1/safety/terminate/\(id)", .object([]).setting("dry_run", to: .boolean(true))
+                ).json
+                if session.wantsJSON { return session.printJSON(plan) }
+                return session.terminal.out.writeLine("\(id)\t\(plan["effect"]?.text ?? "")")
+            }
             let answer = try session.send("POST", "/api/v1/safety/terminate/\(id)", body).json
             if session.wantsJSON { return session.printJSON(answer) }
             session.terminal.out.writeLine("\(id)\t\((answer["run"] ?? answer)["state"]?.text ?? "told to end")")
