@@ -86,7 +86,7 @@ final class Harness {
     func send(
         _ method: HTTPRequest.Method, _ target: String, _ body: String? = nil, token: String? = Harness.token,
         headers: [HTTPField.Name: String] = [:], bytes: [UInt8]? = nil, isOnLoopback: Bool = true,
-        hangUp: HangUp = HangUp()
+        peer: Principal? = nil, hangUp: HangUp = HangUp()
     ) async throws -> Reply {
         var request = HTTPRequest(method: method, scheme: "http", authority: "localhost", path: target)
         if let token { request.headerFields[.authorization] = "Bearer \(token)" }
@@ -96,7 +96,8 @@ final class Harness {
             if name == .host { request.authority = value } else { request.headerFields[name] = value }
         }
         let exchange = Exchange(
-            id: RequestID.make(), visitor: .init(address: "test", isOnLoopback: isOnLoopback), hangUp: hangUp,
+            id: RequestID.make(), visitor: .init(address: "test", isOnLoopback: isOnLoopback, peer: peer),
+            hangUp: hangUp,
             body: sent)
         let response = try await plane.responder.respond(to: request, exchange: exchange)
         let collected = Collected()

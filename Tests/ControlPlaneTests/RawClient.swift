@@ -11,22 +11,37 @@ final class RawClient {
     struct NotConnected: Error {}
 
     init(_ address: ListenAddress) throws {
-        guard case .ip(_, let port) = address else { preconditionFailure("the tests listen on IP") }
-        fd = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        switch address {
+        case .ip: fd = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        case .unix: fd = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        }
         try #require(fd >= 0)
         var limit = timeval(tv_sec: 20, tv_usec: 0)
         setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-        var name = sockaddr_in()
-        name.sin_family = sa_family_t(AF_INET)
-        name.sin_port = port.bigEndian
-        name.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        let result = withUnsafePointer(to: &name) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(fd, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
+        let result: Int32
+        switch address {
+        case .ip(_, let port):
+            var name = sockaddr_in()
+            name.sin_family = sa_family_t(AF_INET)
+            name.sin_port = port.bigEndian
+            name.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+            result = Self.connect(fd, &name)
+        case .unix(let path, _):
+            var name = sockaddr_un()
+            name.sun_family = sa_family_t(AF_UNIX)
+            withUnsafeMutableBytes(of: &name.sun_path) { $0.copyBytes(from: path.utf8) }
+            result = Self.connect(fd, &name)
         }
         guard result == 0 else { throw NotConnected() }
+    }
+
+    private static func connect<Name>(_ fd: Int32, _ name: inout Name) -> Int32 {
+        withUnsafePointer(to: &name) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                Glibc.connect(fd, $0, socklen_t(MemoryLayout<Name>.size))
+            }
+        }
     }
 
     deinit { close(fd) }

@@ -66,7 +66,7 @@ import UVLoop
     }
 
     /// How somebody of a role comes in.
-    enum Transport: String, CaseIterable, Sendable { case cookie, token }
+    enum Transport: String, CaseIterable, Sendable { case cookie, token, peer }
 
     /// Headers of somebody of this role.
     @LoopActor
@@ -82,6 +82,8 @@ import UVLoop
             let made = try await TokenTests.make(
                 plane, "{\"name\":\"\(role.rawValue)\",\"role\":\"\(role.rawValue)\"}")
             return [.authorization: "Bearer \(made.token)"]
+        case .peer:
+            return [:]
         }
     }
 
@@ -98,9 +100,10 @@ import UVLoop
                 for role in Role.allCases {
                     // A session that was ended by the route before is none.
                     if transport == .cookie { headers[role] = try await Self.headers(role, transport, plane) }
+                    let peer = transport == .peer ? Principal(way: .peer, name: "unix:7", role: role) : nil
                     let reply = try await plane.send(
-                        operation.method, operation.target, body, token: nil,
-                        headers: headers[role] ?? [:])
+                        operation.method, operation.target, body, token: nil, headers: headers[role] ?? [:],
+                        isOnLoopback: peer == nil, peer: peer)
                     let isRefused = reply.status == 403 && reply.code == "insufficient_scope"
                     #expect(
                         isRefused == (operation.role.map { role < $0 } ?? false),

@@ -7,6 +7,8 @@ package struct ControlPlaneConfiguration: Sendable {
     /// The bearer token of the administrator. Keys for cursors, cookies and plans are derived from it, so that they outlive
     /// a restart and end with the token.
     package var adminToken: String
+    /// What users of this machine may who come through a Unix socket.
+    package var peers: PeerRules
     /// Largest body of an ordinary request, in bytes. Source: decisions 5.
     package var bodyLimitBytes: Int
     /// Largest body of `POST /runs/batch`, in bytes. Source: decisions 5.
@@ -37,7 +39,7 @@ package struct ControlPlaneConfiguration: Sendable {
     package var bodyTimeout: Duration
 
     package init(
-        listen: [ListenAddress], adminToken: String, bodyLimitBytes: Int = 1_000_000,
+        listen: [ListenAddress], adminToken: String, peers: PeerRules = PeerRules(), bodyLimitBytes: Int = 1_000_000,
         batchBodyLimitBytes: Int = 32_000_000, argsLimitBytes: Int = 256 << 10, uploads: UploadPolicy = .token,
         uploadLimitBytes: Int = 256 << 20, uploadDirectory: String, compatSeeds: Bool = true,
         version: String, gitSHA: String = "", maxConnections: Int = 4096, allowedHosts: [String] = [],
@@ -45,6 +47,7 @@ package struct ControlPlaneConfiguration: Sendable {
     ) {
         self.listen = listen
         self.adminToken = adminToken
+        self.peers = peers
         self.bodyLimitBytes = bodyLimitBytes
         self.batchBodyLimitBytes = batchBodyLimitBytes
         self.argsLimitBytes = argsLimitBytes

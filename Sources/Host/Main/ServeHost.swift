@@ -209,8 +209,13 @@ final class ServeHost {
             }
             addresses.append(address)
         }
+        if let socket = self.configuration.socket {
+            // Whom no rule names gets nothing through it but what everybody gets.
+            addresses.append(.unix(path: socket, mode: PeerOption.isShared(self.configuration.peers) ? 0o666 : 0o600))
+        }
         return ControlPlaneConfiguration(
-            listen: addresses, adminToken: self.token, uploads: self.configuration.uploads,
+            listen: addresses, adminToken: self.token, peers: self.configuration.peers,
+            uploads: self.configuration.uploads,
             uploadLimitBytes: Int(self.configuration.uploadLimit),
             uploadDirectory: self.directory.path + "/uploads", compatSeeds: self.configuration.compatSeeds,
             version: ClientVersion.current, gitSHA: self.installation.revision ?? "")
@@ -229,6 +234,7 @@ final class ServeHost {
         let url = addresses.first.map(Self.url) ?? ""
         let facts = JSONValue.object([
             JSONMember("pid", .number("\(getpid())")), JSONMember("url", .string(url)),
+            JSONMember("socket", self.configuration.socket.map { .string($0) } ?? .null),
             JSONMember("version", .string(ClientVersion.current)),
             JSONMember("started_at", .string(WallTime.current.rfc3339)),
         ])

@@ -23,6 +23,23 @@ struct ServeOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
+            "Unix socket for the command line on this machine, or off (PAWL_SOCKET).",
+            discussion:
+                "Who comes through it needs no token: the kernel says which user it is. Default: pawl.sock in the "
+                + "data directory. Without --peer it is open to the host's user and root only.", valueName: "path"))
+    var socket: String?
+
+    @Option(
+        name: .customLong("peer"),
+        help: ArgumentHelp(
+            "What a user or a group of this machine may through the socket (PAWL_PEERS, separated by commas).",
+            discussion:
+                "USER=ROLE or @GROUP=ROLE; roles: viewer, operator, admin, owner. May be repeated. Root and the "
+                + "host's own user are owner.", valueName: "rule"))
+    var peers: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
             "Directory whose *.so and *.pawl.json files are served (PAWL_PLUGINS).",
             discussion: "Default: plugins/ in the data directory, made if missing.", valueName: "directory"))
     var plugins: String?
@@ -126,6 +143,9 @@ struct ServeOptions: ParsableArguments {
 struct ServeConfiguration {
     var dataDirectory: String
     var listen: [String]
+    /// Path of the Unix socket; nil: none.
+    var socket: String?
+    var peers: PeerRules
     var plugins: String?
     /// Nil: the embedded PostgreSQL.
     var databaseURL: String?
@@ -187,6 +207,18 @@ struct ServeConfiguration {
             options.listen.isEmpty
             ? (value(nil, "PAWL_LISTEN").map { $0.split(separator: ",").map(String.init) } ?? ["127.0.0.1:7070"])
             : options.listen
+        let socket = value(options.socket, "PAWL_SOCKET")
+        self.socket = socket == "off" ? nil : socket ?? self.dataDirectory + "/pawl.sock"
+        // libuv would cut a longer path. A default that does not fit is none; a wish that does not is told about.
+        if let path = self.socket, path.utf8.count > 107 {
+            guard socket == nil else {
+                throw ValidationError("--socket \(path): a socket's path has at most 107 bytes")
+            }
+            self.socket = nil
+        }
+        self.peers = try PeerOption.rules(
+            options.peers.isEmpty
+                ? value(nil, "PAWL_PEERS").map { $0.split(separator: ",").map(String.init) } ?? [] : options.peers)
         self.plugins = value(options.plugins, "PAWL_PLUGINS")
         self.databaseURL = value(options.databaseURL, "PAWL_DATABASE_URL") ?? value(nil, "DATABASE_URL")
         // libpq reads the PG* variables itself: the empty connection string means exactly those.

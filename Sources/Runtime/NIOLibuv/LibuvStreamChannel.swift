@@ -32,6 +32,8 @@ package final class LibuvStreamChannel: Channel, ChannelCore, @unchecked Sendabl
 
     package let localAddress: SocketAddress?
     package let remoteAddress: SocketAddress?
+    /// Of a Unix socket: who connected.
+    package let peer: PeerCredentials?
     package let allocator = ByteBufferAllocator()
 
     // MARK: Loop only
@@ -76,6 +78,7 @@ package final class LibuvStreamChannel: Channel, ChannelCore, @unchecked Sendabl
         closePromise = loop.makePromise()
         localAddress = local ?? handle.localAddress
         remoteAddress = handle.remoteAddress
+        peer = handle.peer
         _pipeline = ChannelPipeline(channel: self)
         handle.adopt(self)
     }

@@ -88,6 +88,9 @@ struct StreamHandle {
 
     /// The other end's address; nil as above.
     var remoteAddress: SocketAddress? { kind == .tcp ? socketAddress { uv_tcp_getpeername(tcp, $0, $1) } : nil }
+
+    /// Who is at the other end of a Unix socket.
+    var peer: PeerCredentials? { kind == .pipe ? PeerCredentials(socket: descriptor) : nil }
 }
 
 /// An address that a getsockname-like function fills in; nil when it fails.

@@ -25,6 +25,8 @@ final class Gate {
         var address: String
         /// The listener is reachable from this machine only by IP: a browser's page may be the one that asks.
         var isOnLoopback: Bool
+        /// Who connected, if it is a Unix socket and some rule names them.
+        var peer: Principal?
     }
 
     /// A page on the web can make its own name point to 127.0.0.1 and then talk to us as "same origin". What it cannot do is
@@ -51,6 +53,7 @@ final class Gate {
             }
             return (try await bearer(parts[1].drop { $0 == " " }, visitor, now: now), nil)
         }
+        if let peer = visitor.peer { return (peer, nil) }
         guard let cookies = request.headerFields[.cookie], let session = sessions.check(cookies: cookies, now: now)
         else { return (.anonymous, nil) }
         try checkOrigin(request)

@@ -9,6 +9,8 @@ struct Principal: Sendable, Hashable {
         case hostToken = "host_token"
         /// A token that was made by the API.
         case token
+        /// A user of this machine, by the Unix socket.
+        case peer
         /// The page's cookie.
         case session
     }

@@ -1,3 +1,4 @@
+import Glibc
 import HTTPTypes
 import Hummingbird
 import HummingbirdCore
@@ -15,6 +16,8 @@ final class Connections {
     private var servers: [ConnectionServer<HTTP1Channel.Value>] = []
     /// One for each open connection.
     private var hangUps: [ObjectIdentifier: HangUp] = [:]
+    /// Of connections over a Unix socket: whose they are.
+    private var peers: [ObjectIdentifier: Principal] = [:]
     private var isClosing = false
 
     init(responder: Responder, configuration: ControlPlaneConfiguration, logger: Logger) {
@@ -72,12 +75,20 @@ final class Connections {
         let id = ObjectIdentifier(channel)
         let hangUp = HangUp()
         hangUps[id] = hangUp
+        peers[id] = (channel as? LibuvStreamChannel)?.peer.flatMap(principal)
         channel.closeFuture.whenComplete { [weak self] _ in
             LoopActor.assumeIsolated {
                 hangUp.happen()
                 self?.hangUps[id] = nil
+                self?.peers[id] = nil
             }
         }
+    }
+
+    /// Whom a rule names. Attempts in a sandbox have the host's user where that is not root, and are nobody all the same.
+    private func principal(_ peer: PeerCredentials) -> Principal? {
+        if peer.uid == geteuid(), peer.uid != 0, PeerSandbox.confines(peer.pid) { return nil }
+        return Principal(peer, configuration.peers)
     }
 
     /// - Returns: also whether the client waits for a word to send its body, and should get it.
@@ -85,7 +96,9 @@ final class Connections {
         let hangUp = hangUps[ObjectIdentifier(channel)] ?? HangUp()
         let address = channel.remoteAddress?.ipAddress ?? "unix"
         let exchange = Exchange(
-            id: RequestID.make(), visitor: .init(address: address, isOnLoopback: isLoopback), hangUp: hangUp,
+            id: RequestID.make(),
+            visitor: .init(
+                address: address, isOnLoopback: isLoopback, peer: peers[ObjectIdentifier(channel)]), hangUp: hangUp,
             body: request.body)
         exchange.limit(body: configuration.bodyTimeout) { channel.close(promise: nil) }
         guard request.headers[.expect]?.lowercased() == "100-continue" else { return (exchange, false) }

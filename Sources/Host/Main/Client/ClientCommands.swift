@@ -11,7 +11,8 @@ enum ClientCommands {
         FreezeCommand.self, ThawCommand.self, ExtendCommand.self, ReniceCommand.self,
         JobsCommand.self, PluginsCommand.self, QueuesCommand.self, ExclusiveCommand.self, StatsCommand.self,
         HostsCommand.self, SchedulesCommand.self,
-        CrashesCommand.self, QuarantinesCommand.self, SafetyCommand.self, UICommand.self, APICommand.self,
+        CrashesCommand.self, QuarantinesCommand.self, SafetyCommand.self, TokensCommand.self, WhoamiCommand.self,
+        UICommand.self, APICommand.self,
         VersionCommand.self,
     ]
 }

@@ -58,6 +58,12 @@ struct ServerLocator {
                 guard let host = try? JSONValue(parsing: bytes), let url = host["url"]?.text else {
                     throw ClientFailure(exit: .configuration, message: "\(path) does not say where the host listens.")
                 }
+                if let socket = host["socket"]?.text, access(socket, R_OK | W_OK) == 0 {
+                    // Who may open it is known there by the kernel's word, and needs no token.
+                    var address = try ServerAddress(address: url, token: givenToken, origin: path)
+                    if address.socketPath == nil { address.socketPath = socket }
+                    return address
+                }
                 return try ServerAddress(
                     address: url, token: self.token(givenToken, in: directory), origin: path)
             case .failure(let reason): tried.append("\(path): \(reason.words)")

@@ -1,0 +1,78 @@
+"""Who may what, with the built host: the Unix socket and the command line over it, tokens, what is written down."""
+
+import json
+import os
+import stat
+import subprocess
+
+import pytest
+
+from conftest import BIN
+
+
+def pawl(*arguments, token=None, user=None, check=True, **environment):
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("PAWL_")}
+    if token:
+        clean["PAWL_TOKEN"] = token
+    options = {"user": user, "group": user, "extra_groups": []} if user is not None else {}
+    done = subprocess.run([BIN / "pawl", *map(str, arguments)], capture_output=True, text=True, timeout=60,
+                          env=clean | environment, **options)
+    assert not check or done.returncode == 0, (arguments, done.stderr)
+    return done
+
+
+def test_the_command_line_needs_no_token_on_the_same_machine(host):
+    path = host.data / "pawl.sock"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600 and stat.S_ISSOCK(path.stat().st_mode)
+    me = json.loads(pawl("whoami", "--json", "--data-dir", host.data).stdout)
+    assert me["via"] == "peer" and me["role"] == "owner" and me["name"].startswith("unix:")
+    # The socket alone is enough to find the host and to be somebody.
+    assert "owner" in pawl("whoami", "--server", f"unix:{path}").stdout
+    # The link leads to where a browser can go.
+    assert pawl("ui", "--data-dir", host.data).stdout.startswith(f"http://127.0.0.1:{host.port}/login?ticket=")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs another user")
+def test_other_users_get_what_the_rules_say(host_factory, scratch):
+    scratch.chmod(0o755)
+    path = scratch / "shared.sock"
+    host = host_factory(arguments=["--socket", str(path), "--peer", "12345=viewer", "--peer", "@23456=operator"]).start()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o666
+    server = ("--server", f"unix:{path}")
+    assert pawl("whoami", *server, user=12345).stdout.split() == ["unix:12345", "viewer"]
+    assert pawl("whoami", *server, user=23456).stdout.split() == ["unix:23456", "operator"]
+    refused = pawl("queues", "pause", "x", *server, user=12345, check=False)
+    assert refused.returncode == 77 and "admin" in refused.stderr
+    assert pawl("whoami", *server, user=34567, check=False).returncode == 77
+    assert host.call("GET", "/api/v1/auth/whoami", token=None).status == 401
+
+
+def test_tokens_by_the_command_line(host):
+    data = ("--data-dir", host.data)
+    token = pawl("tokens", "create", "ci-test", "--role", "operator", "--queue", "ci-*", "--expires", "1h", *data).stdout.strip()
+    assert token.startswith("pawl_") and len(token) == 48
+    server = ("--server", host.url)
+    assert pawl("whoami", *server, token=token).stdout.split("\t")[:3] == ["token:ci-test", "operator", "only queue ci-*"]
+    refused = pawl("runs", *server, token=token, check=False)
+    assert refused.returncode == 77 and token not in refused.stderr
+    listed = pawl("tokens", *data).stdout
+    assert "ci-test" in listed and token not in listed
+    pawl("tokens", "revoke", "ci-test", *data)
+    assert pawl("whoami", *server, token=token, check=False).returncode == 77
+    assert pawl("tokens", "create", "x", "--role", "emperor", *data, check=False).returncode == 65
+
+
+def test_no_token_is_in_the_log(host_factory):
+    host = host_factory(arguments=["--log-level", "trace"]).start()
+    token = pawl("tokens", "create", "quiet", "--role", "viewer", "--data-dir", host.data).stdout.strip()
+    link = host.expect("POST", "/api/v1/auth/links")["url"]
+    host.call("GET", link, token=None)
+    for sent in (token, host.token, token + "x"):
+        host.call("GET", "/api/v1/runs", token=sent)
+        host.call("GET", f"/api/v1/runs?token={sent}", token=None)
+        host.call("GET", f"/nothing?access_token={sent}", token=None)
+    host.end()
+    text = host.log_path.read_text()
+    for secret in (token, host.token, link.split("=")[1]):
+        # The link that is announced on standard output is another one.
+        assert secret not in text
