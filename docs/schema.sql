@@ -1247,7 +1247,11 @@ CREATE TABLE pawl.audit (
     actor text,
     action text NOT NULL,
     target text NOT NULL,
-    detail json
+    detail json,
+    reason text,
+    result text DEFAULT 'ok'::text NOT NULL,
+    request text,
+    address text
 );
 
 --
@@ -4231,6 +4235,18 @@ ALTER TABLE ONLY pawl.token
 
 ALTER TABLE ONLY pawl.token
     ADD CONSTRAINT token_pkey PRIMARY KEY (id);
+
+--
+-- Name: audit_actor; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX audit_actor ON pawl.audit USING btree (actor, id);
+
+--
+-- Name: audit_target; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX audit_target ON pawl.audit USING btree (target, id);
 
 --
 -- Name: crash_pending_host; Type: INDEX; Schema: pawl; Owner: -

@@ -76,3 +76,15 @@ def test_no_token_is_in_the_log(host_factory):
     for secret in (token, host.token, link.split("=")[1]):
         # The link that is announced on standard output is another one.
         assert secret not in text
+
+
+def test_what_was_done_is_written_down(host):
+    run = host.run("mischief.noop", queue="audited")
+    host.expect("POST", f"/api/v1/runs/{run}/cancel", {"reason": "a test"}, status=(200, 202, 409))
+    pawl("queues", "pause", "audited", "--reason", "a test of the audit", "--data-dir", host.data)
+    pawl("queues", "resume", "audited", "--data-dir", host.data)
+    rows = json.loads(pawl("audit", "--target", "audited", "--json", "--data-dir", host.data).stdout)
+    assert [r["action"] for r in rows[:2]] == ["queue.resume", "queue.pause"]
+    assert rows[1]["reason"] == "a test of the audit" and rows[1]["actor"].startswith("unix:")
+    shown = pawl("audit", "--since", "1h", "--action", "queue.*", "--data-dir", host.data).stdout
+    assert "queue.pause" in shown and "a test of the audit" in shown

@@ -32,7 +32,8 @@ package final class ControlPlane {
             limits: .init(
                 body: configuration.bodyLimitBytes, batch: configuration.batchBodyLimitBytes,
                 upload: configuration.uploadLimitBytes),
-            logger: logger, resource: { [unowned backend] in try await backend.resource(of: $0, $1) })
+            logger: logger, resource: { [unowned backend] in try await backend.resource(of: $0, $1) },
+            audit: { [unowned backend] in await backend.record($0, $1, of: $2, result: $3) })
         let connections = Connections(responder: responder, configuration: configuration, logger: logger)
         backend.ownMetrics = { [unowned responder, unowned connections] in
             responder.meter.families + [
@@ -75,7 +76,7 @@ package final class ControlPlane {
             + backend.definitionRoutes + backend.errorGroupRoutes + backend.quarantineRoutes + backend.pluginByteRoutes
             + backend.explainRoutes
             + backend.pluginRoutes + backend.pluginOrderRoutes + backend.pluginUploadRoutes
-            + backend.tokenRoutes
+            + backend.tokenRoutes + backend.auditRoutes
         if backend.configuration.compatSeeds { routes += backend.seedRoutes }
         return routes
     }

@@ -40,7 +40,7 @@ extension JobStore {
             }
             let detail = JSONText.object(["handler": definition.handler])
             _ = try await connection.query(
-                .auditAdd, [.text(orNull: actor), .text("job.create"), name, .json(detail)])
+                .auditNote, Self.auditNote(actor, "job.create", definition.name, detail))
             return true
         }
         guard let isMade else { throw await unknownHandler(definition.handler) }
@@ -111,7 +111,7 @@ extension JobStore {
         do throws(StoreError) {
             let detail = JSONValue.object([JSONMember("cancelled_runs", .number("\(ended)"))]).json
             _ = try await query(
-                .auditAdd, [.text(orNull: actor), .text("job.delete_stopped"), .text(name.storable), .json(detail)])
+                .auditNote, Self.auditNote(actor, "job.delete_stopped", name, detail, result: "conflict"))
         } catch {
             logger.warning("a stopped removal is not on record", metadata: ["job": "\(name)", "error": "\(error)"])
         }
@@ -137,7 +137,7 @@ extension JobStore {
             let gone = try await connection.query(.jobDelete, [parameter])
             let detail = JSONValue.object([JSONMember("cancelled_runs", .number("\(ended)"))]).json
             _ = try await connection.query(
-                .auditAdd, [.text(orNull: actor), .text("job.delete"), parameter, .json(detail)])
+                .auditNote, Self.auditNote(actor, "job.delete", name, detail))
             return .gone(schedules: try gone[0].int64(0))
         }
     }

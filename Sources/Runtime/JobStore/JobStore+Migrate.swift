@@ -32,6 +32,7 @@ struct Migration {
         Migration("m0018_tokens", PackageResources.m0018_tokens_up_sql, isBreaking: false),
         // A program that does not know of emergencies would not obey them.
         Migration("m0019_safety", PackageResources.m0019_safety_up_sql, isBreaking: true),
+        Migration("m0020_audit", PackageResources.m0020_audit_up_sql, isBreaking: false),
     ]
 
     init(_ name: String, _ bytes: [UInt8], isBreaking: Bool) {

@@ -35,7 +35,7 @@ extension JobStore {
         if let ifRevision, ifRevision != now { return (false, now) }
         try await apply(patch, to: name, try reader.limits(), try reader.execution(), connection)
         _ = try await connection.query(
-            .auditAdd, [.text(orNull: actor), .text("job.settings"), .text(name.storable), .json(patch.summary)])
+            .auditNote, Self.auditNote(actor, "job.settings", name, patch.summary))
         return (true, now + 1)
     }
 

@@ -38,16 +38,14 @@ extension JobStore {
                 ])
             if decision.host == nil {
                 _ = try await connection.query(
-                    .auditAdd,
-                    [
-                        .text(orNull: decision.by), .text("plugin.\(decision.change.word)"), key,
-                        .json(
-                            JSONText.object(
-                                [
-                                    "version": decision.change.version ?? next.active, "reason": decision.reason,
-                                    "forced": decision.isForced ? "true" : nil,
-                                ].compactMapValues(\.self))),
-                    ])
+                    .auditNote,
+                    Self.auditNote(
+                        decision.by, "plugin.\(decision.change.word)", name,
+                        JSONText.object(
+                            [
+                                "version": decision.change.version ?? next.active, "reason": decision.reason,
+                                "forced": decision.isForced ? "true" : nil,
+                            ].compactMapValues(\.self))))
             }
             return .changed(try PluginRow(written[0]))
         }

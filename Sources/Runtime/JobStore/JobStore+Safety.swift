@@ -82,12 +82,4 @@ extension JobStore {
         }
         return totals
     }
-
-    /// Notes who did what to what.
-    package func audit(
-        actor: String?, action: String, target: String, detail: String? = nil
-    ) async throws(StoreError) {
-        _ = try await query(
-            .auditAdd, [.text(orNull: actor), .text(action), .text(target.storable), .json(orNull: detail)])
-    }
 }

@@ -16,11 +16,8 @@ extension JobStore {
             var detail = [JSONMember("role", .string(token.role))]
             if let expires = token.expiresAt { detail.append(JSONMember("expires_at", .string(expires.rfc3339))) }
             _ = try await connection.query(
-                .auditAdd,
-                [
-                    .text(actor.storable), .text("token.create"), .text(token.name.storable),
-                    .json(JSONValue.object(detail).json),
-                ])
+                .auditNote,
+                Self.auditNote(actor, "token.create", token.name, JSONValue.object(detail).json))
             return try Self.token(row)
         }
         guard let made else {
@@ -54,7 +51,7 @@ extension JobStore {
             let rows = try await connection.query(.tokenRevoke, [.int64(id), .text(actor.storable)])
             guard let row = rows.first else { return false }
             _ = try await connection.query(
-                .auditAdd, [.text(actor.storable), .text("token.revoke"), .text(try row.text(0)), .null])
+                .auditNote, Self.auditNote(actor, "token.revoke", try row.text(0)))
             return true
         }
     }

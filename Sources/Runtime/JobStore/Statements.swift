@@ -8,6 +8,8 @@ extension PGStatement {
 
     static let attemptList = file("attempt_list", PackageResources.attempt_list_sql)
     static let auditAdd = file("audit_add", PackageResources.audit_add_sql)
+    static let auditList = file("audit_list", PackageResources.audit_list_sql)
+    static let auditNote = file("audit_note", PackageResources.audit_note_sql)
     static let batchKeyAnswer = file("batch_key_answer", PackageResources.batch_key_answer_sql)
     static let batchKeyFind = file("batch_key_find", PackageResources.batch_key_find_sql)
     static let batchKeyTake = file("batch_key_take", PackageResources.batch_key_take_sql)

@@ -95,6 +95,7 @@ extension Permission {
         "GET /api/v1/system": .init(.viewer, .neutral),
         "GET /api/v1/stats/summary": .init(.viewer, .everything),
         "GET /api/v1/stats/series": .init(.viewer, .list),
+        "GET /api/v1/audit": .init(.admin, .everything),
         "GET /api/v1/tokens": .init(.owner, .everything),
         "POST /api/v1/tokens": .init(.owner, .everything),
         "DELETE /api/v1/tokens/{id}": .init(.owner, .everything),

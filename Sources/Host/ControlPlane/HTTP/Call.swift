@@ -1,5 +1,6 @@
 import HTTPTypes
 import JobCore
+import JobStore
 import UVLoop
 
 /// One request as a route sees it: routed, authenticated, its body read. Knows no transport, so that a test can make one.
@@ -21,6 +22,12 @@ struct Call: Sendable {
     /// For logs and answers.
     var requestID: String
     var principal = Principal.anonymous
+    /// Where the request came from.
+    var address = ""
+    /// What it adds to rows of the audit; of requests that leave one.
+    var record: AuditContext?
+    /// Only what would happen is asked for.
+    var isPlan = false
     /// Fires when the client is gone.
     var hangUp: HangUp
 

@@ -32,8 +32,19 @@ enum Cursor {
         return ErrorGroupCursor(lastSeenAt: WallTime(micros: time), fingerprint: fingerprint)
     }
 
+    static func encode(audit id: Int64, filter: String, keys: Keys) -> String {
+        seal(UInt64(bitPattern: id).bigEndianBytes, filter: audit + filter, keys: keys)
+    }
+
+    static func decodeAudit(_ text: String, filter: String, keys: Keys) throws(Problem) -> Int64 {
+        let place = try open(text, filter: audit + filter, keys: keys)
+        guard place.count == 8 else { throw broken }
+        return Int64(bitPattern: UInt64(bigEndianBytes: place[...]))
+    }
+
     /// Keeps cursors of one kind of list out of the other.
     private static let groups = "error-groups "
+    private static let audit = "audit "
 
     // MARK: Any place
 

@@ -22,6 +22,7 @@ final class Responder {
     private let gate: Gate
     /// What a request is about; asked for those only who are confined to something.
     private let resource: Backend.ResourceLookup
+    private let audit: Backend.Recorder
     private let limits: Limits
     private let logger: Logger
     private var date = HTTPDate()
@@ -33,11 +34,13 @@ final class Responder {
     ]
 
     init(
-        routes: [Route], gate: Gate, limits: Limits, logger: Logger, resource: @escaping Backend.ResourceLookup
+        routes: [Route], gate: Gate, limits: Limits, logger: Logger, resource: @escaping Backend.ResourceLookup,
+        audit: @escaping Backend.Recorder
     ) {
         self.routes = routes
         self.gate = gate
         self.resource = resource
+        self.audit = audit
         self.limits = limits
         self.logger = logger
         router = makeRouter()
@@ -160,6 +163,7 @@ final class Responder {
         let exchange = context.exchange
         var call = Call(method: request.method, path: instance, requestID: exchange.id, hangUp: exchange.hangUp)
         call.headers = request.headerFields
+        call.address = exchange.visitor.address
         var cookie: String?
         if route.permission.role != nil {
             (call.principal, cookie) = try await gate.authenticate(request, exchange.visitor, now: WallClock.now)
@@ -173,13 +177,48 @@ final class Responder {
         }
         // Before the credentials are missed: a token in the URL must be told about.
         try route.check(call.query)
-        try gate.authorize(call.principal, route.permission)
+        var answer: Answer
+        if let action = AuditTrail.action(route.method, route.path, route.permission), call.principal.role != nil {
+            answer = try await recorded(action, route, request, &call, context)
+        } else {
+            answer = try await perform(route, request, &call, context)
+        }
+        if let cookie { answer.headers.append(HTTPField(name: .setCookie, value: cookie)) }
+        return answer
+    }
+
+    /// The same, and a row in the audit of what came of it.
+    private func recorded(
+        _ action: String, _ route: Route, _ request: HTTPRequest, _ call: inout Call, _ context: ExchangeContext
+    ) async throws -> Answer {
+        do {
+            let answer = try await perform(route, request, &call, context)
+            if let result = AuditTrail.result(status: answer.status.code, code: nil) {
+                let target = AuditTrail.target(call, route, location: answer.headers[.location])
+                await audit(action, target, call, result)
+            }
+            return answer
+        } catch {
+            let problem = problem(error, context.exchange)
+            if let result = AuditTrail.result(status: problem.status.code, code: problem.code) {
+                await audit(action, AuditTrail.target(call, route, location: nil), call, result)
+            }
+            throw problem
+        }
+    }
+
+    /// All but the credentials: whether it may be, what it is about, and then the handler.
+    private func perform(
+        _ route: Route, _ request: HTTPRequest, _ call: inout Call, _ context: ExchangeContext
+    ) async throws -> Answer {
+        let exchange = context.exchange
         for (index, part) in route.path.split(separator: "/").enumerated() where part.hasPrefix("{") {
             guard let text = context.parameters.get("p\(index)"), let value = Query.decode(text) else {
                 throw Problem(.badRequest, "malformed_path", "The path holds a broken percent-escape, or no UTF-8.")
             }
             call.parameters[String(part.dropFirst().dropLast())] = value
         }
+        try gate.authorize(call.principal, route.permission)
         let declared = request.headerFields[.contentLength].flatMap { Int($0) }
         if route.body == .stream {
             call.pieces = try exchange.pieces(limit: limits.upload, declared: declared)
@@ -191,9 +230,15 @@ final class Responder {
         if !call.principal.bounds.isEmpty, let resource = try await resource(call, route.permission.scope) {
             try gate.authorize(call.principal, route.permission, resource)
         }
-        var answer = try await route.handler(call)
-        if let cookie { answer.headers.append(HTTPField(name: .setCookie, value: cookie)) }
-        return answer
+        guard AuditTrail.action(route.method, route.path, route.permission) != nil else {
+            return try await route.handler(call)
+        }
+        let wish = AuditTrail.wish(call)
+        call.isPlan = wish.isPlan
+        let record = AuditContext(reason: wish.reason, request: call.requestID, address: call.address)
+        call.record = record
+        let asked = call
+        return try await AuditContext.$current.withValue(record) { try await route.handler(asked) }
     }
 
     private static func checkType(_ header: String?) throws(Problem) {

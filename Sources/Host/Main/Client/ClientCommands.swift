@@ -12,6 +12,7 @@ enum ClientCommands {
         JobsCommand.self, PluginsCommand.self, QueuesCommand.self, ExclusiveCommand.self, StatsCommand.self,
         HostsCommand.self, SchedulesCommand.self,
         CrashesCommand.self, QuarantinesCommand.self, SafetyCommand.self, TokensCommand.self, WhoamiCommand.self,
+        AuditCommand.self,
         UICommand.self, APICommand.self,
         VersionCommand.self,
     ]
