@@ -15,7 +15,7 @@ include mk/authors.mk
 
 .PHONY: help bootstrap build host plugins demo serve test test-unit test-abi test-zygote test-plugins test-system test-faults bench-peers \
         monkey monkey-short monkey-kills chaos chaos-short fuzz test-fuzz test-cli test-page test-seeds test-docs test-authors test-schema \
-        seeds bench bench-volume bench-backlog format format-check install clean
+        test-schedules seeds bench bench-volume bench-backlog format format-check install clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -38,7 +38,7 @@ serve: build ## a host on 127.0.0.1:7070 with an embedded PostgreSQL
 	@$(OUT)/pawl serve --plugins $(OUT)/plugins
 
 test: build fixtures test-abi test-zygote test-plugins test-unit test-system test-faults monkey-short chaos-short test-fuzz test-cli test-page \
-        test-seeds test-docs test-authors test-schema ## all tests
+        test-seeds test-docs test-authors test-schema test-schedules ## all tests
 	@echo "all tests passed"
 
 test-abi: bootstrap zygote c-plugins
@@ -98,6 +98,10 @@ test-cli: build $(PYTHON)
 
 test-schema: $(PYTHON)
 	$(PYTHON) scripts/test-suite pytest Tests/schema
+
+# Vectors, bounds of time, and the oracles where clocks change: SEED=… COUNT=… (schedules per zone) for longer runs.
+test-schedules: host $(PYTHON)
+	SEED=$(SEED) COUNT=$(or $(COUNT),10) PAWL_TEST_BIN=$(CURDIR)/$(OUT) $(PYTHON) -m pytest -q Tests/schedules
 
 test-page: $(PYTHON)
 	$(PYTHON) scripts/test-suite pytest Tests/page -rs
@@ -162,7 +166,7 @@ install: build install-sdk ## binaries, what authors need, and plugins under PRE
 clean: ## remove what was built
 	rm -rf .build
 
-$(PYTHON): Tests/requirements.txt
+$(PYTHON): Tests/requirements.txt Tests/schedules/requirements.txt
 	python3 -m venv .build/venv
-	.build/venv/bin/pip install --quiet --disable-pip-version-check -r Tests/requirements.txt
+	.build/venv/bin/pip install --quiet --disable-pip-version-check -r Tests/requirements.txt -r Tests/schedules/requirements.txt
 	@touch $(PYTHON)

@@ -8,7 +8,7 @@ struct RecurrenceWalk {
     private let timesOfDay: [Int]
     private let base: Int64
     private var index: Int64
-    private var budget = 150_000
+    private var budget: Int
 
     /// - Parameter from: the first set that is given holds this time, or is later.
     init(_ rule: RecurrenceRule, from: Int64) {
@@ -19,6 +19,8 @@ struct RecurrenceWalk {
         let now = CivilTime(secondsSinceEpoch: from)
         let interval = Int64(rule.interval)
         timesOfDay = Self.times(rule, start)
+        // Steps of a day or longer cost less than those from hour to hour.
+        budget = rule.followsRealTime ? 50_000 : 100_000
         let periods: Int64
         switch rule.frequency {
         case .yearly:
@@ -36,8 +38,22 @@ struct RecurrenceWalk {
             base = CivilTime.floorDiv(rule.start, unit)
             periods = CivilTime.floorDiv(from, unit) - base
         }
+        if rule.followsRealTime, !Self.meetsItsTimes(rule, base * unit, interval * unit) { budget = 0 }
         // The period that holds `from`, or the first one later that counts.
         index = max(0, CivilTime.floorDiv(periods + interval - 1, interval))
+    }
+
+    /// Whether periods so far apart ever begin at a time of day that the rule takes: every 120 minutes from 00:00 never are at
+    /// seven o'clock.
+    private static func meetsItsTimes(_ rule: RecurrenceRule, _ base: Int64, _ step: Int64) -> Bool {
+        var (left, right) = (Int(step), 86_400)
+        while right != 0 { (left, right) = (right, left % right) }
+        let first = Int(base - CivilTime.floorDiv(base, 86_400) * 86_400) % left
+        return stride(from: first, to: 86_400, by: left).contains { second in
+            (rule.hours.isEmpty || rule.hours.contains(second / 3600))
+                && (rule.frequency == .hourly || rule.minutes.isEmpty || rule.minutes.contains(second / 60 % 60))
+                && (rule.frequency != .secondly || rule.seconds.isEmpty || rule.seconds.contains(second % 60))
+        }
     }
 
     private static func unit(_ frequency: RecurrenceRule.Frequency) -> Int64 {

@@ -57,7 +57,7 @@ package final class JobStore {
     ///   - liveness: when this host says that it lives.
     package init(
         configuration: PostgresConfiguration, logger: Logger, readers: Int = 3,
-        zoneDirectory: String = ZoneDatabase.systemDirectory, liveness: LivenessTimes = .standard
+        zoneDirectory: String = ZoneFiles.systemDirectory, liveness: LivenessTimes = .standard
     ) {
         self.logger = logger
         self.liveness = liveness

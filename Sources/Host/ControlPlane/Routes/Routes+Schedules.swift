@@ -117,62 +117,15 @@ extension Backend {
 
     private func previewSchedule(_ call: Call) throws -> Answer {
         var reader = try ObjectReader(body: call.body)
-        let (spec, zone) = times(&reader)
-        let count = Int(reader.int("count", in: 1...100) ?? 10)
-        let from = reader.time("from") ?? WallClock.now
-        let starts = reader.time("starts_at")
-        let ends = reader.time("ends_at")
+        let members = PreviewRequest.memberNames.compactMap { name in
+            reader.value(name).map { JSONMember(name, $0) }
+        }
         try reader.finish()
-        guard let spec else { preconditionFailure("finish() throws when there is none") }
-        var object = JSONObject()
-        var normalized = JSONObject()
-        ScheduleJSON.add(spec, to: &normalized)
-        normalized.string("timezone", zone.name)
-        object.object("normalized", normalized)
-        var runs: [String] = []
-        var after = from
-        // The first may be at `starts_at` itself.
-        if let starts, starts > after { after = WallTime(micros: starts.micros - 1) }
-        while runs.count < count, let next = spec.next(after: after, zone: zone.rules), ends.map({ next <= $0 }) ?? true
-        {
-            runs.append(Self.firing(next, spec, zone.rules).text)
-            after = next
+        do throws(FieldFault) {
+            let request = try PreviewRequest(.object(members), now: WallClock.now) { try? self.store.zone($0) }
+            return .json(request.answer.json)
+        } catch {
+            throw Problem.invalid([error])
         }
-        object.array("runs", runs)
-        var warnings: [String] = []
-        if runs.isEmpty { warnings.append("It never fires.") }
-        object.strings("warnings", warnings)
-        return .json(object)
-    }
-
-    private static func firing(_ at: WallTime, _ spec: ScheduleSpec, _ zone: any ZoneRules) -> JSONObject {
-        let offset = zone.offset(at: at.seconds)
-        var object = JSONObject()
-        object.time("at", at)
-        object.string("local", localText(at, offset))
-        object.int("offset_seconds", offset)
-        switch spec {
-        case .once, .interval, .after, .event: object.raw("note", "null")
-        case .onceLocal, .cron, .calendar, .onCalendar, .recurrence: object.string("note", note(at, zone))
-        }
-        return object
-    }
-
-    /// What the change of the clocks does to a firing.
-    private static func note(_ at: WallTime, _ zone: any ZoneRules) -> String? {
-        if case .fold = zone.resolve(zone.local(at: at.seconds)) {
-            return "The clocks show this time twice; it fires the first time."
-        }
-        let step = zone.offset(at: at.seconds) - zone.offset(at: at.seconds - 1)
-        return step > 0 ? "The clocks go forward at this moment; a time that they skip fires here." : nil
-    }
-
-    /// RFC 3339 with the zone's offset, to the second.
-    private static func localText(_ at: WallTime, _ offset: Int) -> String {
-        let wall = WallTime(micros: (at.seconds + Int64(offset)) * 1_000_000).rfc3339.prefix(19)
-        if offset == 0 { return wall + "Z" }
-        let minutes = abs(offset) / 60
-        func two(_ value: Int) -> String { value < 10 ? "0\(value)" : "\(value)" }
-        return "\(wall)\(offset < 0 ? "-" : "+")\(two(minutes / 60)):\(two(minutes % 60))"
     }
 }

@@ -64,6 +64,10 @@ extension Backend {
     /// The rules of a zone, with the fault at `name` if there is none.
     func zone(_ reader: inout ObjectReader, _ name: String = "timezone") -> (name: String, rules: any ZoneRules) {
         guard let text = reader.string(name, limit: 100, isEmptyAllowed: false) else { return ("UTC", UTCRules()) }
+        if let advice = ZoneName.advice(text) {
+            reader.fault(FieldFault(pointer: "", code: "zone_abbreviation", detail: advice), at: name)
+            return ("UTC", UTCRules())
+        }
         do throws(StoreError) {
             return (text, try store.zone(text))
         } catch {

@@ -10,10 +10,11 @@ struct SchedulesCommand: ParsableCommand {
             EXAMPLES
               pawl schedules
               pawl schedules create nightly --job text.stats --cron '30 2 * * *'
-              pawl schedules preview --cron '30 2 * * *' --timezone Europe/Berlin
+              pawl schedules preview '30 2 * * *' --tz Europe/Berlin
               pawl schedules due --within 1h
             """,
-        subcommands: [List.self, Create.self, Delete.self, Due.self, Preview.self], defaultSubcommand: List.self)
+        subcommands: [List.self, Create.self, Delete.self, Due.self, PreviewScheduleCommand.self],
+        defaultSubcommand: List.self)
 
     /// When a schedule fires: exactly one of the three.
     struct Times: ParsableArguments {
@@ -156,37 +157,6 @@ struct SchedulesCommand: ParsableCommand {
                 "/api/v1/schedules/due", [("within_ms", self.within?.milliseconds.map(String.init))])
             if session.wantsJSON { return session.printJSON(answer) }
             SchedulesCommand.printTable(answer["items"]?.elements ?? [], session, empty: "Nothing is due.")
-        }
-    }
-
-    struct Preview: ClientCommand {
-        static let configuration = CommandConfiguration(
-            abstract: "Show when a schedule would fire, without making one.",
-            discussion: """
-                EXAMPLES
-                  pawl schedules preview --cron '30 2 * * *' --timezone Europe/Berlin
-                  pawl schedules preview --every 90m -n 3
-                  pawl schedules preview --at 2027-01-01T08:00:00Z
-                """)
-        @OptionGroup var connection: ConnectionOptions
-        @OptionGroup(title: "When") var times: Times
-        @Option(name: [.customShort("n"), .customLong("count")], help: "How many times to show.") var count = 10
-
-        func validate() throws {
-            try self.times.check()
-            if !(1...100).contains(self.count) { throw ValidationError("-n is 1 to 100.") }
-        }
-
-        func execute(_ session: ClientSession) throws {
-            let body = self.times.apply(to: .members(["count": .int(self.count)]))
-            let answer = try session.send("POST", "/api/v1/schedules/preview", body).json
-            if session.wantsJSON { return session.printJSON(answer) }
-            for run in answer["runs"]?.elements ?? [] {
-                let at = run["at"]?.text ?? run.text ?? ""
-                let parts = [at, run["local"]?.text ?? "", run["note"]?.text ?? ""].filter { !$0.isEmpty }
-                session.terminal.out.writeLine(parts.joined(separator: "  "))
-            }
-            for warning in answer["warnings"]?.elements ?? [] { session.talk(warning.text ?? warning.json) }
         }
     }
 
