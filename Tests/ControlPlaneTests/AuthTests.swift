@@ -136,6 +136,21 @@ import UVLoop
                 .get, "/livez", headers: [.host: "pawl.example"], isOnLoopback: false)
             #expect(reply.status == 200)
         }
+        // With names of its own it answers to those, and to addresses, which nobody can point elsewhere.
+        try await withOwnPlane {
+            $0.allowedHosts = ["Pawl.example"]
+        } _: { plane in
+            for isOnLoopback in [true, false] {
+                for (host, status) in [
+                    ("pawl.example:7070", 200), ("localhost", 200), ("evil.example", 421),
+                    ("10.1.2.3", isOnLoopback ? 421 : 200), ("[fe80::1]:1", isOnLoopback ? 421 : 200),
+                ] {
+                    let reply = try await plane.send(
+                        .get, "/livez", headers: [.host: host], isOnLoopback: isOnLoopback)
+                    #expect(reply.status == status, "\(host) \(isOnLoopback)")
+                }
+            }
+        }
     }
 
     @Test func pageIsServedWithAStrictPolicy() async throws {

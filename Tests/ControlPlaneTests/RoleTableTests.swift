@@ -1,3 +1,4 @@
+import Glibc
 import HTTPTypes
 import JobCore
 import Testing
@@ -66,7 +67,7 @@ import UVLoop
     }
 
     /// How somebody of a role comes in.
-    enum Transport: String, CaseIterable, Sendable { case cookie, token, peer }
+    enum Transport: String, CaseIterable, Sendable { case cookie, token, peer, jwt }
 
     /// Headers of somebody of this role.
     @LoopActor
@@ -84,12 +85,18 @@ import UVLoop
             return [.authorization: "Bearer \(made.token)"]
         case .peer:
             return [:]
+        case .jwt:
+            return [.authorization: "Bearer \(try JWTTests.current(role))"]
         }
     }
 
     @Test(arguments: Transport.allCases)
     func allowedAndRefusedAsDocumented(_ transport: Transport) async throws {
-        try await withOwnPlane { plane in
+        let file = try JWTTests.keyFile()
+        defer { unlink(file) }
+        try await withOwnPlane {
+            $0.jwt = JWTRules(keyFile: file, issuer: "https://id.example", audience: "pawl")
+        } _: { plane in
             let operations = try await Self.operations(plane)
             var headers: [Role: [HTTPField.Name: String]] = [:]
             for role in Role.allCases { headers[role] = try await Self.headers(role, transport, plane) }

@@ -88,3 +88,15 @@ def test_what_was_done_is_written_down(host):
     assert rows[1]["reason"] == "a test of the audit" and rows[1]["actor"].startswith("unix:")
     shown = pawl("audit", "--since", "1h", "--action", "queue.*", "--data-dir", host.data).stdout
     assert "queue.pause" in shown and "a test of the audit" in shown
+
+
+def test_keys_without_an_issuer_end_the_start(host_factory, scratch):
+    keys = scratch / "jwks.json"
+    keys.write_text('{"keys": []}')
+    for arguments, words in [(["--jwt-keys", str(keys)], "--jwt-issuer"),
+                             (["--jwt-keys", str(keys), "--jwt-issuer", "i", "--jwt-audience", "a"], "holds no key"),
+                             (["--peer", "nobody-of-this-name=viewer"], "there is no user"),
+                             (["--peer", "root=emperor"], "viewer, operator, admin, owner")]:
+        host = host_factory(arguments=arguments).launch()
+        assert host.process.wait(20) == 64
+        assert words in host.log_path.read_text()

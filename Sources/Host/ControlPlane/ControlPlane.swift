@@ -24,7 +24,8 @@ package final class ControlPlane {
         self.configuration = configuration
         let keys = Keys(adminToken: configuration.adminToken)
         let gate = Gate(
-            keys: keys, tokens: TokenBook(store: store), allowedHosts: configuration.allowedHosts)
+            keys: keys, tokens: TokenBook(store: store),
+            jwt: configuration.jwt.map { JWTBook(rules: $0, logger: logger) }, allowedHosts: configuration.allowedHosts)
         let backend = Backend(
             configuration: configuration, store: store, host: host, keys: keys, gate: gate, logger: logger)
         let responder = Responder(

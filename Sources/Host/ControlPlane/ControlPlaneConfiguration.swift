@@ -9,6 +9,8 @@ package struct ControlPlaneConfiguration: Sendable {
     package var adminToken: String
     /// What users of this machine may who come through a Unix socket.
     package var peers: PeerRules
+    /// Which JSON Web Tokens count; nil: none.
+    package var jwt: JWTRules?
     /// Largest body of an ordinary request, in bytes. Source: decisions 5.
     package var bodyLimitBytes: Int
     /// Largest body of `POST /runs/batch`, in bytes. Source: decisions 5.
@@ -30,8 +32,9 @@ package struct ControlPlaneConfiguration: Sendable {
     package var gitSHA: String
     /// Open connections at most, per listener; more wait in the kernel's backlog.
     package var maxConnections: Int
-    /// Host names (without port) that a request may ask for on a loopback listener, beside `localhost` and the loopback
-    /// addresses. Everything else is refused there: a page on the web must not reach us by a name of its own.
+    /// Host names (without port) that a request may ask for, beside `localhost` and the loopback addresses. On a loopback
+    /// listener everything else is refused: a page on the web must not reach us by a name of its own. On others too, but for
+    /// literal addresses, where there are any names here.
     package var allowedHosts: [String]
     /// How long a connection may be idle, or take for its request's head.
     package var idleTimeout: Duration
@@ -39,7 +42,8 @@ package struct ControlPlaneConfiguration: Sendable {
     package var bodyTimeout: Duration
 
     package init(
-        listen: [ListenAddress], adminToken: String, peers: PeerRules = PeerRules(), bodyLimitBytes: Int = 1_000_000,
+        listen: [ListenAddress], adminToken: String, peers: PeerRules = PeerRules(), jwt: JWTRules? = nil,
+        bodyLimitBytes: Int = 1_000_000,
         batchBodyLimitBytes: Int = 32_000_000, argsLimitBytes: Int = 256 << 10, uploads: UploadPolicy = .token,
         uploadLimitBytes: Int = 256 << 20, uploadDirectory: String, compatSeeds: Bool = true,
         version: String, gitSHA: String = "", maxConnections: Int = 4096, allowedHosts: [String] = [],
@@ -48,6 +52,7 @@ package struct ControlPlaneConfiguration: Sendable {
         self.listen = listen
         self.adminToken = adminToken
         self.peers = peers
+        self.jwt = jwt
         self.bodyLimitBytes = bodyLimitBytes
         self.batchBodyLimitBytes = batchBodyLimitBytes
         self.argsLimitBytes = argsLimitBytes

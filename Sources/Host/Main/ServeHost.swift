@@ -214,11 +214,12 @@ final class ServeHost {
             addresses.append(.unix(path: socket, mode: PeerOption.isShared(self.configuration.peers) ? 0o666 : 0o600))
         }
         return ControlPlaneConfiguration(
-            listen: addresses, adminToken: self.token, peers: self.configuration.peers,
+            listen: addresses, adminToken: self.token, peers: self.configuration.peers, jwt: self.configuration.jwt,
             uploads: self.configuration.uploads,
             uploadLimitBytes: Int(self.configuration.uploadLimit),
             uploadDirectory: self.directory.path + "/uploads", compatSeeds: self.configuration.compatSeeds,
-            version: ClientVersion.current, gitSHA: self.installation.revision ?? "")
+            version: ClientVersion.current, gitSHA: self.installation.revision ?? "",
+            allowedHosts: self.configuration.hostNames)
     }
 
     static var hostname: String {

@@ -38,6 +38,8 @@ struct ServeOptions: ParsableArguments {
                 + "host's own user are owner.", valueName: "rule"))
     var peers: [String] = []
 
+    @OptionGroup(title: "Access") var access: AccessOptions
+
     @Option(
         help: ArgumentHelp(
             "Directory whose *.so and *.pawl.json files are served (PAWL_PLUGINS).",
@@ -146,6 +148,8 @@ struct ServeConfiguration {
     /// Path of the Unix socket; nil: none.
     var socket: String?
     var peers: PeerRules
+    var jwt: JWTRules?
+    var hostNames: [String]
     var plugins: String?
     /// Nil: the embedded PostgreSQL.
     var databaseURL: String?
@@ -219,6 +223,8 @@ struct ServeConfiguration {
         self.peers = try PeerOption.rules(
             options.peers.isEmpty
                 ? value(nil, "PAWL_PEERS").map { $0.split(separator: ",").map(String.init) } ?? [] : options.peers)
+        self.jwt = try options.access.rules(environment: environment)
+        self.hostNames = options.access.names(environment: environment)
         self.plugins = value(options.plugins, "PAWL_PLUGINS")
         self.databaseURL = value(options.databaseURL, "PAWL_DATABASE_URL") ?? value(nil, "DATABASE_URL")
         // libpq reads the PG* variables itself: the empty connection string means exactly those.

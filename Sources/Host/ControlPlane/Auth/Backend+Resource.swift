@@ -27,8 +27,10 @@ extension Backend {
             if let body = Self.object(call.body) { Self.add(body, to: &resource) }
             return resource
         case .enqueue:
-            guard let body = Self.object(call.body) else { return Resource() }
+            // Of a name that is there twice, nobody knows which one the reader takes.
+            guard let body = Self.object(call.body), !Self.hasRepeats(body) else { return Resource() }
             guard let items = body["items"]?.elements else { return Self.resource(ofNewRun: body) }
+            guard !items.contains(where: Self.hasRepeats) else { return Resource() }
             return items.map(Self.resource(ofNewRun:)).reduce(
                 Resource(queues: .these([]), jobs: .these([]), owners: .these([]))
             ) { Self.both($0, $1) }
@@ -43,6 +45,11 @@ extension Backend {
         } catch {
             return nil
         }
+    }
+
+    private static func hasRepeats(_ value: JSONValue) -> Bool {
+        guard case .object(let members) = value else { return false }
+        return Set(members.map(\.key)).count < members.count
     }
 
     private static func add(_ body: JSONValue, to resource: inout Resource) {

@@ -9,12 +9,15 @@ final class Gate {
     let keys: Keys
     let sessions: Sessions
     let tokens: TokenBook
+    /// Nil: no JSON Web Tokens count.
+    let jwt: JWTBook?
     private let failures = FailedLogins()
     private let allowedHosts: Set<String>
 
-    init(keys: Keys, tokens: TokenBook, allowedHosts: [String]) {
+    init(keys: Keys, tokens: TokenBook, jwt: JWTBook? = nil, allowedHosts: [String]) {
         self.keys = keys
         self.tokens = tokens
+        self.jwt = jwt
         sessions = Sessions(keys: keys)
         self.allowedHosts = Set(allowedHosts.map { $0.lowercased() })
     }
@@ -32,9 +35,13 @@ final class Gate {
     /// A page on the web can make its own name point to 127.0.0.1 and then talk to us as "same origin". What it cannot do is
     /// send a `Host` header with a name of ours.
     func checkHost(_ request: HTTPRequest, _ visitor: Visitor) throws(Problem) {
-        guard visitor.isOnLoopback else { return }
+        // Elsewhere the names are known only if somebody has said them; a socket's path is not reached by names.
+        guard visitor.isOnLoopback || (!allowedHosts.isEmpty && visitor.address != "unix") else { return }
         let authority = request.authority ?? ""
-        guard Self.isLoopback(host: authority) || allowedHosts.contains(Self.host(of: authority)) else {
+        let isOurs =
+            Self.isLoopback(host: authority) || allowedHosts.contains(Self.host(of: authority))
+            || (!visitor.isOnLoopback && Self.isAddress(host: authority))
+        guard isOurs else {
             throw Problem(
                 .misdirectedRequest, "host_not_allowed",
                 "This host does not answer to the name \(authority.clipped).",
@@ -69,6 +76,13 @@ final class Gate {
         let hash = TokenBook.hash(token)
         // Guesses do not get as far as the database for ever.
         if !tokens.knows(hash), let seconds = failures.seconds(for: visitor.address) { throw Self.later(seconds) }
+        if let jwt, token.contains(".") {
+            do throws(JWTFault) {
+                return try jwt.principal(of: token, now: now)
+            } catch {
+                throw refused(visitor, "invalid_token", "The token is not valid. \(error.rawValue)")
+            }
+        }
         switch await tokens.find(hash: hash) {
         case .found(let row):
             guard let principal = Principal(row, now: now) else { break }
@@ -160,6 +174,13 @@ final class Gate {
         if text.hasPrefix("[") { return String(text.dropFirst().prefix { $0 != "]" }) }
         if let colon = text.lastIndex(of: ":") { text = text[..<colon] }
         return String(text)
+    }
+
+    /// A literal address: no name that somebody could have pointed here.
+    private static func isAddress(host authority: String) -> Bool {
+        let name = host(of: authority)
+        let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+        return name.contains(":") || (parts.count == 4 && parts.allSatisfy { UInt8($0) != nil })
     }
 
     private static func isLoopback(host authority: String) -> Bool {

@@ -11,6 +11,8 @@ struct Principal: Sendable, Hashable {
         case token
         /// A user of this machine, by the Unix socket.
         case peer
+        /// A JSON Web Token of an identity provider.
+        case jwt
         /// The page's cookie.
         case session
     }
