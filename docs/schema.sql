@@ -3429,8 +3429,15 @@ CREATE TABLE pawl.schedule (
     revision bigint DEFAULT 1 NOT NULL,
     queue_ms bigint,
     backoff json,
+    options json DEFAULT '{}'::json NOT NULL,
+    ordinal bigint DEFAULT 0 NOT NULL,
+    paused_at timestamp with time zone,
+    paused_until timestamp with time zone,
+    pause_reason text,
+    skip_next integer DEFAULT 0 NOT NULL,
+    skip_until timestamp with time zone,
     CONSTRAINT schedule_attempts_check CHECK (((attempts >= 1) AND (attempts <= 1000))),
-    CONSTRAINT schedule_kind_check CHECK ((kind = ANY (ARRAY['once'::text, 'interval'::text, 'cron'::text, 'calendar'::text]))),
+    CONSTRAINT schedule_kind_check CHECK ((kind = ANY (ARRAY['once'::text, 'interval'::text, 'cron'::text, 'calendar'::text, 'oncalendar'::text, 'rrule'::text]))),
     CONSTRAINT schedule_max_runs_check CHECK ((max_runs > 0)),
     CONSTRAINT schedule_queue_ms_check CHECK ((queue_ms >= 1))
 );
@@ -3457,7 +3464,9 @@ CREATE TABLE pawl.schedule_occurrence (
     planned_at timestamp with time zone NOT NULL,
     fired_at timestamp with time zone DEFAULT now() NOT NULL,
     run_id bigint,
-    missed integer DEFAULT 0 NOT NULL
+    missed integer DEFAULT 0 NOT NULL,
+    reason text,
+    CONSTRAINT schedule_occurrence_reason_check CHECK ((reason = ANY (ARRAY['missed'::text, 'overlap'::text, 'paused'::text, 'blackout'::text, 'calendar'::text, 'skipped'::text])))
 );
 
 --

@@ -126,4 +126,53 @@ import UVLoop
             #expect(!(try await plane.get("/api/v1/schedules").items.contains { $0["timezone"]?.text == "x" }))
         }
     }
+
+    @Test func optionsPauseAndSkip() async throws {
+        try await withPlane { plane in
+            let made = try await plane.post(
+                "/api/v1/schedules",
+                """
+                {"job":"test.echo","kind":"oncalendar","expression":"Mon..Fri 02:30 Europe/Berlin",
+                "dst":{"gap":"skip"},"overlap":"skip","catch_up":{"policy":"none"},"jitter_ms":1000}
+                """)
+            #expect(made.status == 201, "\(made.text)")
+            #expect(made["timezone"]?.text == "Europe/Berlin" && made["dst"]?["gap"]?.text == "skip")
+            #expect(made["overlap"]?.text == "skip" && made["catch_up"]?["policy"]?.text == "none")
+            let path = "/api/v1/schedules/\(made["id"]?.text ?? "")"
+            let paused = try await plane.post(path + "/pause", "{\"reason\":\"upkeep\"}")
+            #expect(
+                paused.status == 200 && paused["pause_reason"]?.text == "upkeep" && paused["paused_at"]?.text != nil)
+            let resumed = try await plane.post(path + "/resume", "")
+            #expect(resumed.status == 200 && resumed["paused_at"] == .null)
+            let skipping = try await plane.post(path + "/skip", "{\"next\":2}")
+            #expect(skipping.status == 200 && skipping["skip_next"]?.integer == 2)
+            #expect(try await plane.post(path + "/skip", "{}").status == 422)
+            #expect(try await plane.post("/api/v1/schedules/sch_999999/resume", "").status == 404)
+            for (body, pointer) in [
+                ("\"overlap\":\"queue_one\"", "/overlap"), ("\"dst\":{\"gap\":\"jump\"}", "/dst/gap"),
+                ("\"timezone\":\"EST\"", "/timezone"),
+            ] {
+                let refused = try await plane.post(
+                    "/api/v1/schedules", "{\"job\":\"test.echo\",\"kind\":\"cron\",\"expression\":\"@daily\",\(body)}")
+                #expect(refused.status == 422 && refused.text.contains("\"\(pointer)\""), "\(refused.text)")
+            }
+        }
+    }
+
+    @Test func textsAndZones() async throws {
+        try await withPlane { plane in
+            let one = try await plane.post("/api/v1/schedules/parse", "{\"text\":\"@daily\"}")
+            #expect(one["items"]?.elements?.first?["sentence"]?.text == "At 00:00 every day", "\(one.text)")
+            let tab = try await plane.post(
+                "/api/v1/schedules/parse",
+                "{\"crontab\":true,\"text\":\"# Nightly\\n30 2 * * * load\\n0 0 32 * * bad\"}")
+            #expect(tab["items"]?.elements?.first?["description"]?.text == "Nightly", "\(tab.text)")
+            #expect(tab["problems"]?.elements?.first?["line"]?.integer == 3)
+            #expect(try await plane.post("/api/v1/schedules/parse", "{\"text\":\"0 0 32 * *\"}").status == 422)
+            let zones = try await plane.get("/api/v1/timezones")
+            #expect(
+                zones["release"]?.text != nil && zones["items"]?.elements?.contains(.string("Europe/Berlin")) == true)
+            #expect(zones["items"]?.elements?.contains(.string("EST")) == false)
+        }
+    }
 }

@@ -106,6 +106,78 @@ import UVLoop
         }
     }
 
+    @Test func optionsPausesAndSkipsAreKept() async throws {
+        try await withBench { bench in
+            let store = bench.store
+            var input = interval()
+            input.spec = .onCalendar(try OnCalendar("*:*:00"))
+            input.options.clocks = ClockChangeRule(gap: .skip, fold: .both)
+            input.options.missed = MissedPolicy(.all, window: .seconds(3600), cap: 3)
+            input.options.jitter = .seconds(5)
+            input.options.blackouts = DateCalendar(days: [0...1])
+            let made = try await store.createSchedule(input)
+            #expect(made.input == input && made.ordinal == 0 && made.pausedAt == nil)
+            let paused = try await store.pauseSchedule(made.id, reason: "upkeep")
+            #expect(paused.pausedAt != nil && paused.pauseReason == "upkeep" && paused.revision == 2)
+            try await bench.side.execute("UPDATE pawl.schedule SET next_at = next_at - interval '2 minutes'")
+            #expect(try await store.fireDue().fired.isEmpty)
+            let rows = try await store.occurrences(made.id)
+            #expect(!rows.isEmpty && rows.allSatisfy { $0.reason == .paused && $0.runID == nil })
+            let resumed = try await store.resumeSchedule(made.id)
+            #expect(resumed.pausedAt == nil && resumed.pauseReason == nil && resumed.ordinal == rows.count)
+            let skipping = try await store.skipSchedule(made.id, next: 1)
+            #expect(skipping.skipNext == 1)
+            input.options.overlap = .queueOne
+            do {
+                _ = try await store.updateSchedule(made.id, input, ifRevision: nil)
+                Issue.record("it was taken")
+            } catch StoreError.invalid(let fault) {
+                #expect(fault.pointer == "/overlap" && fault.code == "not_supported")
+            }
+        }
+    }
+
+    @Test func missedTimesAndOverlapsHaveRows() async throws {
+        try await withBench { bench in
+            let store = bench.store
+            // 35, 25, 15 and 5 minutes ago.
+            let first = try await store.databaseTime().advanced(by: .seconds(-2100))
+            var input = interval(.seconds(600), anchor: first)
+            input.options.missed = MissedPolicy(.all, cap: 2)
+            input.options.overlap = .skip
+            let made = try await store.createSchedule(input)
+            try await bench.side.execute("UPDATE pawl.schedule SET next_at = '\(first.rfc3339)'")
+            let fired = try await store.fireDue().fired
+            // Four are due, of which two are too many for the cap; of the other two the first goes, and stands in the second's way.
+            #expect(fired.count == 1)
+            let reasons = try await store.occurrences(made.id).map { $0.reason?.rawValue ?? "fired" }
+            #expect(reasons == ["overlap", "fired", "missed", "missed"])
+            #expect(try await store.occurrences(made.id)[1].missed == 2)
+            #expect(try await store.schedule(made.id).runCount == 1)
+        }
+    }
+
+    @Test(arguments: [OverlapPolicy.cancelRunning, .terminateRunning])
+    func aRunGivesWayToTheNext(_ policy: OverlapPolicy) async throws {
+        try await withBench { bench in
+            let store = bench.store
+            // Far from its own times, which would be due as well.
+            let now = try await store.databaseTime()
+            var input = interval(.seconds(7200), anchor: now.advanced(by: .seconds(-3600)))
+            input.options.overlap = policy
+            _ = try await store.createSchedule(input)
+            var fired: [Firing] = []
+            for _ in 0..<2 {
+                try await bench.side.execute(
+                    "UPDATE pawl.schedule SET next_at = now() - interval '10 seconds'")
+                fired += try await store.fireDue().fired
+            }
+            try #require(fired.count == 2)
+            #expect(try await store.run(fired[0].run.id)?.state == .cancelled)
+            #expect(try await store.run(fired[1].run.id)?.state == .queued)
+        }
+    }
+
     @Test func endsAfterItsNumberOfRuns() async throws {
         try await withBench { bench in
             let store = bench.store

@@ -154,7 +154,7 @@ def rule(random, local):
     if frequency == "YEARLY":
         parts.append(random.choice([
             f"BYMONTH={local.month};BYDAY=-1{weekday}", f"BYYEARDAY={local.timetuple().tm_yday},-1",
-            f"BYWEEKNO={min(52, local.isocalendar()[1])};BYDAY={weekday}", f"BYMONTH={local.month};BYMONTHDAY={local.day}",
+            f"BYWEEKNO={max(2, min(51, local.isocalendar()[1]))};BYDAY={weekday}", f"BYMONTH={local.month};BYMONTHDAY={local.day}",
             f"BYDAY=20{weekday}", "BYMONTH=2;BYMONTHDAY=29"]))
     if random.random() < 0.15:
         parts.append(f"COUNT={random.randint(1, 200)}")

@@ -75,6 +75,11 @@ def make(chooser, name, change):
     gap = chooser.choice(["shift", "shift", "skip"])
     fold = chooser.choice(["first", "first", "last", "both"])
     kind = chooser.choice(["cron", "cron", "choices", "rule", "calendar", "event", "event"])
+    step = (clocks.offset(zone, change) - clocks.offset(zone, before)).total_seconds()
+    if kind == "cron" and (step % 3600 or (change + clocks.offset(zone, before)).minute):
+        # cronsim goes from hour to hour by 3600 seconds: where clocks change by half an hour (Lord Howe), or at a quarter to
+        # (Chatham), it leaves out the first minutes of the hour in which it lands.
+        kind = "choices"
     start = change - timedelta(minutes=chooser.choice([1, 31, 61, 121, 600, 1500]))
     start = start.replace(second=0)
     count = chooser.randint(2, 6)

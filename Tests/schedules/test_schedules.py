@@ -2,9 +2,9 @@
 import json
 import os
 import pathlib
+import resource
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -18,6 +18,12 @@ def ask(questions, *options):
                             timeout=60)
     assert result.returncode == 0, result.stderr
     return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def cpu():
+    """Processor seconds of all children so far."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def preview(*words):
@@ -56,12 +62,12 @@ NEVER = [
 @pytest.mark.parametrize("question", NEVER, ids=lambda question: json.dumps(question.get("spec", question)))
 def test_never_is_answered_within_ten_milliseconds(question):
     repeats = 20
-    begun = time.monotonic()
+    # Of processor time, so that a busy machine is no fault; what the process itself costs is in both.
+    begun = cpu()
     first = ask([question])[0]
-    between = time.monotonic()
+    between = cpu()
     ask([question] * repeats)
-    # What the process itself costs is in both.
-    each = (time.monotonic() - between - (between - begun)) / (repeats - 1)
+    each = (cpu() - between - (between - begun)) / (repeats - 1)
     assert first["runs"] == [] and first["warnings"][0]["code"] == "never_fires"
     assert each < 0.010, f"{each * 1000:.1f} ms"
 

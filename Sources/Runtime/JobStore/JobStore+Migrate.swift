@@ -33,6 +33,8 @@ struct Migration {
         // A program that does not know of emergencies would not obey them.
         Migration("m0019_safety", PackageResources.m0019_safety_up_sql, isBreaking: true),
         Migration("m0020_audit", PackageResources.m0020_audit_up_sql, isBreaking: false),
+        // A host that does not know the options would fire against them.
+        Migration("m0021_schedules", PackageResources.m0021_schedules_up_sql, isBreaking: true),
     ]
 
     init(_ name: String, _ bytes: [UInt8], isBreaking: Bool) {

@@ -14,6 +14,9 @@ extension JobStore {
         return rules
     }
 
+    /// Where zones are read from.
+    package var zoneFiles: ZoneFiles { zones.files }
+
     /// Throws `.notFound` for an unknown job, `.invalid` for a schedule that would never fire.
     package func createSchedule(_ input: ScheduleInput) async throws(StoreError) -> ScheduleRow {
         let (parameters, isChecked) = try await parameters(input, runCount: 0)
@@ -71,7 +74,8 @@ extension JobStore {
                 var reader = RowReader(row)
                 return OccurrenceRow(
                     scheduleID: try reader.int64(), plannedAt: try reader.time(), firedAt: try reader.time(),
-                    runID: try reader.runOrNil(), missed: try reader.int())
+                    runID: try reader.runOrNil(), missed: try reader.int(),
+                    reason: try reader.textOrNil().flatMap { OccurrenceReason(rawValue: $0) })
             }
         }
     }
@@ -115,6 +119,7 @@ extension JobStore {
         if let most = input.maxRuns, most < 1 {
             throw .invalid(FieldFault(pointer: "/max_runs", code: "out_of_range", detail: "must be 1 or more"))
         }
+        try Self.check(input.options)
         let next = input.next(after: try await databaseTime(), runCount: runCount, zone: zone)
         if input.isEnabled && next == nil {
             throw .invalid(FieldFault(pointer: "/spec", code: "never_fires", detail: "this schedule would never fire"))
@@ -128,6 +133,7 @@ extension JobStore {
             .text(orNull: input.owner), .time(orNull: input.startsAt), .time(orNull: input.endsAt),
             input.maxRuns.map { .int32(Int32(clamping: $0)) } ?? .null, .bool(input.isEnabled), .time(orNull: next),
             .milliseconds(orNull: input.queueTime), .json(orNull: input.backoff?.json),
+            .json(JSONValue.object(input.options.members).json),
         ]
         return (list, isChecked)
     }
@@ -158,22 +164,26 @@ extension JobStore {
         let createdAt = try reader.time()
         // Specifications are stored complete, so that neither time nor zone matter here.
         input.spec = try replacement ?? ScheduleSpec(kind: kind, spec: spec, now: createdAt, zone: UTCRules())
+        let updatedAt = try reader.time()
+        let revision = try reader.int64()
+        input.options = try ScheduleOptions(try reader.jsonOrNil() ?? .object([]))
         return ScheduleRow(
             id: id, input: input, nextAt: nextAt, runCount: runCount, lastPlannedAt: lastPlannedAt,
-            lastRunID: lastRunID, lastError: lastError, createdAt: createdAt, updatedAt: try reader.time(),
-            revision: try reader.int64())
+            lastRunID: lastRunID, lastError: lastError, createdAt: createdAt, updatedAt: updatedAt, revision: revision,
+            ordinal: try reader.int(), pausedAt: try reader.timeOrNil(), pausedUntil: try reader.timeOrNil(),
+            pauseReason: try reader.textOrNil(), skipNext: try reader.int(), skipUntil: try reader.timeOrNil())
     }
 }
 
 extension ScheduleInput {
     /// When it fires next; nil: never, by its end, its number of runs, or its specification.
-    package func next(after: WallTime, runCount: Int, zone: some ZoneRules) -> WallTime? {
+    package func next(after: WallTime, runCount: Int, zone: any ZoneRules) -> WallTime? {
         if let maxRuns, runCount >= maxRuns { return nil }
-        // The start itself may fire.
-        let from = startsAt.map { max(after, WallTime(micros: $0.micros - 1)) } ?? after
-        guard let next = spec.next(after: from, zone: zone) else { return nil }
-        if let endsAt, next > endsAt { return nil }
-        return next
+        return timetable(zone).next(after: after)
+    }
+
+    package func timetable(_ zone: any ZoneRules) -> Timetable {
+        Timetable(spec: spec, zone: zone, options: options, start: startsAt, end: endsAt)
     }
 
     /// The run that a firing makes, without its schedule.

@@ -27,13 +27,15 @@ package struct ScheduleInput: Sendable, Hashable {
     /// No firing after this many.
     package var maxRuns: Int?
     package var isEnabled: Bool
+    package var options: ScheduleOptions
 
     package init(
         name: String? = nil, job: String, spec: ScheduleSpec, timezone: String = "UTC", args: String = "{}",
         queue: String? = nil, priority: Int32? = nil, attempts: Int? = nil, backoff: BackoffPolicy? = nil,
         timeout: Duration? = nil, queueTime: Duration? = nil,
         title: String? = nil, description: String? = nil, labels: [String: String] = [:], owner: String? = nil,
-        startsAt: WallTime? = nil, endsAt: WallTime? = nil, maxRuns: Int? = nil, isEnabled: Bool = true
+        startsAt: WallTime? = nil, endsAt: WallTime? = nil, maxRuns: Int? = nil, isEnabled: Bool = true,
+        options: ScheduleOptions = ScheduleOptions()
     ) {
         self.name = name
         self.job = job
@@ -54,6 +56,7 @@ package struct ScheduleInput: Sendable, Hashable {
         self.endsAt = endsAt
         self.maxRuns = maxRuns
         self.isEnabled = isEnabled
+        self.options = options
     }
 }
 
@@ -71,6 +74,16 @@ package struct ScheduleRow: Sendable, Hashable {
     package var updatedAt: WallTime
     /// Grows with each change by a client: the ETag.
     package var revision: Int64
+    /// Which of its times the next one is, from 0.
+    package var ordinal: Int
+    package var pausedAt: WallTime?
+    /// Ends the pause by itself.
+    package var pausedUntil: WallTime?
+    package var pauseReason: String?
+    /// So many of its next times are left out.
+    package var skipNext: Int
+    /// Times up to this one are left out.
+    package var skipUntil: WallTime?
     /// Of the answer to a change: its args were too much to be compared with what the job takes.
     package var isUnchecked = false
 }
@@ -82,6 +95,8 @@ package struct OccurrenceRow: Sendable, Hashable {
     package var runID: RunID?
     /// Times before `plannedAt` that passed without a host and were left out.
     package var missed: Int
+    /// Why it made no run; nil: it did.
+    package var reason: OccurrenceReason?
 }
 
 /// One firing.

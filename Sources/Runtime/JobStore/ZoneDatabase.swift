@@ -4,7 +4,7 @@ package import UVLoop
 /// Time zones by IANA name, each read from its compiled file once.
 @LoopActor
 package final class ZoneDatabase {
-    private let files: ZoneFiles
+    package let files: ZoneFiles
     private var known: [String: any ZoneRules] = [:]
 
     package init(directory: String = ZoneFiles.systemDirectory) { files = ZoneFiles(directory: directory) }

@@ -11,7 +11,7 @@ import UVLoop
 enum AuditTrail {
     /// Requests that change nothing of anybody's, whatever their method is.
     static let quiet: Set<String> = [
-        "POST /api/v1/schedules/preview", "POST /api/v1/auth/logout",
+        "POST /api/v1/schedules/preview", "POST /api/v1/schedules/parse", "POST /api/v1/auth/logout",
     ]
 
     /// What a request on this route is called; nil: it leaves no row.

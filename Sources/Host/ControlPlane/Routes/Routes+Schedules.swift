@@ -10,6 +10,11 @@ extension Backend {
             Route(.get, "/api/v1/schedules", query: ["job", "enabled"]) { [self] in try await listSchedules($0) },
             Route(.get, "/api/v1/schedules/due", query: ["within_ms", "limit"]) { [self] in try await listDue($0) },
             Route(.post, "/api/v1/schedules/preview", body: .json) { [self] in try previewSchedule($0) },
+            Route(.post, "/api/v1/schedules/parse", body: .json) { [self] in try parseSchedules($0) },
+            Route(.post, "/api/v1/schedules/{id}/pause", body: .json) { [self] in try await pauseSchedule($0) },
+            Route(.post, "/api/v1/schedules/{id}/resume") { [self] in try await resumeSchedule($0) },
+            Route(.post, "/api/v1/schedules/{id}/skip", body: .json) { [self] in try await skipSchedule($0) },
+            Route(.get, "/api/v1/timezones") { [self] _ in listZones() },
             Route(.get, "/api/v1/schedules/{id}") { [self] in try await showSchedule($0) },
             Route(.put, "/api/v1/schedules/{id}", body: .json) { [self] in try await replaceSchedule($0) },
             Route(.delete, "/api/v1/schedules/{id}") { [self] in try await deleteSchedule($0) },
@@ -20,13 +25,13 @@ extension Backend {
         ]
     }
 
-    private func scheduleID(_ call: Call) throws(Problem) -> Int64 {
+    func scheduleID(_ call: Call) throws(Problem) -> Int64 {
         let text = call.parameter("id")
         guard let id = ScheduleJSON.parse(text) else { throw .notFound("schedule", text) }
         return id
     }
 
-    private func answer(_ row: ScheduleRow, _ call: Call, _ status: HTTPResponse.Status = .ok) -> Answer {
+    func answer(_ row: ScheduleRow, _ call: Call, _ status: HTTPResponse.Status = .ok) -> Answer {
         var object = ScheduleJSON.object(row)
         // The tag is that of the schedule, whatever else an answer says.
         let own = Array(object.text.utf8)
@@ -108,6 +113,7 @@ extension Backend {
             object.time("fired_at", row.firedAt)
             object.string("run_id", row.runID?.description)
             object.int("missed", row.missed)
+            object.string("reason", row.reason?.rawValue)
             return object.text
         }
         return .json(list(items))

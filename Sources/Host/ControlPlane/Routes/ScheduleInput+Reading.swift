@@ -33,6 +33,21 @@ enum ScheduleJSON {
         object.time("ends_at", input.endsAt)
         object.int("max_runs", input.maxRuns)
         object.bool("enabled", input.isEnabled)
+        let options = JSONValue.object(input.options.members)
+        func option(_ name: StaticString) { object.raw(name, options["\(name)"]?.json ?? "null") }
+        option("dst")
+        option("catch_up")
+        option("overlap")
+        option("jitter_ms")
+        option("every_nth")
+        option("business_days")
+        option("calendars")
+        option("blackouts")
+        object.time("paused_at", row.pausedAt)
+        object.time("paused_until", row.pausedUntil)
+        object.string("pause_reason", row.pauseReason)
+        object.int("skip_next", row.skipNext)
+        object.time("skip_until", row.skipUntil)
         object.time("next_at", row.nextAt)
         object.int("run_count", row.runCount)
         object.time("last_planned_at", row.lastPlannedAt)
@@ -136,6 +151,22 @@ extension Backend {
         }
     }
 
+    private func options(_ reader: inout ObjectReader) -> ScheduleOptions {
+        let members = ScheduleOptions.memberNames.compactMap { name in
+            reader.value(name).map { JSONMember(name, $0) }
+        }
+        do throws(FieldFault) {
+            return try ScheduleOptions(.object(members))
+        } catch {
+            // Its pointer begins with the member's name.
+            let parts = error.pointer.dropFirst().split(separator: "/", maxSplits: 1)
+            let rest = parts.count == 2 ? "/" + parts[1] : ""
+            reader.fault(
+                FieldFault(pointer: rest, code: error.code, detail: error.detail), at: String(parts.first ?? "dst"))
+            return ScheduleOptions()
+        }
+    }
+
     func scheduleInput(_ reader: inout ObjectReader) throws(Problem) -> ScheduleInput {
         let (spec, zone) = times(&reader)
         reader.require("job")
@@ -162,6 +193,7 @@ extension Backend {
         }
         input.maxRuns = reader.int("max_runs", in: 1...Int64(Int32.max)).map { Int($0) }
         input.isEnabled = reader.bool("enabled") ?? true
+        input.options = options(&reader)
         try reader.finish()
         // `finish` has thrown if there is no spec.
         return input

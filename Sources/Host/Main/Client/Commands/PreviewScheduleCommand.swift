@@ -17,8 +17,8 @@ struct PreviewScheduleCommand: ParsableCommand {
 
             EXAMPLES
               pawl schedules preview '30 2 * * *' --tz Europe/Berlin -n 10
-              pawl schedules preview 'Mon..Fri *-*~07/1 18:00' --tz America/New_York --fold both
-              pawl schedules preview 'FREQ=MONTHLY;BYDAY=-1FR' --from 2027-01-01T00:00:00Z --json
+              pawl schedules preview 'Mon *-*~07/1 18:00' --tz Asia/Tokyo --fold both
+              pawl schedules preview 'FREQ=MONTHLY;BYDAY=-1FR' -n 3 --json
               pawl schedules preview --lines < questions.ndjson
             """)
 
