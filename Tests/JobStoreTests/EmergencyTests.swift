@@ -41,6 +41,24 @@ import UVLoop
         }
     }
 
+    /// They are claimed by another statement.
+    @Test func limitedQueuesObeyToo() async throws {
+        try await withBench { bench in
+            let store = bench.store
+            _ = try await store.limitQueue("default", ConcurrencyPatch(everywhere: .some(50)))
+            let other = bench.anotherStore()
+            let lease = try await other.registerHost(Bench.registration("directory-2")).lease
+            _ = try await bench.enqueue(3)
+            #expect(try await other.claim(lease, ClaimRequest(limit: 1)).count == 1)
+            _ = try await store.declare(.pauseQueues, reason: "a fire", actor: nil)
+            #expect(try await other.claim(lease, ClaimRequest(limit: 10)).isEmpty && !other.emergency.isOn)
+            _ = try await store.lift([.pauseQueues], reason: nil, actor: nil)
+            other.lanes.woken(queue: "*")
+            #expect(try await other.claim(lease, ClaimRequest(limit: 10)).count == 2)
+            await other.shutdown()
+        }
+    }
+
     @Test func everythingThatRunsIsToldToEnd() async throws {
         try await withBench { bench in
             let store = bench.store

@@ -1,6 +1,6 @@
 /// Kinds of things that are left without what they belong to.
 package enum OrphanKind: String, Sendable, Hashable, CaseIterable {
-    /// A run is said to be running, and no host executes it: its host is gone, or does not know it.
+    /// A run is said to be running on a host that is gone. A host that lives gives back what it does not know by itself.
     case runWithoutProcess = "run_without_process"
     /// A run waits for a job that is not there.
     case runWithoutJob = "run_without_job"

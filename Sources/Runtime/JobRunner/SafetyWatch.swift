@@ -13,7 +13,7 @@ final class SafetyWatch {
     private static let pulsedAfter = Duration.seconds(20)
     private static let pulseEvery = Duration.seconds(15)
     /// What is an orphan at two looks with this between them is one.
-    private static let betweenLooks = Duration.seconds(5)
+    private let betweenLooks: Duration
 
     private let store: JobStore
     private let logger: Logger
@@ -33,7 +33,8 @@ final class SafetyWatch {
     private var lastLookAround = LoopInstant.now
     private(set) var figures = SafetyFigures()
 
-    init(store: JobStore, logger: Logger) {
+    init(store: JobStore, logger: Logger, betweenLooks: Duration = .seconds(5)) {
+        self.betweenLooks = betweenLooks
         self.store = store
         self.logger = logger
     }
@@ -110,7 +111,7 @@ final class SafetyWatch {
             let began = LoopInstant.now
             var found = await self.findOrphans?() ?? []
             guard !found.isEmpty else { return }
-            do { try await LoopClock.sleep(for: Self.betweenLooks) } catch { return }
+            do { try await LoopClock.sleep(for: self.betweenLooks) } catch { return }
             let again = Set((await self.findOrphans?() ?? []).map(\.key))
             found.removeAll { !again.contains($0.key) }
             guard !found.isEmpty else { return }

@@ -29,7 +29,7 @@ extension Supervisor {
                 }
             if isDone { done.insert(key) }
         }
-        if !done.isEmpty { self.lookForStrays() }
+        if !done.isEmpty { self.lookForStraysRepeatedly() }
         return done
     }
 

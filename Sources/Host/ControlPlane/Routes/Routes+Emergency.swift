@@ -36,7 +36,10 @@ extension Backend {
         return try await once(call) {
             if let name {
                 guard let plan = emergencyPlans.take(name) else { throw Plans.unknown }
-                guard plan.mode == mode else { throw Plans.mismatch("The plan is of \(plan.mode.rawValue).") }
+                guard plan.mode == mode else {
+                    emergencyPlans.put(plan, name)
+                    throw Plans.mismatch("The plan is of \(plan.mode.rawValue).")
+                }
                 let now = try await running()
                 if mode == .terminateAll, Plans.hasGrown(from: plan.running, to: now) {
                     throw Plans.changed(from: plan.running, to: now, "are running", plan: try await show(mode))
