@@ -101,7 +101,7 @@ test-schema: $(PYTHON)
 
 # Vectors, bounds of time, and the oracles where clocks change: SEED=… COUNT=… (schedules per zone) for longer runs.
 test-schedules: host $(PYTHON)
-	SEED=$(SEED) COUNT=$(or $(COUNT),10) PAWL_TEST_BIN=$(CURDIR)/$(OUT) $(PYTHON) -m pytest -q Tests/schedules
+	SEED=$(SEED) COUNT=$(or $(COUNT),8) PAWL_TEST_BIN=$(CURDIR)/$(OUT) $(PYTHON) -m pytest -q Tests/schedules
 
 test-page: $(PYTHON)
 	$(PYTHON) scripts/test-suite pytest Tests/page -rs

@@ -75,7 +75,7 @@ def test_never_is_answered_within_ten_milliseconds(question):
 def test_a_short_run_of_the_oracles():
     seed = os.environ.get("SEED")
     result = subprocess.run(
-        [sys.executable, str(HERE / "oracle.py"), "--pawl", PAWL, "--count", os.environ.get("COUNT", "10"),
+        [sys.executable, str(HERE / "oracle.py"), "--pawl", PAWL, "--count", os.environ.get("COUNT", "8"),
          *(["--seed", seed] if seed else [])], capture_output=True, text=True)
     print(result.stdout)
     assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-2000:]
