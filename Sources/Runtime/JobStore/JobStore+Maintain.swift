@@ -17,6 +17,9 @@ extension JobStore {
     private static let linksAtOnce = 5000
     /// More than 16,000 links a second, between two rounds of the heavier parts.
     private static let linkRounds = 2000
+    private static let occurrencesAtOnce: Int64 = 5000
+    /// Some 3,000 planned times a second, between two rounds of the heavier parts.
+    private static let occurrenceRounds = 400
     /// Runs that are looked at in one transaction, for those whose job is gone.
     private static let orphanSlice: Int64 = 20_000
     /// How long that may take in one call; the next one goes on.
@@ -42,7 +45,6 @@ extension JobStore {
         do throws(StoreError) {
             let heavy = try await withTransaction { connection -> (made: Int64, dropped: Int64)? in
                 guard try await connection.query(.upkeepLock, [.int64(Self.heavyLock)])[0].bool(0) else { return nil }
-                _ = try await connection.query(.upkeepOccurrences)
                 _ = try await connection.query(.upkeepCrashes)
                 _ = try await connection.query(.upkeepPlugins)
                 _ = try await connection.query(.upkeepRollups)
@@ -54,6 +56,7 @@ extension JobStore {
                 done.partitionsDropped = Int(heavy.dropped)
                 done.keysExpired = try await self.forgetKeys()
                 try await self.forgetLinks()
+                try await self.forgetOccurrences()
             }
         } catch {
             // A reader held a partition for longer than we wait. The default partitions take what comes until the next round.
@@ -101,6 +104,16 @@ extension JobStore {
         let took = LoopInstant.now - began
         nextFold = took > Self.longFold ? LoopInstant.now.advanced(by: took * 9) : began
         return folded
+    }
+
+    /// Each planned time leaves a row, also where a paused schedule's second passed: as many may have to go.
+    private func forgetOccurrences() async throws(StoreError) {
+        for _ in 0..<Self.occurrenceRounds {
+            let gone = try await withTransaction { connection in
+                try await connection.query(.upkeepOccurrences, [.int64(Self.occurrencesAtOnce)])[0].int64(0)
+            }
+            if gone < Self.occurrencesAtOnce { return }
+        }
     }
 
     /// There may be one for each run, so thousands a second may have to go; each part is a transaction of its own.

@@ -17,3 +17,5 @@ ALTER TABLE pawl.schedule ADD COLUMN skip_until timestamptz;
 ALTER TABLE pawl.schedule_occurrence ADD COLUMN reason text
     CONSTRAINT schedule_occurrence_reason_check
     CHECK (reason IN ('missed', 'overlap', 'paused', 'blackout', 'calendar', 'skipped'));
+-- The latest runs of a schedule, past the times that made none.
+CREATE INDEX schedule_occurrence_run ON pawl.schedule_occurrence (schedule_id, planned_at DESC) WHERE run_id IS NOT NULL;
