@@ -4636,6 +4636,12 @@ CREATE INDEX schedule_job ON pawl.schedule USING btree (job);
 CREATE INDEX schedule_occurrence_age ON pawl.schedule_occurrence USING btree (fired_at);
 
 --
+-- Name: schedule_occurrence_run; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX schedule_occurrence_run ON pawl.schedule_occurrence USING btree (schedule_id, planned_at DESC) WHERE (run_id IS NOT NULL);
+
+--
 -- Name: token_name; Type: INDEX; Schema: pawl; Owner: -
 --
 
