@@ -161,6 +161,36 @@ import UVLoop
         }
     }
 
+    /// What cannot be told of is not done.
+    @Test func anEmergencyAndItsRowAreOne() async throws {
+        try await withOwnPlane { plane in
+            let path = "/api/v1/safety/emergency"
+            let order = "{\"mode\":\"pause_queues\",\"reason\":\"a fire\"}"
+            func execute(_ sql: String) async throws {
+                try await plane.store.pool.withTransaction { connection in try await connection.execute(sql) }
+            }
+            let breaking = "ALTER TABLE pawl.audit ADD CONSTRAINT broken CHECK (actor IS NULL) NOT VALID"
+            let mending = "ALTER TABLE pawl.audit DROP CONSTRAINT broken"
+            let before = try await plane.get("/api/v1/safety/policy")["revision"]?.integer
+            try await execute(breaking)
+            #expect(try await plane.post(path, order, headers: Self.key()).status == 500)
+            let policy = "{\"mode\":\"report\"}"
+            #expect(
+                try await plane.send(.put, "/api/v1/safety/policy", policy, headers: [.ifMatch: "*"]).status == 500)
+            try await plane.store.lookForEmergency()
+            #expect(try await plane.get(path)["on"] == .boolean(false))
+            let after = try await plane.get("/api/v1/safety/policy")
+            #expect(after["mode"]?.text == "act" && after["revision"]?.integer == before)
+            try await execute(mending)
+            #expect(try await plane.post(path, order, headers: Self.key()).status == 200)
+            try await execute(breaking)
+            #expect(try await plane.send(.delete, path).status == 500)
+            try await plane.store.lookForEmergency()
+            #expect(try await plane.get(path)["on"] == .boolean(true))
+            try await execute(mending)
+        }
+    }
+
     @Test func anEmergencyIsObeyedAndLifted() async throws {
         try await withOwnPlane { plane in
             let path = "/api/v1/safety/emergency"

@@ -39,17 +39,22 @@ extension JobStore {
         let parameters: [PGParameter] = [.text(mode.rawValue), .text(orNull: actor), .text(reason.storable)]
         let (isNew, ended) = try await changingRules { connection -> (Bool, [(id: RunID, attempt: Int)]) in
             let isNew = try await !connection.query(.emergencyOn, parameters).isEmpty
-            guard mode == .terminateAll else { return (isNew, []) }
-            let rows = try await connection.query(
-                .emergencyEndRuns, [.text(orNull: actor), .text(reason.storable)])
-            return (isNew, try rows.map { (id: RunID(try $0.int64(0)), attempt: Int(try $0.int64(1))) })
+            var ended: [(id: RunID, attempt: Int)] = []
+            if mode == .terminateAll {
+                let rows = try await connection.query(
+                    .emergencyEndRuns, [.text(orNull: actor), .text(reason.storable)])
+                ended = try rows.map { (id: RunID(try $0.int64(0)), attempt: Int(try $0.int64(1))) }
+            }
+            if isNew || !ended.isEmpty {
+                _ = try await connection.query(
+                    .auditNote,
+                    Self.auditNote(
+                        actor, "emergency.on", mode.rawValue,
+                        "{\"reason\":\(JSONText.quoted(reason)),\"runs\":\(ended.count)}"))
+            }
+            return (isNew, ended)
         }
         try await lookForEmergency()
-        if isNew || !ended.isEmpty {
-            try await audit(
-                actor: actor, action: "emergency.on", target: mode.rawValue,
-                detail: "{\"reason\":\(JSONText.quoted(reason)),\"runs\":\(ended.count)}")
-        }
         return (isNew, ended)
     }
 
@@ -58,16 +63,19 @@ extension JobStore {
     package func lift(
         _ modes: Set<EmergencyMode>, reason: String?, actor: String?
     ) async throws(StoreError) -> [EmergencyMode] {
-        let rows = try await query(.emergencyOff, [.textArray(modes.map(\.rawValue).sorted())])
-        let lifted = try await decoding {
-            try rows.compactMap { EmergencyMode(rawValue: try $0.text(0)) }.sorted()
+        let lifted = try await withTransaction { connection -> [EmergencyMode] in
+            let rows = try await connection.query(.emergencyOff, [.textArray(modes.map(\.rawValue).sorted())])
+            let lifted = try rows.compactMap { EmergencyMode(rawValue: try $0.text(0)) }.sorted()
+            for mode in lifted {
+                _ = try await connection.query(
+                    .auditNote,
+                    Self.auditNote(
+                        actor, "emergency.off", mode.rawValue,
+                        "{\"reason\":\(reason.map(JSONText.quoted) ?? "null")}"))
+            }
+            return lifted
         }
         try await lookForEmergency()
-        for mode in lifted {
-            try await audit(
-                actor: actor, action: "emergency.off", target: mode.rawValue,
-                detail: "{\"reason\":\(reason.map(JSONText.quoted) ?? "null")}")
-        }
         return lifted
     }
 }

@@ -51,19 +51,22 @@ extension JobStore {
     ) async throws(StoreError) -> PolicyAnswer {
         do throws(FieldFault) { try policy.check() } catch { throw .invalid(error) }
         let times = Severity.allCases.map { policy.stuck.times[$0].wholeMilliseconds }
-        let changed = try await query(
-            .policyWrite,
-            [
-                .text(policy.mode.rawValue), .text(policy.outcome.rawValue),
-                .int64(policy.staleAfter.wholeMilliseconds), .int64Array(times), .text("\(policy.stuck.slowFactor)"),
-                .int64(policy.stuck.idleAfter.wholeMilliseconds), .int64(policy.sweepEvery.wholeMilliseconds),
-                .text(orNull: actor), .int64(orNull: ifRevision),
-            ])
+        let parameters: [PGParameter] = [
+            .text(policy.mode.rawValue), .text(policy.outcome.rawValue),
+            .int64(policy.staleAfter.wholeMilliseconds), .int64Array(times), .text("\(policy.stuck.slowFactor)"),
+            .int64(policy.stuck.idleAfter.wholeMilliseconds), .int64(policy.sweepEvery.wholeMilliseconds),
+            .text(orNull: actor), .int64(orNull: ifRevision),
+        ]
+        let isChanged = try await withTransaction { connection -> Bool in
+            guard try await !connection.query(.policyWrite, parameters).isEmpty else { return false }
+            _ = try await connection.query(
+                .auditNote,
+                Self.auditNote(
+                    actor, "safety.policy", "policy",
+                    "{\"mode\":\"\(policy.mode.rawValue)\",\"reason\":\(reason.map(JSONText.quoted) ?? "null")}"))
+            return true
+        }
         let row = try await safetyPolicy()
-        guard !changed.isEmpty else { return .mismatch(row.revision) }
-        try await audit(
-            actor: actor, action: "safety.policy", target: "policy",
-            detail: "{\"mode\":\"\(policy.mode.rawValue)\",\"reason\":\(reason.map(JSONText.quoted) ?? "null")}")
-        return .changed(row)
+        return isChanged ? .changed(row) : .mismatch(row.revision)
     }
 }
