@@ -1,11 +1,11 @@
 import Glibc
 import JobCore
 import JobStore
-import NIOLibuv
 import Testing
 import UVLoop
 
 @testable import ControlPlane
+@testable import NIOLibuv
 
 /// Users of this machine, by the Unix socket.
 @Suite struct PeerTests {
@@ -33,6 +33,16 @@ import UVLoop
         #expect(PeerSandbox.filters(in: "Seccomp:\t2\n") == 1)
         #expect(!PeerSandbox.confines(getpid()))
         #expect(PeerSandbox.confines(Int32.max), "who is gone cannot be looked at")
+        #expect(!PeerSandbox.confines(getpid(), isStillThere: { true }))
+        #expect(PeerSandbox.confines(getpid(), isStillThere: { false }), "the number is another's")
+    }
+
+    /// A number may be another's when it is looked at; the kernel keeps the process itself.
+    @Test func whoConnectedIsToldFromItsNumber() throws {
+        var pair: [Int32] = [-1, -1]
+        try #require(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &pair) == 0)
+        defer { for fd in pair { close(fd) } }
+        #expect(PeerCredentials.isAlive(socket: pair[0]) != false)
     }
 
     /// Connects for real, and asks who it is.

@@ -34,6 +34,8 @@ package final class LibuvStreamChannel: Channel, ChannelCore, @unchecked Sendabl
     package let remoteAddress: SocketAddress?
     /// Of a Unix socket: who connected.
     package let peer: PeerCredentials?
+    /// Whether that process is still there, while the connection is; nil where nobody knows.
+    package var isPeerAlive: Bool? { handle.isPeerAlive }
     package let allocator = ByteBufferAllocator()
 
     // MARK: Loop only

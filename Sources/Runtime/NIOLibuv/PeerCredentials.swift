@@ -27,6 +27,20 @@ package struct PeerCredentials: Sendable, Hashable {
             pid: credentials.pid, uid: credentials.uid, gid: credentials.gid, groups: Self.groups(of: socket))
     }
 
+    /// Whether the process that connected is still there, so that its number is no other's; nil where the kernel does not tell
+    /// (before Linux 6.5).
+    static func isAlive(socket: Int32) -> Bool? {
+        var process: Int32 = -1
+        var size = socklen_t(MemoryLayout.size(ofValue: process))
+        // SO_PEERPIDFD: headers may be older than the kernel.
+        guard getsockopt(socket, SOL_SOCKET, 77, &process, &size) == 0 else {
+            return errno == ENOPROTOOPT ? nil : false
+        }
+        defer { close(process) }
+        var entry = pollfd(fd: process, events: Int16(POLLIN), revents: 0)
+        return poll(&entry, 1, 0) == 0
+    }
+
     private static func groups(of socket: Int32) -> [UInt32] {
         var groups = [UInt32](repeating: 0, count: 64)
         while true {

@@ -90,6 +90,7 @@ struct StreamHandle {
     var remoteAddress: SocketAddress? { kind == .tcp ? socketAddress { uv_tcp_getpeername(tcp, $0, $1) } : nil }
 
     /// Who is at the other end of a Unix socket.
+    var isPeerAlive: Bool? { kind == .pipe ? PeerCredentials.isAlive(socket: descriptor) : nil }
     var peer: PeerCredentials? { kind == .pipe ? PeerCredentials(socket: descriptor) : nil }
 }
 

@@ -6,8 +6,9 @@ import Glibc
 /// the system call filters that it can never take off give it away.
 enum PeerSandbox {
     /// Whether `pid` has more filters than this process, or is gone: then nobody can tell.
-    static func confines(_ pid: Int32) -> Bool {
-        guard let its = filters("/proc/\(pid)/status") else { return true }
+    /// - Parameter isStillThere: asked after the look, for `pid` may be another's by then; nil: nobody knows.
+    static func confines(_ pid: Int32, isStillThere: () -> Bool? = { nil }) -> Bool {
+        guard let its = filters("/proc/\(pid)/status"), isStillThere() != false else { return true }
         return its > (filters("/proc/self/status") ?? 0)
     }
 

@@ -75,7 +75,7 @@ final class Connections {
         let id = ObjectIdentifier(channel)
         let hangUp = HangUp()
         hangUps[id] = hangUp
-        peers[id] = (channel as? LibuvStreamChannel)?.peer.flatMap(principal)
+        peers[id] = (channel as? LibuvStreamChannel).flatMap(principal)
         channel.closeFuture.whenComplete { [weak self] _ in
             LoopActor.assumeIsolated {
                 hangUp.happen()
@@ -86,8 +86,13 @@ final class Connections {
     }
 
     /// Whom a rule names. Attempts in a sandbox have the host's user where that is not root, and are nobody all the same.
-    private func principal(_ peer: PeerCredentials) -> Principal? {
-        if peer.uid == geteuid(), peer.uid != 0, PeerSandbox.confines(peer.pid) { return nil }
+    private func principal(_ channel: LibuvStreamChannel) -> Principal? {
+        guard let peer = channel.peer else { return nil }
+        if peer.uid == geteuid(), peer.uid != 0,
+            PeerSandbox.confines(peer.pid, isStillThere: { channel.isPeerAlive })
+        {
+            return nil
+        }
         return Principal(peer, configuration.peers)
     }
 
