@@ -24,10 +24,12 @@ import UVLoop
             }
         }
         for name in [
-            "run.cancel", "run.terminate", "run.retry", "run.delete", "run.change", "queue.pause", "queue.clear",
+            "run.cancel", "run.terminate", "run.retry", "run.remove", "run.change", "queue.pause", "queue.clear",
             "job.settings", "schedule.create", "schedule.replace", "schedule.delete", "plugin.activate",
-            "safety.cleanup_stale", "token.create", "token.delete", "bulk_operation.create",
+            "safety.cleanup_stale", "safety.orphans_cleanup", "token.create", "token.revoke", "runs.bulk",
+            "emergency.on", "emergency.off", "run.hurry", "queue.limit", "quarantine.lift",
         ] { #expect(names.contains(name), "\(name)") }
+        for key in AuditTrail.words.keys { #expect(Permission.table[key] != nil, "\(key) is a word without a route") }
     }
 
     @Test func onlyWhatHappenedOrWasForbiddenIsKept() {
@@ -68,6 +70,39 @@ import UVLoop
                 rows.allSatisfy { $0["request_id"]?.text?.hasPrefix("req_") == true && $0["address"]?.text == "test" })
             // Nobody less than an administrator reads it.
             #expect(try await plane.send(.get, "/api/v1/audit", token: viewer).status == 403)
+        }
+    }
+
+    @Test func doneAndRefusedHaveOneName() async throws {
+        try await withOwnPlane { plane in
+            let made = try await TokenTests.make(plane, "{\"name\":\"eve\",\"role\":\"viewer\"}")
+            let id = try await plane.makeRun()
+            let requests: [(HTTPRequest.Method, String, String?)] = [
+                (.post, "/api/v1/safety/emergency", "{\"mode\":\"stop_scheduling\",\"reason\":\"a fire\"}"),
+                (.delete, "/api/v1/safety/emergency", nil),
+                (.post, "/api/v1/bulk-operations", "{\"action\":\"cancel\",\"ids\":[\"\(id)\"]}"),
+                (.delete, "/api/v1/tokens/\(made.id)", nil),
+            ]
+            for token in [made.token, Harness.token] {
+                for (index, (method, path, body)) in requests.enumerated() {
+                    let key: [HTTPField.Name: String] = [.idempotencyKey: "k\(index)"]
+                    let reply = try await plane.send(method, path, body, token: token, headers: key)
+                    #expect((reply.status == 403) == (token == made.token), "\(path) \(reply.text)")
+                    // What is only repeated leaves nothing.
+                    guard token == Harness.token, method == .post else { continue }
+                    let again = try await plane.send(method, path, body, headers: key)
+                    #expect(again.headers[.idempotencyReplayed] == "true")
+                }
+            }
+            let rows = try await plane.get("/api/v1/audit").items.reversed().map { row in
+                "\(row["action"]?.text ?? "") \(row["result"]?.text ?? "")"
+            }
+            #expect(
+                rows == [
+                    "token.create ok", "emergency.on insufficient_scope", "emergency.off insufficient_scope",
+                    "runs.bulk insufficient_scope", "token.revoke insufficient_scope", "emergency.on ok",
+                    "emergency.off ok", "runs.cancel ok", "token.revoke ok",
+                ])
         }
     }
 

@@ -14,11 +14,42 @@ enum AuditTrail {
         "POST /api/v1/schedules/preview", "POST /api/v1/schedules/parse", "POST /api/v1/auth/logout",
     ]
 
+    /// What the store calls what these do, where their paths would say something else: done and refused have one name.
+    static let words = [
+        "DELETE /api/v1/runs/{id}": "run.remove",
+        "POST /api/v1/runs/{id}/run-now": "run.hurry",
+        "PATCH /api/v1/queues/{queue}": "queue.limit",
+        "DELETE /api/v1/quarantines/{handler}/{version}": "quarantine.lift",
+        "DELETE /api/v1/tokens/{id}": "token.revoke",
+        "POST /api/v1/safety/orphans/cleanup": "safety.orphans_cleanup",
+        "POST /api/v1/safety/emergency": "emergency.on",
+        "DELETE /api/v1/safety/emergency": "emergency.off",
+        "DELETE /api/v1/plugins/{plugin}/versions/{version}": "plugin.remove",
+        // Done, it is `runs.` and what was done to them.
+        "POST /api/v1/bulk-operations": "runs.bulk",
+        "DELETE /admin/jobs/queue/{queueName}/clear": "queue.clear",
+        "DELETE /api/v1/admin/jobs/queue/{queueName}/clear": "queue.clear",
+        "PATCH /admin/jobs/queue/{queueName}/pause": "queue.pause",
+        "PATCH /api/v1/admin/jobs/queue/{queueName}/pause": "queue.pause",
+        "PATCH /admin/jobs/queue/{queueName}/resume": "queue.resume",
+        "PATCH /api/v1/admin/jobs/queue/{queueName}/resume": "queue.resume",
+        "POST /admin/jobs/retry/{queueName}/{jobId}": "run.retry",
+        "POST /api/v1/admin/jobs/retry/{queueName}/{jobId}": "run.retry",
+        "PATCH /api/jobs/{id}/cancel": "run.cancel",
+        "POST /api/jobs/{id}/retry": "run.retry",
+        "POST /api/jobs/safety/cleanup-stale": "safety.cleanup_stale",
+        "POST /api/jobs/safety/terminate/{id}": "safety.terminate",
+        "POST /api/jobs/schedules": "schedule.create",
+        "PUT /api/jobs/schedules/{id}": "schedule.replace",
+        "DELETE /api/jobs/schedules/{id}": "schedule.delete",
+    ]
+
     /// What a request on this route is called; nil: it leaves no row.
     static func action(_ method: HTTPRequest.Method, _ path: String, _ permission: Permission) -> String? {
         guard method != .get, method != .head, permission.role != nil, permission.scope != .enqueue,
             !quiet.contains("\(method) \(path)")
         else { return nil }
+        if let word = words["\(method) \(path)"] { return word }
         var parts = path.split(separator: "/").map(String.init)
         while let first = parts.first, ["api", "v1", "admin"].contains(first) { parts.removeFirst() }
         // An old path for enqueueing.
@@ -40,6 +71,17 @@ enum AuditTrail {
             word = rest.joined(separator: ".")
         }
         return "\(thing).\(word)".replacing("-", with: "_")
+    }
+
+    /// The same for one request, whose body may say more.
+    static func action(_ action: String, of call: Call) -> String {
+        guard action == words["POST /api/v1/bulk-operations"], call.body.count <= 1 << 20 else { return action }
+        do throws(JSONFault) {
+            let body = try JSONValue(parsing: String(decoding: call.body, as: UTF8.self))
+            return body["action"]?.text.flatMap(BulkAction.init).map { "runs.\($0.rawValue)" } ?? action
+        } catch {
+            return action
+        }
     }
 
     /// What is said of an answer; nil: nothing has happened that would be worth a row.

@@ -183,7 +183,10 @@ final class Responder {
         } else {
             answer = try await perform(route, request, &call, context)
         }
-        if let cookie { answer.headers.append(HTTPField(name: .setCookie, value: cookie)) }
+        // Not after one that takes it away.
+        if let cookie, answer.headers[.setCookie] == nil {
+            answer.headers.append(HTTPField(name: .setCookie, value: cookie))
+        }
         return answer
     }
 
@@ -193,15 +196,19 @@ final class Responder {
     ) async throws -> Answer {
         do {
             let answer = try await perform(route, request, &call, context)
-            if let result = AuditTrail.result(status: answer.status.code, code: nil) {
+            // What was done once is told of once.
+            if answer.headers[.idempotencyReplayed] == nil,
+                let result = AuditTrail.result(status: answer.status.code, code: nil)
+            {
                 let target = AuditTrail.target(call, route, location: answer.headers[.location])
-                await audit(action, target, call, result)
+                await audit(AuditTrail.action(action, of: call), target, call, result)
             }
             return answer
         } catch {
             let problem = problem(error, context.exchange)
             if let result = AuditTrail.result(status: problem.status.code, code: problem.code) {
-                await audit(action, AuditTrail.target(call, route, location: nil), call, result)
+                await audit(
+                    AuditTrail.action(action, of: call), AuditTrail.target(call, route, location: nil), call, result)
             }
             throw problem
         }
