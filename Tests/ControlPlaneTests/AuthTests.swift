@@ -1,3 +1,4 @@
+import Glibc
 import HTTPTypes
 import JobCore
 import Testing
@@ -34,6 +35,33 @@ import UVLoop
             for _ in 0..<40 { last = try await plane.send(.get, "/api/v1/jobs", token: "wrong").status }
             #expect(last == 429)
             #expect(try await plane.get("/api/v1/jobs").status == 200)
+        }
+    }
+
+    /// They may come from the same proxy, or the same socket, as somebody's guesses.
+    @Test func guessesLockNobodyOut() async throws {
+        let file = try JWTTests.keyFile()
+        defer { unlink(file) }
+        try await withOwnPlane {
+            $0.jwt = JWTRules(keyFile: file, issuer: "https://id.example", audience: "pawl")
+        } _: { plane in
+            let made = try await TokenTests.make(plane, "{\"name\":\"ci\",\"role\":\"viewer\"}").token
+            let jwt = try JWTTests.current(.viewer)
+            var last = 0
+            for n in 0..<60 {
+                let guess = n % 3 == 0 ? "wrong" : n % 3 == 1 ? TokenBook.make() : jwt + "A"
+                last = try await plane.send(.get, "/api/v1/jobs", token: guess).status
+            }
+            #expect(last == 429)
+            // Also among many guesses at once, and though nobody has used it yet.
+            async let first = plane.send(.get, "/api/v1/jobs", token: TokenBook.make()).status
+            async let second = plane.send(.get, "/api/v1/jobs", token: made).status
+            async let third = plane.send(.get, "/api/v1/jobs", token: TokenBook.make()).status
+            async let fourth = plane.send(.get, "/api/v1/jobs", token: jwt).status
+            let found = try await [first, second, third, fourth]
+            #expect(found == [429, 200, 429, 200])
+            #expect(try await plane.send(.get, "/api/v1/jobs", token: made).status == 200)
+            #expect(try await plane.send(.get, "/api/v1/jobs", token: made + "x").status == 429)
         }
     }
 

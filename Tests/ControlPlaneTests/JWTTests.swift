@@ -203,6 +203,15 @@ import UVLoop
         #expect(found.role == .admin && found.bounds == Bounds(queues: ["mail-*"]))
         // Words that nobody mapped are none, also if they are ours.
         #expect(try fault(try Self.token(), rules) == .role)
+        // Bounds that are not understood confine wholly.
+        for bounds in [
+            "[]", "null", "\"mail\"", "{\"queue\":[\"mail\"]}", "{\"queues\":\"mail\"}", "{\"queues\":[\"mail\",1]}",
+            "{\"queues\":[\"a\"],\"queues\":[]}",
+        ] {
+            let claims = Self.claims.replacing("{", with: "{\"pawl\":\(bounds),")
+            #expect(try fault(try Self.token(claims: claims)) == .bounds, "\(bounds)")
+        }
+        #expect(try fault(try Self.token(claims: Self.claims.replacing("{", with: "{\"pawl\":{},"))) == nil)
         let odd = try principal(try Self.token(claims: Self.claims.replacing("\"ann\"", with: "\"a b\\nc\"")))
         #expect(odd.name == "jwt:a?b?c")
     }

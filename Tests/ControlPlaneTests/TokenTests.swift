@@ -1,10 +1,11 @@
 import HTTPTypes
 import JobCore
-import JobStore
+import Postgres
 import Testing
 import UVLoop
 
 @testable import ControlPlane
+@testable import JobStore
 
 /// Opaque tokens from their making to their end.
 @Suite struct TokenTests {
@@ -148,6 +149,101 @@ import UVLoop
             #expect(try await get("/\(nobodys)") == 403)
             #expect(try await get("?owner=u7") == 200)
             #expect(try await get("?owner=u8") == 403)
+        }
+    }
+
+    /// Whoever has another's run answered, or replaced, has reached it.
+    @Test func uniqueKeysStayInside() async throws {
+        try await withOwnPlane { plane in
+            let mine = try await Self.make(plane, "{\"name\":\"u7\",\"role\":\"operator\",\"owners\":[\"u7\"]}").token
+            let jobs = try await Self.make(
+                plane, "{\"name\":\"echo\",\"role\":\"operator\",\"jobs\":[\"test.echo\"]}"
+            ).token
+            func body(_ owner: String, _ unique: String) -> String {
+                "{\"job\":\"test.echo\",\"owner\":\"\(owner)\",\"unique\":\(unique)}"
+            }
+            func status(_ token: String, _ owner: String, _ unique: String) async throws -> Int {
+                let reply = try await plane.send(.post, "/api/v1/runs", body(owner, unique), token: token)
+                #expect(reply.status != 403 || reply.code == "outside_bounds", "\(reply.text)")
+                return reply.status
+            }
+            _ = try await plane.makeRun(body("u8", "{\"key\":\"k\"}"))
+            for policy in ["return_existing", "replace", "reject"] {
+                #expect(try await status(mine, "u7", "{\"key\":\"k\",\"policy\":\"\(policy)\"}") == 403)
+                #expect(try await status(mine, "u7", "{\"policy\":\"\(policy)\"}") == 403)
+            }
+            let item = body("u7", "{\"key\":\"k\",\"policy\":\"replace\"}")
+            let batch = try await plane.send(.post, "/api/v1/runs/batch", "{\"items\":[\(item)]}", token: mine)
+            #expect(batch.status == 403 && batch.code == "outside_bounds")
+            // Among one's own, one's own.
+            let own = "{\"key\":\"k\",\"by\":[\"job\",\"owner\"],\"policy\":\"return_existing\"}"
+            #expect(try await status(mine, "u7", own) == 201)
+            #expect(try await status(mine, "u7", own) == 200)
+            #expect(try await status(mine, "u7", "null") != 403)
+            // The job is compared unless somebody says what else is.
+            #expect(try await status(jobs, "u8", "{\"key\":\"k\",\"policy\":\"return_existing\"}") == 200)
+            #expect(try await status(jobs, "u8", "{\"key\":\"k\",\"by\":[\"owner\"]}") == 403)
+            #expect(try await status(jobs, "u8", "{\"key\":\"k\",\"by\":[]}") == 403)
+        }
+    }
+
+    @Test func boundsThatAreNotUnderstoodConfineWholly() async throws {
+        func bounds(_ text: String) throws -> Bounds? { Bounds(try JSONValue(parsing: text)) }
+        #expect(try bounds("{}") == Bounds())
+        let some = try bounds("{\"queues\":[],\"jobs\":[\"a\"],\"owners\":[\"b*\"]}")
+        #expect(some == Bounds(jobs: ["a"], owners: ["b*"]))
+        for text in [
+            "null", "[]", "\"mail\"", "{\"queue\":[\"mail\"]}", "{\"queues\":\"mail\"}", "{\"queues\":null}",
+            "{\"queues\":[\"mail\",7]}", "{\"queues\":{\"a\":\"b\"}}", "{\"queues\":[\"a\"],\"queues\":[]}",
+        ] { #expect(try bounds(text) == nil, "\(text)") }
+        try await withOwnPlane { plane in
+            let made = try await Self.make(plane, "{\"name\":\"ci\",\"role\":\"owner\",\"queues\":[\"mail\"]}")
+            try await plane.store.pool.withTransaction { connection in
+                try await connection.execute("UPDATE pawl.token SET bounds = '{\"queues\":\"mail\"}'")
+            }
+            #expect(try await plane.send(.get, "/api/v1/auth/whoami", token: made.token).code == "invalid_token")
+            let list = try await plane.get("/api/v1/tokens")
+            #expect(list.items.first?["bounds"]?["queues"]?.text == "mail")
+        }
+    }
+
+    @Test func logoutOfAnOldSessionIsNoRenewal() async throws {
+        try await withOwnPlane { plane in
+            let then = WallClock.now.advanced(by: .seconds(-7 * 3600))
+            let set = plane.plane.gate.sessions.cookie(for: .admin, now: then)
+            let headers: [HTTPField.Name: String] = [
+                .cookie: String(set.prefix { $0 != ";" }), .secFetchSite: "same-origin",
+            ]
+            let person = try await plane.send(.get, "/api/v1/auth/whoami", token: nil, headers: headers)
+            #expect(person.headers[values: .setCookie].count == 1, "it is renewed")
+            let out = try await plane.send(.post, "/api/v1/auth/logout", token: nil, headers: headers)
+            let cookies = out.headers[values: .setCookie]
+            #expect(out.status == 204 && cookies.count == 1 && cookies[0].contains("Max-Age=0"), "\(cookies)")
+        }
+    }
+
+    @Test func sessionsOfUsersOfThisMachineEnd() async throws {
+        try await withOwnPlane { plane in
+            let peer = Principal(way: .peer, name: "unix:7", role: .owner)
+            let link = try await plane.send(
+                .post, "/api/v1/auth/links", token: nil, isOnLoopback: false, peer: peer)
+            let login = try await plane.send(.get, try #require(link["url"]?.text), token: nil)
+            let sessions = plane.plane.gate.sessions
+            var cookie = String(try #require(login.headers[.setCookie]).prefix { $0 != ";" })
+            let found = try #require(sessions.check(cookies: cookie, now: WallClock.now)).principal
+            #expect(found.name == "unix:7" && found.role == .owner)
+            let end = try #require(found.expires)
+            #expect(end <= WallClock.now.advanced(by: Sessions.sessionLife))
+            // Renewing does not pass it.
+            let late = end.advanced(by: .seconds(-60))
+            cookie = String(sessions.cookie(for: found, now: late).prefix { $0 != ";" })
+            #expect(sessions.check(cookies: cookie, now: late) != nil)
+            #expect(sessions.check(cookies: cookie, now: end) == nil)
+            // Those without an end do not count.
+            let endless = String(sessions.cookie(for: peer, now: WallClock.now).prefix { $0 != ";" })
+            #expect(
+                try await plane.send(.get, "/api/v1/auth/whoami", token: nil, headers: [.cookie: endless]).status == 401
+            )
         }
     }
 

@@ -60,8 +60,23 @@ extension Backend {
 
     /// A queue that is not said would be the job's: it has to be said.
     private static func resource(ofNewRun body: JSONValue) -> Resource {
-        func names(_ name: String) -> Resource.Names { body[name]?.text.map { .these([$0]) } ?? .any }
-        return Resource(queues: names("queue"), jobs: names("job"), owners: names("owner"))
+        let compared = compared(by: body["unique"])
+        func names(_ name: String, _ part: UniqueRule.Part) -> Resource.Names {
+            guard compared?.contains(part) ?? true else { return .any }
+            return body[name]?.text.map { .these([$0]) } ?? .any
+        }
+        return Resource(queues: names("queue", .queue), jobs: names("job", .job), owners: names("owner", .owner))
+    }
+
+    /// Which parts a unique key agrees in with the run that holds it: of the others, that run may have any, and it is answered,
+    /// or replaced. Nil: there is no key.
+    private static func compared(by value: JSONValue?) -> [UniqueRule.Part]? {
+        guard let value, value != .null else { return nil }
+        do throws(FieldFault) {
+            return try UniqueRule(value).by ?? [.job]
+        } catch {
+            return []
+        }
     }
 
     private static func both(_ a: Resource, _ b: Resource) -> Resource {

@@ -12,6 +12,8 @@ final class Gate {
     /// Nil: no JSON Web Tokens count.
     let jwt: JWTBook?
     private let failures = FailedLogins()
+    /// The last look-up of each address that guesses.
+    private var turns: [String: Task<TokenBook.Answer, Never>] = [:]
     private let allowedHosts: Set<String>
 
     init(keys: Keys, tokens: TokenBook, jwt: JWTBook? = nil, allowedHosts: [String]) {
@@ -68,14 +70,11 @@ final class Gate {
         return (principal, session.isOld ? sessions.cookie(for: principal, now: now) : nil)
     }
 
-    /// The host's own token is known without the database, and passes whatever was sent from the same address before.
+    /// Right credentials pass, whatever was sent from the same address before: it may be that of a proxy, or a socket's.
     private func bearer(
         _ token: Substring, _ visitor: Visitor, now: WallTime
     ) async throws(Problem) -> Principal {
         if keys.accepts(token: token) { return .admin }
-        let hash = TokenBook.hash(token)
-        // Guesses do not get as far as the database for ever.
-        if !tokens.knows(hash), let seconds = failures.seconds(for: visitor.address) { throw Self.later(seconds) }
         if let jwt, token.contains(".") {
             do throws(JWTFault) {
                 return try jwt.principal(of: token, now: now)
@@ -83,20 +82,42 @@ final class Gate {
                 throw refused(visitor, "invalid_token", "The token is not valid. \(error.rawValue)")
             }
         }
-        switch await tokens.find(hash: hash) {
-        case .found(let row):
-            guard let principal = Principal(row, now: now) else { break }
-            tokens.used(row.id, from: visitor.address)
-            return principal
-        case .unknown: break
-        case .unavailable: throw Self.unavailable
+        // What none of ours looks like is not looked up.
+        if TokenBook.isOurs(token) {
+            switch await find(TokenBook.hash(token), visitor) {
+            case .found(let row):
+                guard let principal = Principal(row, now: now) else { break }
+                tokens.used(row.id, from: visitor.address)
+                return principal
+            case .unknown: break
+            case .unavailable: throw Self.unavailable
+            }
         }
         throw refused(visitor, "invalid_token", "The token is not valid.")
     }
 
+    /// Guesses from one address are looked up one after the other, so that they do not take the database from all; tokens that
+    /// are known do not wait for them.
+    private func find(_ hash: [UInt8], _ visitor: Visitor) async -> TokenBook.Answer {
+        let address = visitor.address
+        guard !tokens.knows(hash), failures.seconds(for: address) != nil else { return await tokens.find(hash: hash) }
+        let before = turns[address]
+        let turn = loopTask { [tokens] in
+            _ = await before?.value
+            return await tokens.find(hash: hash)
+        }
+        turns[address] = turn
+        let answer = await turn.value
+        if turns[address] == turn { turns[address] = nil }
+        return answer
+    }
+
     /// A session ends with the token that it came from, and may no more than that may now.
     private func standing(_ principal: Principal, now: WallTime) async throws(Problem) -> Principal? {
-        guard let id = principal.tokenID else { return principal }
+        guard let id = principal.tokenID else {
+            // Users of this machine: their sessions have an end, or are of an older program.
+            return principal.name.hasPrefix(Principal.peerPrefix) && principal.expires == nil ? nil : principal
+        }
         switch await tokens.find(id: id) {
         case .found(let row):
             guard var current = Principal(row, now: now), current.bounds.isEmpty else { return nil }

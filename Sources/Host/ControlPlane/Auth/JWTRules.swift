@@ -44,6 +44,7 @@ enum JWTFault: String, Error, Sendable, CaseIterable {
     case issuer = "It is by another issuer."
     case audience = "It is for somebody else."
     case role = "It gives no role here."
+    case bounds = "Its claim pawl holds something else than lists of queues, jobs and owners."
 }
 
 extension JWTRules {
@@ -83,8 +84,9 @@ extension JWTRules {
         let subject = (claims["sub"]?.text ?? "?").unicodeScalars.prefix(100).map {
             $0.value < 0x21 || $0.value == 0x7f ? "?" : String($0)
         }.joined()
+        guard let bounds = Bounds(claims["pawl"] ?? .object([])) else { throw .bounds }
         var principal = Principal(way: .jwt, name: "jwt:\(subject)", role: role)
-        principal.bounds = Bounds(claims["pawl"] ?? .object([]))
+        principal.bounds = bounds
         principal.expires = expires
         return principal
     }

@@ -30,9 +30,12 @@ package struct PeerRules: Sendable, Hashable {
 }
 
 extension Principal {
+    /// Names of users of this machine begin so, and no others.
+    static let peerPrefix = "unix:"
+
     /// Nil for whom no rule names.
     init?(_ peer: PeerCredentials, _ rules: PeerRules) {
         guard let role = rules.role(of: peer) else { return nil }
-        self.init(way: .peer, name: "unix:" + (rules.users[peer.uid]?.name ?? String(peer.uid)), role: role)
+        self.init(way: .peer, name: Self.peerPrefix + (rules.users[peer.uid]?.name ?? String(peer.uid)), role: role)
     }
 }

@@ -42,17 +42,23 @@ final class TokenBook {
     /// `pawl_` and 256 random bits; the prefix is for scanners that look for secrets in the wrong places.
     nonisolated static func make() -> String {
         var generator = SystemRandomNumberGenerator()
-        return "pawl_" + Base64URL.encode((0..<32).map { _ in UInt8.random(in: .min ... .max, using: &generator) })
+        return prefix + Base64URL.encode((0..<32).map { _ in UInt8.random(in: .min ... .max, using: &generator) })
     }
+
+    /// Whether it may be one that was made here, by its form.
+    nonisolated static func isOurs(_ token: some StringProtocol) -> Bool {
+        token.utf8.count == length && token.hasPrefix(prefix)
+    }
+
+    private nonisolated static let prefix = "pawl_"
+    private nonisolated static let length = 48
 
     nonisolated static func hash(_ token: some StringProtocol) -> [UInt8] {
         Array(SHA256.hash(data: Array(token.utf8)))
     }
 
-    /// Whether it can be answered without the database.
-    func knows(_ hash: [UInt8], now: LoopInstant = .now) -> Bool {
-        entries[.hash(hash)].map { now - $0.readAt < Self.lifetime } ?? false
-    }
+    /// Whether it was right when it was last looked up, however long ago.
+    func knows(_ hash: [UInt8]) -> Bool { entries[.hash(hash)] != nil }
 
     func find(hash: [UInt8]) async -> Answer {
         await find(.hash(hash)) { store async throws(StoreError) in try await store.token(hash: hash) }
@@ -106,22 +112,33 @@ final class TokenBook {
 }
 
 extension Principal {
-    /// Whom a token belongs to; nil if it does not count any more, or its role is of a newer program.
+    /// Whom a token belongs to; nil if it does not count any more, or its role or bounds are of a newer program.
     init?(_ row: TokenRow, now: WallTime) {
-        guard row.revokedAt == nil, row.expiresAt.map({ $0 > now }) ?? true, let role = Role(rawValue: row.role) else {
-            return nil
-        }
+        guard row.revokedAt == nil, row.expiresAt.map({ $0 > now }) ?? true, let role = Role(rawValue: row.role),
+            let bounds = Bounds(row.bounds)
+        else { return nil }
         self.init(way: .token, name: "token:\(row.name)", role: role)
-        bounds = Bounds(row.bounds)
+        self.bounds = bounds
         tokenID = row.id
         expires = row.expiresAt
     }
 }
 
 extension Bounds {
-    init(_ json: JSONValue) {
-        func list(_ name: String) -> [String] { json[name]?.elements?.compactMap(\.text) ?? [] }
-        self.init(queues: list("queues"), jobs: list("jobs"), owners: list("owners"))
+    /// Nil if it is anything else than an object of lists of names: what is not understood must not confine nothing.
+    init?(_ json: JSONValue) {
+        guard case .object(let members) = json, Set(members.map(\.key)).count == members.count else { return nil }
+        self.init()
+        for member in members {
+            let names = member.value.elements?.compactMap(\.text)
+            guard let names, names.count == member.value.elements?.count else { return nil }
+            switch member.key {
+            case "queues": queues = names
+            case "jobs": jobs = names
+            case "owners": owners = names
+            default: return nil
+            }
+        }
     }
 
     var json: JSONObject {

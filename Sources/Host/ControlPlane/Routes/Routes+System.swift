@@ -73,8 +73,11 @@ extension Backend {
     /// A browser that follows the link may what its maker may. Only a bearer of a token makes links; a session would prolong
     /// itself.
     private func makeLink(_ call: Call) -> Answer {
+        var principal = call.principal
+        // The rules that name users of this machine are not asked again: renewing does not pass this.
+        if principal.way == .peer { principal.expires = WallClock.now.advanced(by: Sessions.sessionLife) }
         var object = JSONObject()
-        object.string("url", "/login?ticket=" + gate.sessions.makeTicket(for: call.principal))
+        object.string("url", "/login?ticket=" + gate.sessions.makeTicket(for: principal))
         object.time("expires_at", WallClock.now.advanced(by: Sessions.ticketLife))
         return Answer.json(object, .created).with(.cacheControl, "no-store")
     }

@@ -109,7 +109,8 @@ enum TokenJSON {
         object.string("name", row.name)
         object.string("hint", row.hint)
         object.string("role", row.role)
-        object.object("bounds", Bounds(row.bounds).json)
+        // As they stand there, where they are of a newer program.
+        object.raw("bounds", Bounds(row.bounds)?.json.text ?? row.bounds.json)
         object.time("created_at", row.createdAt)
         object.string("created_by", row.createdBy)
         object.time("expires_at", row.expiresAt)
