@@ -154,7 +154,7 @@ private func spec(_ text: String, _ dialect: CronExpression.Dialect? = nil) thro
             CRON_TZ=EST
             15 4 1 * MON  last
             """
-        let crontab = Crontab(text, timezone: "Europe/Berlin", isZone: { $0.contains("/") })
+        let crontab = try Crontab(text, timezone: "Europe/Berlin", isZone: { $0.contains("/") })
         #expect(crontab.entries.map(\.line) == [4, 9, 10, 14])
         #expect(crontab.problems.map(\.line) == [11, 12, 13])
         let first = crontab.entries[0]
@@ -163,9 +163,27 @@ private func spec(_ text: String, _ dialect: CronExpression.Dialect? = nil) thro
         #expect(first.command == "/opt/load --day %d" && first.environment == ["MAILTO": "ops@example.com"])
         #expect(crontab.entries[1].description.isEmpty && crontab.entries[1].timezone == "America/New_York")
         #expect(crontab.entries[1].command == "poll   now" && crontab.entries[2].spec.kind == "event")
-        let system = Crontab("5 4 * * * root  clean\n* * * * * alone", hasUser: true, isZone: { _ in true })
+        let system = try Crontab("5 4 * * * root  clean\n* * * * * alone", hasUser: true, isZone: { _ in true })
         #expect(system.entries.map(\.user) == ["root"] && system.entries[0].command == "clean")
         #expect(system.problems.map(\.line) == [2])
+    }
+
+    /// Each entry repeats its environment, and is answered whole.
+    @Test func aCrontabHasLimits() throws {
+        func read(_ lines: [String]) throws -> Crontab {
+            try Crontab(lines.joined(separator: "\n"), isZone: { _ in true })
+        }
+        let entry = "* * * * * x"
+        #expect(try read(Array(repeating: entry, count: 2000)).entries.count == 2000)
+        #expect(try read((0..<100).map { "V\($0)=1" } + [entry]).entries[0].environment.count == 100)
+        #expect(try read(Array(repeating: "A=" + String(repeating: "x", count: 8191), count: 9)).problems.isEmpty)
+        for (lines, detail) in [
+            (Array(repeating: entry, count: 2001), "2000"), (Array(repeating: "wrong", count: 2001), "2000"),
+            ((0...100).map { "V\($0)=1" }, "100"), (["A=" + String(repeating: "x", count: 8192)], "8192"),
+        ] {
+            let fault = try #require(throws: FieldFault.self) { try read(lines) }
+            #expect(fault.code == "crontab_too_large" && fault.detail.contains(detail))
+        }
     }
 
     @Test(arguments: [

@@ -32,9 +32,12 @@ package struct Crontab: Sendable {
     ///   - timezone: of lines above the first `CRON_TZ`.
     ///   - hasUser: a user stands between times and command, as in /etc/crontab and /etc/cron.d.
     ///   - isZone: whether there is a zone of that name.
-    package init(_ text: String, timezone: String = "UTC", hasUser: Bool = false, isZone: (String) -> Bool) {
+    package init(
+        _ text: String, timezone: String = "UTC", hasUser: Bool = false, isZone: (String) -> Bool
+    ) throws(FieldFault) {
         var zone = timezone
         var environment: [String: String] = [:]
+        var length = 0
         var comments: [String] = []
         var number = 0
         for raw in text.split(separator: "\n", omittingEmptySubsequences: false) {
@@ -60,7 +63,17 @@ package struct Crontab: Sendable {
                         zone = value
                     }
                 }
-                if name != "CRON_TZ" { environment[name] = value }
+                if name != "CRON_TZ" {
+                    let former = environment.updateValue(value, forKey: name)
+                    length += value.utf8.count - (former?.utf8.count ?? -name.utf8.count)
+                }
+                guard environment.count <= Self.mostVariables else {
+                    throw Self.tooLarge(number, "it sets more than \(Self.mostVariables) variables")
+                }
+                guard length <= Self.mostVariableBytes else {
+                    throw Self.tooLarge(
+                        number, "its variables are longer than \(Self.mostVariableBytes) bytes together")
+                }
             } else {
                 do throws(FieldFault) {
                     entries.append(
@@ -70,7 +83,19 @@ package struct Crontab: Sendable {
                 }
                 comments = []
             }
+            guard entries.count + problems.count <= Self.mostEntries else {
+                throw Self.tooLarge(number, "it has more than \(Self.mostEntries) schedules and faults")
+            }
         }
+    }
+
+    package static let mostEntries = 2000
+    package static let mostVariables = 100
+    /// Names and values: every entry repeats them.
+    package static let mostVariableBytes = 8192
+
+    private static func tooLarge(_ line: Int, _ detail: String) -> FieldFault {
+        FieldFault(pointer: "", code: "crontab_too_large", detail: "line \(line): \(detail)")
     }
 
     private static func entry(

@@ -92,7 +92,9 @@ extension RecurrenceRule {
     fileprivate func times(until end: Int64) -> [Int64] {
         var result: [Int64] = []
         var from = start
-        while result.count < 5000, let time = first(atOrAfter: from), time <= end {
+        var (rule, steps) = (self, 10 * ScheduleSpec.mostSteps)
+        rule.settleCount(&steps)
+        while result.count < 5000, steps > 0, let time = rule.first(atOrAfter: from, steps: &steps), time <= end {
             if case .universal(let last) = until, time > last { break }
             result.append(time)
             from = time + 1

@@ -56,6 +56,8 @@ package struct FiringPlan: Equatable, Sendable {
     private static let listedMisses = 1000
     /// After years without a host, the exact number of missed times matters to nobody.
     private static let longestWalk = 100_000
+    /// Looks, where one time is not found at once.
+    private static let mostSteps = 10 * ScheduleSpec.mostSteps
 
     package init(_ timetable: Timetable, _ state: State, now: WallTime) {
         var due: [(planned: WallTime, ordinal: Int)] = []
@@ -63,6 +65,8 @@ package struct FiringPlan: Equatable, Sendable {
         ordinal = state.ordinal
         skipNext = state.skipNext
         var walked = 0
+        let times = timetable.settled()
+        var (steps, isShortened) = (Self.mostSteps, false)
         while let planned = next, planned <= now {
             due.append((planned, ordinal))
             ordinal += 1
@@ -72,8 +76,14 @@ package struct FiringPlan: Equatable, Sendable {
                 due.removeFirst(Self.longestWalk / 10)
             }
             // Beyond the longest walk, from a day ago.
-            let from = walked == Self.longestWalk ? max(planned, now.advanced(by: .seconds(-86_400))) : planned
-            next = timetable.next(after: from)
+            let dayAgo = now.advanced(by: .seconds(-86_400))
+            let from = walked == Self.longestWalk ? max(planned, dayAgo) : planned
+            next = times.next(after: from, steps: &steps)
+            if steps <= 0 {
+                // The same where the way there takes too long; and from now if a day is too long too.
+                next = times.next(after: isShortened ? max(planned, now) : max(planned, dayAgo))
+                (steps, isShortened) = (Self.mostSteps, true)
+            }
         }
         var wanted: [WallTime] = []
         for (planned, ordinal) in due {

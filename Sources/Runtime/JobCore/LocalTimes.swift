@@ -2,8 +2,9 @@
 ///
 /// Times are in seconds from 1970-01-01 00:00 on the same wall.
 protocol LocalTimes {
-    /// The first time in the set at or after `local`; nil if there is none, which is found out in a bounded number of steps.
-    func first(atOrAfter local: Int64) -> Int64?
+    /// The first time in the set at or after `local`; nil if there is none.
+    /// - Parameter steps: how many looks it may take to find out; those that it took are taken off.
+    func first(atOrAfter local: Int64, steps: inout Int) -> Int64?
     /// The schedule means a rhythm ("every ten minutes") rather than times of day: it follows elapsed time. Nothing is moved
     /// out of a gap, and an hour that comes twice fires twice, whatever the rule for changes of clocks says.
     var followsRealTime: Bool { get }
@@ -32,11 +33,16 @@ package struct ClockChangeRule: Hashable, Sendable {
 }
 
 extension LocalTimes {
+    func first(atOrAfter local: Int64) -> Int64? {
+        var steps = ScheduleSpec.mostSteps
+        return first(atOrAfter: local, steps: &steps)
+    }
+
     /// The first point in time later than `after` that the set and the rule choose, in seconds since the Unix epoch.
     ///
     /// Walks from one change of clocks to the next. Within a span of equal offsets local and universal time differ by a
     /// constant; only its ends need thought.
-    func next(after: Int64, zone: some ZoneRules, rule: ClockChangeRule) -> Int64? {
+    func next(after: Int64, zone: some ZoneRules, rule: ClockChangeRule, steps: inout Int) -> Int64? {
         // Beyond it no local time before a change can come again after it: offsets differ by less than 52 hours.
         let threeDays: Int64 = 3 * 86_400
         var from = after + 1
@@ -49,7 +55,7 @@ extension LocalTimes {
             if !followsRealTime {
                 let before = span.start == .min ? offset : Int64(zone.offset(at: span.start - 1))
                 if from == span.start, before < offset, rule.gap == .shift,
-                    let skipped = first(atOrAfter: from + before), skipped < from + offset
+                    let skipped = first(atOrAfter: from + before, steps: &steps), skipped < from + offset
                 {
                     return from
                 }
@@ -58,7 +64,7 @@ extension LocalTimes {
                     upper = min(upper, span.end + min(offset, Int64(zone.offset(at: span.end))))
                 }
             }
-            let candidate = first(atOrAfter: lower)
+            let candidate = first(atOrAfter: lower, steps: &steps)
             if let candidate, candidate < upper { return candidate - offset }
             guard span.end != .max else { return nil }
             guard span.end - from > threeDays else {
@@ -81,9 +87,12 @@ protocol DayTimes: LocalTimes {
 }
 
 extension DayTimes {
-    func first(atOrAfter local: Int64) -> Int64? {
+    func first(atOrAfter local: Int64, steps: inout Int) -> Int64? {
         let today = Int(CivilTime.floorDiv(local, 86_400))
+        steps -= 1
         guard let day = day(atOrAfter: today) else { return nil }
+        // Days are looked at by the month.
+        steps -= (day - today) / 30
         if day == today {
             if let second = second(atOrAfter: Int(local - Int64(today) * 86_400)) {
                 return Int64(today) * 86_400 + Int64(second)

@@ -45,7 +45,7 @@ package struct PreviewRequest: Sendable {
         var name = given ?? "UTC"
         var rules = try Self.rules(name, "/timezone", zone)
         let options = try ScheduleOptions(value)
-        let spec = try Self.spec(kind, value, now, rules)
+        let spec = try Self.spec(kind, value, now, rules, name)
         if case .onCalendar(let event) = spec, let own = event.zone, own != name {
             guard given == nil else {
                 throw FieldFault(
@@ -68,7 +68,7 @@ package struct PreviewRequest: Sendable {
     }
 
     private static func spec(
-        _ kind: String, _ value: JSONValue, _ now: WallTime, _ rules: any ZoneRules
+        _ kind: String, _ value: JSONValue, _ now: WallTime, _ rules: any ZoneRules, _ zoneName: String
     ) throws(FieldFault) -> ScheduleSpec {
         let short = [
             ("at", "at"), ("interval_ms", "every_ms"), ("expression", kind == "rrule" ? "rule" : "expression"),
@@ -78,7 +78,7 @@ package struct PreviewRequest: Sendable {
             throw FieldFault(pointer: "/spec", code: "required", detail: "is missing")
         }
         do throws(FieldFault) {
-            return try ScheduleSpec(kind: kind, spec: spec, now: now, zone: rules)
+            return try ScheduleSpec(kind: kind, spec: spec, now: now, zone: rules, zoneName: zoneName)
         } catch {
             throw error.under(value["spec"] == nil ? "" : "/spec")
         }

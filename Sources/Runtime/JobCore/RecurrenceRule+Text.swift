@@ -3,14 +3,21 @@ extension RecurrenceRule {
     /// - Parameters:
     ///   - start: on the wall, for a text without `DTSTART`.
     ///   - zone: in which times with `Z` are put on the wall.
-    package init(_ text: String, start: Int64, zone: some ZoneRules) throws(FieldFault) {
+    ///   - zoneName: its name, which a `TZID` must be.
+    package init(
+        _ text: String, start: Int64, zone: some ZoneRules, zoneName: String? = nil
+    ) throws(FieldFault) {
         var given: Int64?
         var rule: String?
         var added: [Int64] = []
         var removed: [Int64] = []
         for line in text.split(whereSeparator: \.isNewline).map({ $0.trimmed }) where !line.isEmpty {
             let name = line.prefix { $0 != ":" && $0 != ";" && $0 != "=" }.uppercased()
-            let value = line.firstIndex(of: ":").map { String(line[line.index(after: $0)...]) }
+            let content = ICalendarLine(line)
+            let value = content?.value
+            if ["DTSTART", "RDATE", "EXDATE", "RRULE"].contains(name), let content {
+                try Self.check(content, zoneName)
+            }
             switch name {
             case "DTSTART": given = try ICalendarTime.local(value ?? "", zone, "DTSTART")
             case "RDATE": added += try ICalendarTime.locals(value ?? "", zone, "RDATE")
@@ -27,6 +34,31 @@ extension RecurrenceRule {
         try self.init(parts: rule, start: given ?? start, zone)
         self.added = Array(Set(added)).sorted()
         self.removed = Array(Set(removed)).sorted()
+        try checkDates("")
+    }
+
+    /// A zone of its own would be lost: there is one for all times of a schedule.
+    private static func check(_ line: ICalendarLine, _ zoneName: String?) throws(FieldFault) {
+        for (name, value) in line.parameters.sorted(by: { $0.key < $1.key }) {
+            if name == "VALUE", line.name != "RRULE" { continue }
+            guard name == "TZID", line.name != "RRULE" else {
+                throw fault("rrule_syntax", "\(line.name) takes no parameter \(name)")
+            }
+            guard value == zoneName else {
+                let given = zoneName.map { ", which is \($0)," } ?? ""
+                throw fault(
+                    "rrule_syntax",
+                    "\(line.name) is in the zone \(value): set the schedule's timezone\(given) to it")
+            }
+        }
+    }
+
+    /// What is taken can be read back: text and lists together.
+    func checkDates(_ pointer: String) throws(FieldFault) {
+        guard added.count + removed.count > Self.mostDates else { return }
+        throw FieldFault(
+            pointer: pointer, code: "rrule_too_large",
+            detail: "recurrence rule: RDATE and EXDATE name more than \(Self.mostDates) times together")
     }
 
     private init(parts text: String, start: Int64, _ zone: some ZoneRules) throws(FieldFault) {
@@ -88,6 +120,50 @@ extension RecurrenceRule {
         {
             throw Self.fault("rrule_syntax", "BYSETPOS needs another BY part")
         }
+        guard mostDays * mostTimesOfDay <= Self.largestPeriod else {
+            throw Self.fault(
+                "rrule_too_large",
+                "it may name \(mostDays * mostTimesOfDay) times in one period, more than \(Self.largestPeriod)")
+        }
+    }
+
+    /// Of one of its periods.
+    private var mostDays: Int {
+        func orOne(_ list: [Int]) -> Int { max(list.count, 1) }
+        let each = weekdays.contains { $0.number == 0 }
+        switch frequency {
+        case .secondly, .minutely, .hourly, .daily: return 1
+        case .weekly: return max(Set(weekdays.map(\.weekday)).count, 1)
+        case .monthly:
+            if monthDays.isEmpty { return each ? 31 : min(orOne(weekdays.map(\.number)), 31) }
+            return min(monthDays.count, 31)
+        case .yearly:
+            let number = months.isEmpty ? 12 : months.count
+            let isBare = weeks.isEmpty && yearDays.isEmpty && monthDays.isEmpty && weekdays.isEmpty
+            var most = isBare ? orOne(months) : min(number * 31, 366)
+            if !monthDays.isEmpty { most = min(most, number * monthDays.count) }
+            if !yearDays.isEmpty { most = min(most, yearDays.count) }
+            if !weeks.isEmpty { most = min(most, weeks.count * 7) }
+            if !weekdays.isEmpty, !each { most = min(most, weekdays.count * (months.isEmpty ? 1 : months.count)) }
+            return most
+        }
+    }
+
+    private var mostTimesOfDay: Int {
+        let (second, minute, hour) = (max(seconds.count, 1), max(minutes.count, 1), max(hours.count, 1))
+        return switch frequency {
+        case .secondly: 1
+        case .minutely: second
+        case .hourly: second * minute
+        default: second * minute * hour
+        }
+    }
+
+    /// More than there are different values for is a mistake.
+    private static func parts(_ text: String, _ name: String) throws(FieldFault) -> [Substring] {
+        let parts = text.split(separator: ",", maxSplits: 1000, omittingEmptySubsequences: false)
+        guard parts.count <= 1000 else { throw fault("rrule_too_large", "\(name) has more than 1000 values") }
+        return parts
     }
 
     private static func number(_ text: String, _ range: ClosedRange<Int>, _ name: String) throws(FieldFault) -> Int {
@@ -101,7 +177,7 @@ extension RecurrenceRule {
         _ text: String, _ range: ClosedRange<Int>, _ name: String, isSigned: Bool
     ) throws(FieldFault) -> [Int] {
         var numbers: Set<Int> = []
-        for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+        for part in try parts(text, name) {
             let negative = isSigned && part.hasPrefix("-")
             let digits = negative || isSigned && part.hasPrefix("+") ? part.dropFirst() : part
             let number = try number(String(digits), range, name)
@@ -121,14 +197,15 @@ extension RecurrenceRule {
 
     private static func weekdays(_ text: String) throws(FieldFault) -> [WeekdayNumber] {
         var result: [WeekdayNumber] = []
-        for part in text.split(separator: ",", omittingEmptySubsequences: false) {
+        for part in try parts(text, "BYDAY") {
             var number = 0
             if part.utf8.count > 2 {
                 let sign = part.hasPrefix("-") ? -1 : 1
                 let digits = part.dropLast(2).drop { $0 == "-" || $0 == "+" }
                 number = try Self.number(String(digits), 1...53, "BYDAY") * sign
             }
-            result.append(WeekdayNumber(weekday: try weekday(part.suffix(2)), number: number))
+            let day = WeekdayNumber(weekday: try weekday(part.suffix(2)), number: number)
+            if !result.contains(day) { result.append(day) }
         }
         return result
     }
@@ -189,7 +266,11 @@ enum ICalendarTime {
         guard let time = parse(text) else {
             throw RecurrenceRule.fault("rrule_bad_time", "\(name): \(text) is no time such as 20261121T023000")
         }
-        return time.isUniversal ? time.seconds + Int64(zone.offset(at: time.seconds)) : time.seconds
+        let local = time.isUniversal ? time.seconds + Int64(zone.offset(at: time.seconds)) : time.seconds
+        guard CivilText.local(CivilText.local(local)) == local else {
+            throw RecurrenceRule.fault("rrule_bad_time", "\(name): \(text) is beyond the years 1 to 9999 there")
+        }
+        return local
     }
 
     static func locals(_ text: String, _ zone: some ZoneRules, _ name: String) throws(FieldFault) -> [Int64] {

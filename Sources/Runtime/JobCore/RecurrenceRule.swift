@@ -38,11 +38,16 @@ package struct RecurrenceRule: Hashable, Sendable {
     var weekStart = 1
     /// On the wall, as all the following.
     package internal(set) var start: Int64
+    /// Rising, as those removed.
     package internal(set) var added: [Int64] = []
     package internal(set) var removed: [Int64] = []
 
     /// More are counted by `max_runs`: the n-th time of a rule is found by counting from its start.
     static let largestCount = 10_000
+    /// Dates added and taken away, together.
+    static let mostDates = 1000
+    /// Times in one period: a month of them, or a year.
+    static let largestPeriod = 100_000
 
     init(frequency: Frequency, start: Int64) {
         self.frequency = frequency
@@ -58,38 +63,63 @@ extension RecurrenceRule: LocalTimes {
         }
     }
 
-    func first(atOrAfter local: Int64) -> Int64? {
-        var from = local
-        // As often as there are exceptions.
-        while true {
-            let candidates = [ruleFirst(atOrAfter: from), added.first { $0 >= from }].compactMap(\.self)
-            guard let candidate = candidates.min() else { return nil }
-            if !removed.contains(candidate) { return candidate }
-            from = candidate + 1
+    func first(atOrAfter local: Int64, steps: inout Int) -> Int64? {
+        guard count == nil else {
+            var (rule, counting) = (self, ScheduleSpec.mostSteps)
+            rule.settleCount(&counting)
+            return rule.first(atOrAfter: local, steps: &steps)
         }
-    }
-
-    private func ruleFirst(atOrAfter local: Int64) -> Int64? {
+        // One walk, past all exceptions.
+        let addition = added[Self.place(of: local, in: added)...].first { !isRemoved($0) }
         // Offsets are less than 26 hours; the exact end of a universal one is looked at with the zone.
-        let last: Int64? =
+        let last: Int64 =
             switch until {
             case .local(let end): end
             case .universal(let end): end + 26 * 3600
-            case nil: nil
+            case nil: .max
             }
-        if let last, local > last { return nil }
-        var walk = RecurrenceWalk(self, from: count == nil ? max(local, start) : start)
-        var counted = 0
+        let from = max(local, start)
+        guard from <= last else { return addition }
+        var walk = RecurrenceWalk(self, from: from, steps: steps)
+        defer { steps = walk.steps }
         while let set = walk.next() {
-            for time in set where time >= start {
-                if let last, time > last { return nil }
-                if let count {
-                    counted += 1
-                    if counted > count { return nil }
-                }
-                if time >= local { return time }
+            for time in set where time >= from {
+                if time > last { return addition }
+                if let addition, addition <= time { return addition }
+                if !isRemoved(time) { return time }
             }
         }
-        return nil
+        return addition
+    }
+
+    /// Puts in place of a number of times the last of them: found by counting from the start, once. What lies so far ahead
+    /// that the steps do not reach it counts as never.
+    mutating func settleCount(_ steps: inout Int) {
+        guard let count else { return }
+        var walk = RecurrenceWalk(self, from: start, steps: steps)
+        var (last, counted) = (Int64.min, 0)
+        while counted < count, let set = walk.next() {
+            let times = set.filter { $0 >= start }.prefix(count - counted)
+            counted += times.count
+            last = times.last ?? last
+        }
+        self.count = nil
+        until = .local(last)
+        steps = walk.steps
+    }
+
+    private func isRemoved(_ time: Int64) -> Bool {
+        let place = Self.place(of: time, in: removed)
+        return place < removed.count && removed[place] == time
+    }
+
+    /// Index of the first that is not less, of rising ones.
+    private static func place(of time: Int64, in times: [Int64]) -> Int {
+        var (low, high) = (0, times.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if times[middle] < time { low = middle + 1 } else { high = middle }
+        }
+        return low
     }
 }

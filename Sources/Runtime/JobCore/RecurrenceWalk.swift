@@ -8,10 +8,14 @@ struct RecurrenceWalk {
     private let timesOfDay: [Int]
     private let base: Int64
     private var index: Int64
-    private var budget: Int
+    private var isOver = false
+    /// How many looks are left.
+    private(set) var steps: Int
 
-    /// - Parameter from: the first set that is given holds this time, or is later.
-    init(_ rule: RecurrenceRule, from: Int64) {
+    /// - Parameters:
+    ///   - from: the first set that is given holds this time, or is later.
+    ///   - steps: looks that it may take.
+    init(_ rule: RecurrenceRule, from: Int64, steps: Int) {
         self.rule = rule
         days = RecurrenceDays(rule)
         let unit = Self.unit(rule.frequency)
@@ -19,8 +23,7 @@ struct RecurrenceWalk {
         let now = CivilTime(secondsSinceEpoch: from)
         let interval = Int64(rule.interval)
         timesOfDay = Self.times(rule, start)
-        // Steps of a day or longer cost less than those from hour to hour.
-        budget = rule.followsRealTime ? 50_000 : 100_000
+        self.steps = steps
         let periods: Int64
         switch rule.frequency {
         case .yearly:
@@ -38,7 +41,7 @@ struct RecurrenceWalk {
             base = CivilTime.floorDiv(rule.start, unit)
             periods = CivilTime.floorDiv(from, unit) - base
         }
-        if rule.followsRealTime, !Self.meetsItsTimes(rule, base * unit, interval * unit) { budget = 0 }
+        if rule.followsRealTime, !Self.meetsItsTimes(rule, base * unit, interval * unit) { isOver = true }
         // The period that holds `from`, or the first one later that counts.
         index = max(0, CivilTime.floorDiv(periods + interval - 1, interval))
     }
@@ -55,6 +58,8 @@ struct RecurrenceWalk {
                 && (rule.frequency != .secondly || rule.seconds.isEmpty || rule.seconds.contains(second % 60))
         }
     }
+
+    private static let lastDay = Int(ScheduleSpec.lastSecond / 86_400)
 
     private static func unit(_ frequency: RecurrenceRule.Frequency) -> Int64 {
         switch frequency {
@@ -84,7 +89,7 @@ struct RecurrenceWalk {
 
     /// The times of the next period that has some, rising; nil if none is found.
     mutating func next() -> [Int64]? {
-        while budget > 0 {
+        while steps > 0, !isOver {
             let set = rule.followsRealTime ? timesOfShortPeriod() : timesOfLongPeriod()
             if let set, !set.isEmpty { return set }
             if set == nil { return nil }
@@ -98,25 +103,30 @@ struct RecurrenceWalk {
     private mutating func timesOfLongPeriod() -> [Int64]? {
         let number = base + index * Int64(rule.interval)
         index += 1
-        budget -= 1
         var matching: [Int] = []
         switch rule.frequency {
         case .yearly:
-            guard number < 9999 else { return nil }
-            for month in 1...12 where rule.months.isEmpty || rule.months.contains(month) {
+            guard number <= 9999 else { return nil }
+            steps -= 1
+            for month in 1...12 where days.takes(month: month) {
                 collect(month, Int(number), &matching)
             }
         case .monthly:
-            guard number < 9999 * 12 else { return nil }
+            guard number < 10_000 * 12 else { return nil }
+            steps -= 1
             let month = Int(number % 12) + 1
             if rule.months.isEmpty || rule.months.contains(month) { collect(month, Int(number / 12), &matching) }
         case .weekly:
             let first = Int(base) + (Int(index) - 1) * rule.interval * 7
+            guard first <= Self.lastDay else { return nil }
             collect(first..<first + 7, &matching)
         default:
+            guard number <= Self.lastDay else { return nil }
             collect(Int(number)..<Int(number) + 1, &matching)
         }
         guard !matching.isEmpty else { return [] }
+        // Many times are made in the time of one look.
+        steps -= matching.count * timesOfDay.count / 8
         return choose(matching.flatMap { day in timesOfDay.map { Int64(day) * 86_400 + Int64($0) } })
     }
 
@@ -126,12 +136,13 @@ struct RecurrenceWalk {
     }
 
     private mutating func collect(_ range: Range<Int>, _ matching: inout [Int]) {
-        budget -= range.count
+        steps -= range.count
         for day in range where days.contains(day) { matching.append(day) }
     }
 
-    private func choose(_ times: [Int64]) -> [Int64] {
+    private mutating func choose(_ times: [Int64]) -> [Int64] {
         if rule.positions.isEmpty { return times }
+        steps -= rule.positions.count / 4
         let chosen = rule.positions.compactMap { position -> Int64? in
             let index = position > 0 ? position - 1 : times.count + position
             return times.indices.contains(index) ? times[index] : nil
@@ -145,12 +156,13 @@ struct RecurrenceWalk {
         let unit = Self.unit(rule.frequency)
         let period = (base + index * Int64(rule.interval)) * unit
         let day = Int(CivilTime.floorDiv(period, 86_400))
-        budget -= 1
+        guard day <= Self.lastDay else { return nil }
+        steps -= 1
         guard days.contains(day) else {
             var next = day + 1
-            while budget > 0, !days.contains(next) {
+            while steps > 0, next <= Self.lastDay, !days.contains(next) {
                 next += 1
-                budget -= 1
+                steps -= 1
             }
             skip(to: Int64(next) * 86_400)
             return []
@@ -172,6 +184,7 @@ struct RecurrenceWalk {
             return []
         }
         index += 1
+        steps -= timesOfDay.count / 8
         return choose(timesOfDay.map { period + Int64($0) })
     }
 
@@ -185,14 +198,20 @@ struct RecurrenceWalk {
 
 /// Which days a recurrence rule takes.
 struct RecurrenceDays {
-    private let rule: RecurrenceRule
-    private let monthDays: [Int]
-    private let months: [Int]
-    private let weekdays: [RecurrenceRule.WeekdayNumber]
+    private let frequency: RecurrenceRule.Frequency
+    private let weekStart: Int
+    private let months: NumberSet
+    private let monthDays: NumberSet
+    private let yearDays: NumberSet
+    private let weeks: NumberSet
+    private let hasWeekdays: Bool
+    /// By weekday: 0 for each of them, n for the n-th.
+    private let weekdays: [NumberSet]
 
     /// With what its start says where the rule says nothing.
     init(_ rule: RecurrenceRule) {
-        self.rule = rule
+        frequency = rule.frequency
+        weekStart = rule.weekStart
         let start = CivilTime(secondsSinceEpoch: rule.start)
         var (months, monthDays, weekdays) = (rule.months, rule.monthDays, rule.weekdays)
         if rule.weeks.isEmpty, rule.yearDays.isEmpty, monthDays.isEmpty, weekdays.isEmpty {
@@ -205,10 +224,15 @@ struct RecurrenceDays {
             default: break
             }
         }
-        self.months = months
-        self.monthDays = monthDays
-        self.weekdays = weekdays
+        self.months = NumberSet(months)
+        self.monthDays = NumberSet(monthDays)
+        yearDays = NumberSet(rule.yearDays)
+        weeks = NumberSet(rule.weeks)
+        hasWeekdays = !weekdays.isEmpty
+        self.weekdays = (0..<7).map { day in NumberSet(weekdays.filter { $0.weekday == day }.map(\.number)) }
     }
+
+    func takes(month: Int) -> Bool { months.isEmpty || months.contains(month) }
 
     func contains(_ day: Int) -> Bool {
         let date = CivilTime.date(daysSinceEpoch: day)
@@ -217,27 +241,25 @@ struct RecurrenceDays {
         if !monthDays.isEmpty, !monthDays.contains(date.day), !monthDays.contains(date.day - length - 1) {
             return false
         }
-        if !weekdays.isEmpty, !weekdays.contains(where: { matches($0, day, date, length) }) { return false }
-        if !rule.yearDays.isEmpty {
+        if hasWeekdays, !isWeekday(day, date, length) { return false }
+        if !yearDays.isEmpty {
             let number = day - CivilTime.days(year: date.year, month: 1, day: 1) + 1
             let days = CivilTime.isLeap(date.year) ? 366 : 365
-            if !rule.yearDays.contains(number), !rule.yearDays.contains(number - days - 1) { return false }
+            if !yearDays.contains(number), !yearDays.contains(number - days - 1) { return false }
         }
-        return rule.weeks.isEmpty || isInWeeks(day, date.year)
+        return weeks.isEmpty || isInWeeks(day, date.year)
     }
 
-    private func matches(
-        _ wanted: RecurrenceRule.WeekdayNumber, _ day: Int, _ date: (year: Int, month: Int, day: Int), _ length: Int
-    ) -> Bool {
-        guard CivilTime.weekday(daysSinceEpoch: day) == wanted.weekday else { return false }
-        guard wanted.number != 0 else { return true }
-        if rule.frequency == .monthly || !months.isEmpty {
-            return wanted.number > 0
-                ? (date.day - 1) / 7 + 1 == wanted.number : (length - date.day) / 7 + 1 == -wanted.number
+    private func isWeekday(_ day: Int, _ date: (year: Int, month: Int, day: Int), _ length: Int) -> Bool {
+        let wanted = weekdays[CivilTime.weekday(daysSinceEpoch: day)]
+        guard !wanted.isEmpty else { return false }
+        if wanted.contains(0) { return true }
+        if frequency == .monthly || !months.isEmpty {
+            return wanted.contains((date.day - 1) / 7 + 1) || wanted.contains(-((length - date.day) / 7 + 1))
         }
         let passed = day - CivilTime.days(year: date.year, month: 1, day: 1)
         let rest = (CivilTime.isLeap(date.year) ? 365 : 364) - passed
-        return wanted.number > 0 ? passed / 7 + 1 == wanted.number : rest / 7 + 1 == -wanted.number
+        return wanted.contains(passed / 7 + 1) || wanted.contains(-(rest / 7 + 1))
     }
 
     /// Weeks begin on the rule's day; the first of a year has at least four days in it.
@@ -252,12 +274,27 @@ struct RecurrenceDays {
             first = firstWeek(of: year)
         }
         let number = (day - first) / 7 + 1
-        let weeks = (firstWeek(of: year + 1) - first) / 7
-        return rule.weeks.contains(number) || rule.weeks.contains(number - weeks - 1)
+        let length = (firstWeek(of: year + 1) - first) / 7
+        return weeks.contains(number) || weeks.contains(number - length - 1)
     }
 
     private func firstWeek(of year: Int) -> Int {
         let fourth = CivilTime.days(year: year, month: 1, day: 4)
-        return fourth - (CivilTime.weekday(daysSinceEpoch: fourth) - rule.weekStart + 7) % 7
+        return fourth - (CivilTime.weekday(daysSinceEpoch: fourth) - weekStart + 7) % 7
     }
+}
+
+/// Numbers from -366 to 366: looked up at once, however many they are.
+private struct NumberSet {
+    private var flags: [Bool] = []
+
+    init(_ numbers: [Int]) {
+        guard !numbers.isEmpty else { return }
+        flags = Array(repeating: false, count: 2 * 366 + 1)
+        for number in numbers { flags[number + 366] = true }
+    }
+
+    var isEmpty: Bool { flags.isEmpty }
+
+    func contains(_ number: Int) -> Bool { flags.indices.contains(number + 366) && flags[number + 366] }
 }

@@ -20,10 +20,17 @@ extension Timetable {
     }
 
     func warnings(
-        from: WallTime, runs: [SchedulePreview.Run], p95: Duration?
+        from: WallTime, runs: [SchedulePreview.Run], p95: Duration?, isWhole: Bool
     ) -> [SchedulePreview.Warning] {
         var warnings: [SchedulePreview.Warning] = []
-        if runs.isEmpty, !spec.isEvent { warnings.append(whyNever(from)) }
+        if !isWhole {
+            warnings.append(
+                .init(
+                    code: .stopped, detail: "Only \(runs.count) times are shown: to find more would take too long.",
+                    at: nil))
+        } else if runs.isEmpty, !spec.isEvent {
+            warnings.append(whyNever(from))
+        }
         warnings += clockWarnings(from: from)
         if case .cron(let cron) = spec, cron.combinesDaysByOr {
             warnings.append(

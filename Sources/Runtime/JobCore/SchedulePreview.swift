@@ -18,6 +18,8 @@ package struct SchedulePreview: Sendable {
             case tooOften = "too_often"
             case outsideOfEnd = "outside_of_end"
             case excluded
+            /// It was too much work to look at all times that were asked for.
+            case stopped
         }
 
         package var code: Code
@@ -29,6 +31,8 @@ package struct SchedulePreview: Sendable {
     package var sentence: String
     package var runs: [Run]
     package var warnings: [Warning]
+    /// Between those shown lie others, with each n-th only.
+    private static let mostTimes = 10_000
 
     /// - Parameters:
     ///   - from: the first time is later than this.
@@ -44,9 +48,15 @@ package struct SchedulePreview: Sendable {
         runs = []
         var after = from
         var ordinal = 0
-        var looked = 0
+        var steps = 5 * ScheduleSpec.mostSteps
+        var isOver = false
+        let timetable = timetable.settled()
         // What lies between each n-th is passed over: up to a bound, or a large n would take for ever.
-        while runs.count < count, looked < count * timetable.options.everyNth, let next = timetable.next(after: after) {
+        while runs.count < count, ordinal < Self.mostTimes, steps > 0 {
+            guard let next = timetable.next(after: after, steps: &steps) else {
+                isOver = steps > 0
+                break
+            }
             let exclusion = timetable.exclusion(at: next, ordinal: ordinal)
             if exclusion != .everyNth {
                 runs.append(
@@ -56,9 +66,9 @@ package struct SchedulePreview: Sendable {
             }
             after = next
             ordinal += 1
-            looked += 1
         }
-        warnings = timetable.warnings(from: from, runs: runs, p95: p95)
+        let isWhole = isOver || runs.count == count
+        warnings = timetable.warnings(from: from, runs: runs, p95: p95, isWhole: isWhole)
     }
 }
 

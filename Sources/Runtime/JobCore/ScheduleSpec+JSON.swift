@@ -10,7 +10,10 @@ extension ScheduleSpec {
     /// - Parameters:
     ///   - now: anchor of what counts from its creation; whole seconds of it.
     ///   - zone: whose date counts for `calendar`, and whose time of day for `rrule`.
-    package init(kind: String, spec: JSONValue, now: WallTime, zone: some ZoneRules) throws(FieldFault) {
+    ///   - zoneName: its name, the only `TZID` that a rule may have.
+    package init(
+        kind: String, spec: JSONValue, now: WallTime, zone: some ZoneRules, zoneName: String? = nil
+    ) throws(FieldFault) {
         switch kind {
         case "once": self = try Self.once(spec)
         case "interval":
@@ -36,7 +39,7 @@ extension ScheduleSpec {
             } catch {
                 throw error.under("/expression")
             }
-        case "rrule": self = try Self.recurrence(spec, now, zone)
+        case "rrule": self = try Self.recurrence(spec, now, zone, zoneName)
         case "after": self = try Self.after(spec)
         case "event":
             try spec.onlyMembers("event", "delay_ms")
@@ -81,7 +84,7 @@ extension ScheduleSpec {
     }
 
     private static func recurrence(
-        _ spec: JSONValue, _ now: WallTime, _ zone: some ZoneRules
+        _ spec: JSONValue, _ now: WallTime, _ zone: some ZoneRules, _ zoneName: String?
     ) throws(FieldFault) -> ScheduleSpec {
         try spec.onlyMembers("rule", "dtstart", "rdate", "exdate")
         guard let text = spec["rule"]?.text else {
@@ -91,7 +94,7 @@ extension ScheduleSpec {
         if let given = spec["dtstart"] { start = try local(given, "/dtstart") }
         var rule: RecurrenceRule
         do throws(FieldFault) {
-            rule = try RecurrenceRule(text, start: start, zone: zone)
+            rule = try RecurrenceRule(text, start: start, zone: zone, zoneName: zoneName)
         } catch {
             throw error.under("/rule")
         }
@@ -99,6 +102,7 @@ extension ScheduleSpec {
         if let given = spec["exdate"] {
             rule.removed = Array(Set(rule.removed + (try locals(given, "/exdate")))).sorted()
         }
+        try rule.checkDates(spec["exdate"] == nil ? "/rdate" : "/exdate")
         return .recurrence(rule)
     }
 

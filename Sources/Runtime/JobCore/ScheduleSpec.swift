@@ -55,6 +55,13 @@ package enum ScheduleSpec: Hashable, Sendable {
         }
     }
 
+    /// So many looks at days and times are some milliseconds' worth.
+    package static let mostSteps = 100_000
+    /// 9999-12-31 23:59:59: nothing fires later, no text of ours can say when.
+    static let lastSecond: Int64 = 253_402_300_799
+    /// 0001-01-01 00:00:00.
+    private static let firstSecond: Int64 = -62_135_596_800
+
     /// The first firing strictly later than `after`; nil if there is none, which takes some milliseconds at most to find out.
     /// - Parameters:
     ///   - zone: for kinds that name times on a wall; the others name points in time. A calendar event of systemd with a zone
@@ -63,27 +70,60 @@ package enum ScheduleSpec: Hashable, Sendable {
     package func next(
         after: WallTime, zone: some ZoneRules, rule: ClockChangeRule = ClockChangeRule()
     ) -> WallTime? {
+        var steps = Self.mostSteps
+        return next(after: after, zone: zone, rule: rule, steps: &steps)
+    }
+
+    /// - Parameter steps: those that it takes are taken off, for many questions in a row. Nil with none left: not found out.
+    package func next(
+        after: WallTime, zone: some ZoneRules, rule: ClockChangeRule, steps: inout Int
+    ) -> WallTime? {
+        guard after.seconds < Self.lastSecond, steps > 0 else { return nil }
+        let after = max(after, WallTime(micros: Self.firstSecond * 1_000_000))
+        var own = min(steps, Self.mostSteps)
+        let before = own
+        defer { steps -= before - own }
         switch self {
         case .once(let at): return at > after ? at : nil
         case .onceLocal(let local):
             // Once is once, also when the clocks show it twice.
             let rule = ClockChangeRule(gap: rule.gap, fold: rule.fold == .both ? .first : rule.fold)
-            return Self.time(OneTime(local: local).next(after: after.seconds, zone: zone, rule: rule))
+            return Self.time(OneTime(local: local).next(after: after.seconds, zone: zone, rule: rule, steps: &own))
         case .interval(let every, let anchor):
             if anchor > after { return anchor }
             let step = every.wholeMicroseconds
             let passed = (after.micros - anchor.micros) / step + 1
-            let (span, overflow) = passed.multipliedReportingOverflow(by: step)
-            return overflow ? nil : WallTime(micros: anchor.micros + span)
-        case .cron(let times): return Self.time(times.next(after: after.seconds, zone: zone, rule: rule))
-        case .calendar(let times): return Self.time(times.next(after: after.seconds, zone: zone, rule: rule))
-        case .onCalendar(let times): return Self.time(times.next(after: after.seconds, zone: zone, rule: rule))
-        case .recurrence(let times):
-            let next = times.next(after: after.seconds, zone: zone, rule: rule)
-            if let next, case .universal(let end) = times.until, next > end { return nil }
-            return Self.time(next)
+            let (span, isTooLong) = passed.multipliedReportingOverflow(by: step)
+            let (micros, isTooLate) = anchor.micros.addingReportingOverflow(span)
+            let next = WallTime(micros: micros)
+            return isTooLong || isTooLate || next.seconds > Self.lastSecond ? nil : next
+        case .cron(let times):
+            return Self.time(times.next(after: after.seconds, zone: zone, rule: rule, steps: &own))
+        case .calendar(let times):
+            return Self.time(times.next(after: after.seconds, zone: zone, rule: rule, steps: &own))
+        case .onCalendar(let times):
+            return Self.time(times.next(after: after.seconds, zone: zone, rule: rule, steps: &own))
+        case .recurrence(var times):
+            if times.count != nil {
+                var counting = Self.mostSteps
+                times.settleCount(&counting)
+                steps -= Self.mostSteps - counting
+            }
+            let next = times.next(after: after.seconds, zone: zone, rule: rule, steps: &own)
+            guard let next, case .universal(let end) = times.until, next > end else { return Self.time(next) }
+            // The rule is over, the dates added to it are not.
+            times.until = .local(.min)
+            return Self.time(times.next(after: after.seconds, zone: zone, rule: rule, steps: &own))
         case .after, .event: return nil
         }
+    }
+
+    /// The same with everything worked out that need not be anew for each of many questions.
+    func settled() -> ScheduleSpec {
+        guard case .recurrence(var times) = self else { return self }
+        var steps = Self.mostSteps
+        times.settleCount(&steps)
+        return .recurrence(times)
     }
 
     /// The last firing not later than `now` of those from `first` on, and how many lie before it: what is fired when some were
@@ -119,12 +159,18 @@ package enum ScheduleSpec: Hashable, Sendable {
         }
     }
 
-    private static func time(_ seconds: Int64?) -> WallTime? { seconds.map { WallTime(micros: $0 * 1_000_000) } }
+    private static func time(_ seconds: Int64?) -> WallTime? {
+        guard let seconds, seconds <= lastSecond else { return nil }
+        return WallTime(micros: seconds * 1_000_000)
+    }
 }
 
 /// A set of one.
 struct OneTime: LocalTimes {
     let local: Int64
     var followsRealTime: Bool { false }
-    func first(atOrAfter time: Int64) -> Int64? { time <= local ? local : nil }
+    func first(atOrAfter time: Int64, steps: inout Int) -> Int64? {
+        steps -= 1
+        return time <= local ? local : nil
+    }
 }

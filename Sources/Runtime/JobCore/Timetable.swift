@@ -25,11 +25,24 @@ package struct Timetable: Sendable {
 
     /// The next planned time strictly later than `after`, whatever is then made of it.
     package func next(after: WallTime) -> WallTime? {
+        var steps = ScheduleSpec.mostSteps
+        return next(after: after, steps: &steps)
+    }
+
+    /// - Parameter steps: looks that many questions may take together.
+    func next(after: WallTime, steps: inout Int) -> WallTime? {
         // The start itself may fire.
         let from = start.map { max(after, WallTime(micros: $0.micros - 1)) } ?? after
-        guard let next = spec.next(after: from, zone: zone, rule: options.clocks) else { return nil }
+        guard let next = spec.next(after: from, zone: zone, rule: options.clocks, steps: &steps) else { return nil }
         if let end, next > end { return nil }
         return next
+    }
+
+    /// The same, for many questions in a row.
+    func settled() -> Timetable {
+        var settled = self
+        settled.spec = spec.settled()
+        return settled
     }
 
     /// Why nothing runs at a planned time; nil: it may run.

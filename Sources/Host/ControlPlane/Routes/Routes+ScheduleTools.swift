@@ -41,7 +41,13 @@ extension Backend {
         var items: [String] = []
         var problems: [String] = []
         if isCrontab {
-            let crontab = Crontab(text, timezone: zone.name, hasUser: hasUser) { (try? self.store.zone($0)) != nil }
+            let crontab: Crontab
+            do throws(FieldFault) {
+                crontab = try Crontab(
+                    text, timezone: zone.name, hasUser: hasUser, isZone: { (try? self.store.zone($0)) != nil })
+            } catch {
+                throw Problem.invalid([FieldFault(pointer: "/text", code: error.code, detail: error.detail)])
+            }
             items = crontab.entries.map { entry in
                 var object = parsed(entry.spec, zone: entry.timezone)
                 object.int("line", entry.line)
@@ -63,7 +69,7 @@ extension Backend {
                 let members = JSONValue.object(try ScheduleText.members(text))
                 let spec = try ScheduleSpec(
                     kind: members["kind"]?.text ?? "", spec: members["spec"] ?? .null, now: WallClock.now,
-                    zone: zone.rules)
+                    zone: zone.rules, zoneName: zone.name)
                 items = [parsed(spec, zone: zone.name).text]
             } catch {
                 throw Problem.invalid([FieldFault(pointer: "/text", code: error.code, detail: error.detail)])

@@ -92,13 +92,13 @@ extension Backend {
     }
 
     /// When a schedule fires: `kind` and `spec`, or in place of `spec` one of `at`, `interval_ms`, `expression`.
-    func spec(_ reader: inout ObjectReader, zone: any ZoneRules) -> ScheduleSpec? {
+    func spec(_ reader: inout ObjectReader, zone: any ZoneRules, zoneName: String) -> ScheduleSpec? {
         reader.require("kind")
         let kind = reader.string("kind", limit: 20)
         let given = reader.value("spec")
         let short: [(field: String, member: String, value: JSONValue?)] = [
             ("at", "at", reader.value("at")), ("interval_ms", "every_ms", reader.value("interval_ms")),
-            ("expression", "expression", reader.value("expression")),
+            ("expression", kind == "rrule" ? "rule" : "expression", reader.value("expression")),
         ]
         guard let kind else { return nil }
         guard ScheduleSpec.kinds.contains(kind) else {
@@ -120,7 +120,7 @@ extension Backend {
             return nil
         }
         do throws(FieldFault) {
-            return try ScheduleSpec(kind: kind, spec: spec, now: WallClock.now, zone: zone)
+            return try ScheduleSpec(kind: kind, spec: spec, now: WallClock.now, zone: zone, zoneName: zoneName)
         } catch {
             // The fault's place in the spec is a field of its own in the short form.
             if given == nil, let row = present.first(where: { error.pointer.hasPrefix("/" + $0.member) }) {
@@ -137,7 +137,7 @@ extension Backend {
     /// Zone and specification. A calendar event of systemd may name its zone itself.
     func times(_ reader: inout ObjectReader) -> (spec: ScheduleSpec?, zone: (name: String, rules: any ZoneRules)) {
         let zone = zone(&reader)
-        let spec = spec(&reader, zone: zone.rules)
+        let spec = spec(&reader, zone: zone.rules, zoneName: zone.name)
         guard case .onCalendar(let event) = spec, let own = event.zone else { return (spec, zone) }
         if reader.value("timezone") != nil, zone.name != own {
             reader.fault("timezone", "exclusive", "the calendar event names the zone \(own) itself")
@@ -169,6 +169,9 @@ extension Backend {
 
     func scheduleInput(_ reader: inout ObjectReader) throws(Problem) -> ScheduleInput {
         let (spec, zone) = times(&reader)
+        if let spec, spec.isEvent {
+            reader.fault("kind", "not_supported", "\(spec.kind) cannot be kept yet, only previewed")
+        }
         reader.require("job")
         let job = reader.string("job", limit: 200, isEmptyAllowed: false)
         var input = ScheduleInput(
