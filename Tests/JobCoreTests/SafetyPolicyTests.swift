@@ -11,24 +11,31 @@ import Testing
                 for isFrozen in [false, true] {
                     for left in [nil, .seconds(-1), .zero, .seconds(1)] as [Duration?] {
                         for isEnding in [false, true] {
-                            let facts = StaleFacts(
-                                runningFor: hour * hours, timeout: hour * timeout, isFrozen: isFrozen, timeLeft: left,
-                                isEnding: isEnding)
+                            var facts = StaleFacts(
+                                runningFor: hour * hours, timeout: hour * timeout, isHeardOf: true, isFrozen: isFrozen,
+                                timeLeft: left, isEnding: isEnding)
                             let isOld = hours >= 6 && hours >= timeout
                             let isFree = !isFrozen && left != .seconds(1)
                             let isDying = isEnding && hours < max(6, timeout) + 2
                             #expect(policy.isStale(facts) == (isOld && isFree && !isDying), "\(facts)")
+                            facts.isHostGone = true
+                            #expect(policy.isStale(facts) == (isOld && isFree && !isDying), "\(facts)")
+                            // Its host says nothing of it: nobody knows.
+                            facts.isHeardOf = false
+                            #expect(policy.isStale(facts) == (isOld && isFree && !isDying), "\(facts)")
+                            facts.isHostGone = false
+                            #expect(!policy.isStale(facts), "\(facts)")
                         }
                     }
                 }
             }
         }
-        let just = StaleFacts(runningFor: hour * 6 - .milliseconds(1), timeout: hour)
+        let just = StaleFacts(runningFor: hour * 6 - .milliseconds(1), timeout: hour, isHeardOf: true)
         #expect(!policy.isStale(just))
         var short = policy
         short.staleAfter = .seconds(60)
-        #expect(short.isStale(StaleFacts(runningFor: hour, timeout: hour)))
-        #expect(!short.isStale(StaleFacts(runningFor: .seconds(61), timeout: hour)))
+        #expect(short.isStale(StaleFacts(runningFor: hour, timeout: hour, isHeardOf: true)))
+        #expect(!short.isStale(StaleFacts(runningFor: .seconds(61), timeout: hour, isHeardOf: true)))
     }
 
     @Test func whatAPolicyMayBe() throws {

@@ -1,11 +1,11 @@
 import JobCore
-import JobStore
 import Postgres
 import PostgresTestSupport
 import Testing
 import UVLoop
 
 @testable import JobRunner
+@testable import JobStore
 
 @Suite struct SafetyWatchTests {
     private static func orphan(_ name: String) -> Orphan {
@@ -53,6 +53,45 @@ import UVLoop
                 try await stage.store.sweeps(foundOnly: true).map(\.hasActed) == [false, true]
             }
             #expect(cleaned.count == 1, "a report changes nothing")
+        }
+    }
+
+    /// Its runs may go on for hours: others must know that they are frozen, or have more time.
+    @Test func aHostThatDrainsSaysWhatItsRunsDo() async throws {
+        try await withStage { stage in
+            let watch = SafetyWatch(store: stage.store, logger: TestDatabase.logger)
+            let activity = RunActivity(startedAt: try await stage.store.databaseTime())
+            watch.pulses = { _ in [RunPulse(id: RunID(4711), attempt: 1, activity: activity, isFrozen: true)] }
+            try await Self.setPolicy(stage, .act)
+            try await stage.side.execute("UPDATE pawl.host SET state = 'stopping'")
+            watch.tick(stage.lease, isDraining: true)
+            let frozen = PGStatement(name: "t_frozen", sql: "SELECT count(*) FROM pawl.run_pulse WHERE is_frozen")
+            try await eventually("it is said") { try await stage.side.query(frozen)[0].int64(0) == 1 }
+            #expect(try await stage.store.sweeps().isEmpty)
+        }
+    }
+
+    /// Somebody keeps the sweep waiting.
+    @Test func emergenciesDoNotWaitForASweep() async throws {
+        try await withStage { stage in
+            let watch = SafetyWatch(store: stage.store, logger: TestDatabase.logger)
+            try await Self.setPolicy(stage, .act)
+            try await LoopClock.sleep(for: .milliseconds(1100))
+            try await stage.side.withTransaction { connection in
+                try await connection.execute("LOCK TABLE pawl.safety_sweep IN ACCESS EXCLUSIVE MODE")
+                watch.tick(stage.lease)
+                try await LoopClock.sleep(for: .milliseconds(500))
+                #expect(!stage.store.emergency.isOn && watch.figures.sweeps == 0)
+                try await stage.store.pool.withTransaction {
+                    try await $0.execute("INSERT INTO pawl.emergency (mode, reason) VALUES ('refuse_new', 'a fire')")
+                }
+                try await eventually("it is heard of") {
+                    watch.tick(stage.lease)
+                    return stage.store.emergency.isOn
+                }
+                #expect(watch.figures.sweeps == 0)
+            }
+            try await eventually("the sweep has come to its end") { watch.figures.sweeps == 1 }
         }
     }
 

@@ -41,6 +41,30 @@ import UVLoop
         }
     }
 
+    /// A host that has not looked yet asks; one that has does not.
+    @Test func beforeTheFirstLookTheDatabaseIsAsked() async throws {
+        try await withBench { bench in
+            _ = try await bench.store.declare(.refuseNew, reason: "a fire", actor: nil)
+            let other = bench.anotherStore()
+            #expect(!other.emergency.isOn)
+            #expect(try await other.order(.refuseNew)?.reason == "a fire")
+            _ = try await bench.store.lift([.refuseNew], reason: nil, actor: nil)
+            #expect(try await other.order(.refuseNew) != nil)
+            try await other.lookForEmergency()
+            #expect(try await other.order(.refuseNew) == nil)
+            await other.shutdown()
+        }
+    }
+
+    /// A look that began before something was declared may end after it.
+    @Test func anOlderLookDoesNotCount() {
+        var looks = LookOrder()
+        #expect(!looks.hasTaken)
+        let (first, second, third) = (looks.begin(), looks.begin(), looks.begin())
+        #expect(looks.takes(second) && looks.hasTaken)
+        #expect(!looks.takes(first) && !looks.takes(second) && looks.takes(third))
+    }
+
     /// They are claimed by another statement.
     @Test func limitedQueuesObeyToo() async throws {
         try await withBench { bench in

@@ -81,6 +81,26 @@ import UVLoop
         }
     }
 
+    /// Its job comes back between the plan and the deed.
+    @Test func whoseJobIsBackIsLeftAlone() async throws {
+        try await withBench { bench in
+            let store = bench.store
+            _ = try await store.createJob(JobDefinition(name: "mine", handler: "test.noop"))
+            let ids = try await bench.enqueue(3, job: "mine")
+            try await bench.side.execute(
+                """
+                SET session_replication_role = replica;
+                DELETE FROM pawl.job WHERE name = 'mine';
+                RESET session_replication_role;
+                """)
+            let plan = try await store.orphans()
+            #expect(Set(plan.map(\.name)) == Set(ids.map(\.description)))
+            _ = try await store.createJob(JobDefinition(name: "mine", handler: "test.noop"))
+            #expect(try await store.clean(plan).isEmpty)
+            for id in ids { #expect(try await store.run(id)?.state == .queued) }
+        }
+    }
+
     @Test func whatLivesAgainIsLeftAlone() async throws {
         try await withBench { bench in
             let store = bench.store

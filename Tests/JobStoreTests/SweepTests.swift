@@ -15,13 +15,20 @@ import UVLoop
         try await bench.side.execute("UPDATE pawl.safety_policy SET swept_at = now() - interval '1 hour'")
     }
 
-    /// Of six runs one is stale: one is young, one has a longer timeout, one is frozen, one has been given more time, and one is
-    /// asked to end already.
+    /// Their host has something to say of these, and no reason to keep them.
+    private static func hear(_ bench: Bench, _ ids: [RunID], attempt: Int = 1) async throws {
+        let activity = RunActivity(startedAt: try await bench.store.databaseTime())
+        try await bench.store.notePulses(
+            bench.lease, ids.map { RunPulse(id: $0, attempt: attempt, activity: activity) })
+    }
+
+    /// Of seven runs one is stale: one is young, one has a longer timeout, one is frozen, one has been given more time, one is
+    /// asked to end already, and of one its host says nothing.
     @Test func aSweepEndsWhatIsStaleAndNothingElse() async throws {
         try await withBench { bench in
             let store = bench.store
-            let ids = try await bench.enqueue(6)
-            _ = try await bench.claim(6)
+            let ids = try await bench.enqueue(7)
+            _ = try await bench.claim(7)
             for id in ids.dropFirst() { try await Self.age(bench, id, hours: 7) }
             try await bench.side.execute(
                 "UPDATE pawl.run_live SET timeout_ms = 8 * 3600000 WHERE id = \(ids[1].rawValue)")
@@ -33,6 +40,9 @@ import UVLoop
                     RunPulse(id: ids[2], attempt: 1, activity: activity, isFrozen: true),
                     RunPulse(
                         id: ids[3], attempt: 1, activity: activity, deadline: began.advanced(by: .seconds(9 * 3600))),
+                    RunPulse(id: ids[4], attempt: 1, activity: activity),
+                    RunPulse(
+                        id: ids[5], attempt: 1, activity: activity, deadline: began.advanced(by: .seconds(3600))),
                 ])
             _ = try await store.requestCancel(ids[4], reason: nil)
             // Not due yet.
@@ -43,7 +53,7 @@ import UVLoop
             #expect(sweep.ended.map(\.id) == [ids[5]])
             let failed = try #require(try await store.run(ids[5]))
             #expect(failed.state == .failed && failed.reason == .stale)
-            for id in ids.dropLast() { #expect(try await store.run(id)?.state == .running) }
+            for id in ids where id != ids[5] { #expect(try await store.run(id)?.state == .running) }
             // Once for each interval.
             #expect(try await store.sweep(bench.lease) == nil)
             let known = try await store.sweeps()
@@ -58,6 +68,7 @@ import UVLoop
             let ids = try await bench.enqueue(2)
             _ = try await bench.claim(2)
             for id in ids { try await Self.age(bench, id, hours: 7) }
+            try await Self.hear(bench, ids)
             var policy = try await store.safetyPolicy()
             #expect(policy.policy == SafetyPolicy() && policy.revision == 1)
             policy.policy.mode = .report
@@ -96,6 +107,73 @@ import UVLoop
                 Issue.record("it was taken")
             } catch StoreError.invalid(let fault) { #expect(fault.pointer == "/stale_after_ms") }
             #expect(try await bench.number("SELECT count(*) FROM pawl.audit WHERE action = 'safety.policy'") == 3)
+        }
+    }
+
+    /// Hosts of an earlier version say nothing of their runs, nor does a host that is not back yet after an absence of the
+    /// database: by its heartbeats it is silent then, but nobody has declared it so.
+    @Test func whatNobodyIsHeardOfIsEndedWhenItsHostIsGone() async throws {
+        try await withBench { bench in
+            let store = bench.store
+            let other = bench.anotherStore()
+            let lease = try await other.registerHost(Bench.registration("directory-2")).lease
+            let id = try await bench.enqueue(1)[0]
+            _ = try await other.claim(lease, ClaimRequest(limit: 1))
+            try await Self.age(bench, id, hours: 7)
+            // What was said long ago is nothing to go by.
+            let activity = RunActivity(startedAt: try await store.databaseTime())
+            try await other.notePulses(lease, [RunPulse(id: id, attempt: 1, activity: activity)])
+            try await bench.side.execute("UPDATE pawl.run_pulse SET noted_at = now() - interval '3 minutes'")
+            for change in ["state = 'running'", "heartbeat_at = now() - interval '1 hour'", "state = 'stopping'"] {
+                try await bench.side.execute("UPDATE pawl.host SET \(change) WHERE id = \(lease.id.rawValue)")
+                try await Self.makeDue(bench)
+                #expect(try #require(try await store.sweep(bench.lease)).row.stale == 0, "\(change)")
+            }
+            #expect(try await store.watchedRuns(olderThan: .zero).map(\.isHostSilent) == [true])
+            try await bench.side.execute(
+                "UPDATE pawl.host SET state = 'silent', epoch = epoch + 1 WHERE id = \(lease.id.rawValue)")
+            try await Self.makeDue(bench)
+            #expect(try #require(try await store.sweep(bench.lease)).row.runs == [id])
+            await other.shutdown()
+        }
+    }
+
+    @Test func twoAttemptsOfARunMayBeHere() async throws {
+        try await withBench { bench in
+            let ids = try await bench.enqueue(2)
+            _ = try await bench.claim(2)
+            let activity = RunActivity(startedAt: try await bench.store.databaseTime())
+            try await bench.store.notePulses(
+                bench.lease,
+                [
+                    RunPulse(id: ids[0], attempt: 1, activity: activity, processes: 7),
+                    RunPulse(id: ids[0], attempt: 2, activity: activity, processes: 8),
+                    RunPulse(id: ids[1], attempt: 1, activity: activity, processes: 9),
+                ])
+            #expect(try await bench.number("SELECT sum(processes) FROM pawl.run_pulse") == 17)
+        }
+    }
+
+    /// A run that is stale each time goes back as often as it has attempts.
+    @Test func whatHasUsedUpItsAttemptsFails() async throws {
+        try await withBench { bench in
+            let store = bench.store
+            _ = try await store.setSafetyPolicy(
+                SafetyPolicy(outcome: .retry, staleAfter: .seconds(3600)), ifRevision: nil, actor: nil)
+            let ids = try await bench.enqueue(2)
+            try await bench.side.execute(
+                "UPDATE pawl.run_live SET attempts_used = max_attempts - 1 WHERE id = \(ids[0].rawValue)")
+            for attempt in 1...3 {
+                let claimed = try await bench.claim(2).map(\.id)
+                #expect(claimed == (attempt == 1 ? ids : [ids[1]]))
+                for id in claimed { try await Self.age(bench, id, hours: 7) }
+                try await Self.hear(bench, claimed, attempt: attempt)
+                try await Self.makeDue(bench)
+                let sweep = try #require(try await store.sweep(bench.lease))
+                #expect(sweep.row.requeued == (attempt == 3 ? 0 : 1) && sweep.row.failed == (attempt == 2 ? 0 : 1))
+                #expect(Set(sweep.ended.map(\.id)) == Set(claimed) && Set(sweep.row.runs) == Set(claimed))
+            }
+            for id in ids { #expect(try await store.run(id)?.state == .failed) }
         }
     }
 

@@ -68,19 +68,17 @@ package struct Orphan: Sendable, Hashable {
 package struct ProcessOwnership: Sendable, Hashable {
     package var pid: Int32
     package var parent: Int32
-    /// It carries the mark of this host's data directory.
-    package var isMarked: Bool
 
-    package init(pid: Int32, parent: Int32, isMarked: Bool) {
+    package init(pid: Int32, parent: Int32) {
         self.pid = pid
         self.parent = parent
-        self.isMarked = isMarked
     }
 }
 
 extension OrphanKind {
-    /// Processes that carry our mark and belong to nothing that we know: none of them is known, nor is any ancestor, nor are
-    /// they this host or what it was started by.
+    /// Processes below this host that belong to nothing that we know: neither they nor an ancestor on the way are known. The
+    /// host is a subreaper: what gets away from its runs comes to it, and to nobody else. Whether they carry our mark is for
+    /// the caller to see, of these few.
     /// - Parameters:
     ///   - processes: all of the machine.
     ///   - known: of zygotes, monitors, children, and whatever is in their cgroups.
@@ -89,19 +87,16 @@ extension OrphanKind {
         among processes: [ProcessOwnership], known: Set<Int32>, host: Int32
     ) -> [Int32] {
         let parents = Dictionary(processes.map { ($0.pid, $0.parent) }) { first, _ in first }
-        var exempt: Set<Int32> = [host]
-        var above = parents[host]
-        while let pid = above, pid > 0, exempt.insert(pid).inserted { above = parents[pid] }
-        return processes.filter { process in
-            guard process.isMarked, !exempt.contains(process.pid) else { return false }
+        return processes.map(\.pid).filter { process in
+            guard process != host else { return false }
             var seen: Set<Int32> = []
-            var pid = process.pid
-            while pid > 0, seen.insert(pid).inserted {
-                if known.contains(pid) { return false }
-                guard let parent = parents[pid] else { break }
+            var pid = process
+            while pid > 0, seen.insert(pid).inserted, !known.contains(pid) {
+                guard let parent = parents[pid] else { return false }
+                if parent == host { return true }
                 pid = parent
             }
-            return true
-        }.map(\.pid)
+            return false
+        }
     }
 }

@@ -75,6 +75,10 @@ package enum StaleOutcome: String, Sendable, Hashable, CaseIterable {
 package struct StaleFacts: Sendable, Hashable {
     package var runningFor: Duration
     package var timeout: Duration
+    /// Its host has said something of it lately.
+    package var isHeardOf: Bool
+    /// Its host is gone for the database: what it does not say means nothing any more.
+    package var isHostGone: Bool
     /// Its host has said lately that it stands still, with its clocks.
     package var isFrozen: Bool
     /// How much of its time is left, as its host said lately; it may have been given more. Nil: not said.
@@ -83,11 +87,13 @@ package struct StaleFacts: Sendable, Hashable {
     package var isEnding: Bool
 
     package init(
-        runningFor: Duration, timeout: Duration, isFrozen: Bool = false, timeLeft: Duration? = nil,
-        isEnding: Bool = false
+        runningFor: Duration, timeout: Duration, isHeardOf: Bool, isHostGone: Bool = false, isFrozen: Bool = false,
+        timeLeft: Duration? = nil, isEnding: Bool = false
     ) {
         self.runningFor = runningFor
         self.timeout = timeout
+        self.isHeardOf = isHeardOf
+        self.isHostGone = isHostGone
         self.isFrozen = isFrozen
         self.timeLeft = timeLeft
         self.isEnding = isEnding
@@ -99,12 +105,13 @@ extension SafetyPolicy {
     private static let longestEnd = Duration.seconds(2 * 3600)
 
     /// Whether a sweep may end it without anybody looking: it has had more than its own time, nobody keeps it back, and
-    /// nobody has given it more. A person who asks for a cleanup says the age himself.
+    /// nobody has given it more. Of a run that its host says nothing of, nobody knows that: its host may be of an earlier
+    /// version, or not back yet after an absence of the database. A person who asks for a cleanup says the age himself.
     package func isStale(_ facts: StaleFacts) -> Bool {
         let limit = max(staleAfter, facts.timeout)
-        guard facts.runningFor >= limit, !facts.isFrozen, facts.timeLeft.map({ $0 <= .zero }) ?? true else {
-            return false
-        }
+        guard facts.runningFor >= limit, facts.isHeardOf || facts.isHostGone, !facts.isFrozen,
+            facts.timeLeft.map({ $0 <= .zero }) ?? true
+        else { return false }
         return !facts.isEnding || facts.runningFor >= limit + Self.longestEnd
     }
 }

@@ -336,7 +336,7 @@ package final class JobRunner {
 
     private func upkeep() {
         self.sortLanes()
-        if let lease = self.lease, !self.isDraining { self.safety.tick(lease) }
+        if let lease = self.lease { self.safety.tick(lease, isDraining: self.isDraining) }
         guard !self.isUpkeeping, self.lease != nil else { return }
         self.isUpkeeping = true
         loopTask {

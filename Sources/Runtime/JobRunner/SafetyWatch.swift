@@ -27,9 +27,12 @@ final class SafetyWatch {
     var cleanOrphans: (@LoopActor ([Orphan]) async -> Set<Orphan.Key>)?
 
     private var isLooking = false
+    private var isSweeping = false
     private var isLookingAround = false
     private var nextPulse = LoopInstant.now
     private var hasPulses = true
+    /// What the log says of emergencies.
+    private var said = Emergency()
     private var lastLookAround = LoopInstant.now
     private(set) var figures = SafetyFigures()
 
@@ -39,12 +42,13 @@ final class SafetyWatch {
         self.logger = logger
     }
 
-    func tick(_ lease: HostLease) {
+    /// - Parameter isDraining: it only says what its runs do; a drain may take hours.
+    func tick(_ lease: HostLease, isDraining: Bool = false) {
         guard !self.isLooking else { return }
         self.isLooking = true
         loopTask {
             do {
-                try await self.look(lease)
+                if isDraining { try await self.pulse(lease) } else { try await self.look(lease) }
             } catch {
                 self.logger.debug("no look after safety now", metadata: ["error": "\(error)"])
             }
@@ -53,27 +57,41 @@ final class SafetyWatch {
     }
 
     private func look(_ lease: HostLease) async throws(StoreError) {
-        let before = self.store.emergency
         if try await self.store.lookForEmergency() { self.onRelease?() }
-        if self.store.emergency != before { self.say(before) }
-        if LoopInstant.now >= self.nextPulse { try await self.pulse(lease) }
+        self.sayEmergency()
+        try await self.pulse(lease)
         let known = try await self.store.safetyPolicy()
-        if let sweep = try await self.store.sweep(lease, known: known) {
-            self.figures.count(sweep.row)
-            for attempt in sweep.ended { self.onEnded?(attempt.id, attempt.attempt) }
-            // What was requeued waits.
-            if sweep.row.requeued > 0 { self.onRelease?() }
-            if sweep.row.stale > 0 || !sweep.row.orphans.isEmpty { self.say(sweep.row) }
-        }
+        self.sweep(lease, known)
         let policy = known.policy
         if policy.mode != .off, LoopInstant.now - self.lastLookAround >= policy.sweepEvery {
             self.lookAround(lease, policy)
         }
     }
 
-    private func say(_ before: Emergency) {
+    /// Beside all else: it may take long, and emergencies do not wait for it.
+    private func sweep(_ lease: HostLease, _ known: PolicyRow) {
+        guard known.isDue, !self.isSweeping else { return }
+        self.isSweeping = true
+        loopTask {
+            defer { self.isSweeping = false }
+            do {
+                guard let sweep = try await self.store.sweep(lease, known: known) else { return }
+                self.figures.count(sweep.row)
+                for attempt in sweep.ended { self.onEnded?(attempt.id, attempt.attempt) }
+                // What was requeued waits.
+                if sweep.row.requeued > 0 { self.onRelease?() }
+                if sweep.row.stale > 0 || !sweep.row.orphans.isEmpty { self.say(sweep.row) }
+            } catch {
+                self.logger.debug("no sweep now", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+
+    private func sayEmergency() {
+        let now = self.store.emergency
+        defer { self.said = now }
         for mode in EmergencyMode.allCases {
-            switch (before[mode], self.store.emergency[mode]) {
+            switch (self.said[mode], now[mode]) {
             case (nil, let order?):
                 self.logger.warning(
                     "emergency: \(mode.rawValue)",
@@ -94,6 +112,7 @@ final class SafetyWatch {
     }
 
     private func pulse(_ lease: HostLease) async throws(StoreError) {
+        guard LoopInstant.now >= self.nextPulse else { return }
         self.nextPulse = LoopInstant.now.advanced(by: Self.pulseEvery)
         let pulses = self.pulses?(Self.pulsedAfter) ?? []
         guard self.hasPulses || !pulses.isEmpty else { return }

@@ -8,6 +8,7 @@ extension JobStore {
     /// - Returns: whether claims may go on that could not before.
     @discardableResult
     package func lookForEmergency() async throws(StoreError) -> Bool {
+        let look = emergencyLooks.begin()
         let found = try await decoding {
             Emergency(
                 try await self.pool.query(.emergencyList).compactMap { row in
@@ -18,7 +19,14 @@ extension JobStore {
                         mode: mode, since: try reader.time(), actor: try reader.textOrNil(), reason: try reader.text())
                 })
         }
-        return note(found)
+        // Somebody who looked later may have seen what was declared meanwhile.
+        return emergencyLooks.takes(look) && note(found)
+    }
+
+    /// What this host knows of it; before its first look, what the database says.
+    package func order(_ mode: EmergencyMode) async throws(StoreError) -> Emergency.Order? {
+        if !emergencyLooks.hasTaken { try await lookForEmergency() }
+        return emergency[mode]
     }
 
     private func note(_ found: Emergency) -> Bool {

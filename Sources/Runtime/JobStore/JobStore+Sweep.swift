@@ -38,11 +38,19 @@ extension JobStore {
             row.stale = stale.count
             var ended: [(id: RunID, attempt: Int)] = []
             if mode == .act, !stale.isEmpty {
-                let targets = stale.map { (id: $0.id, attempt: $0.attempt) }
-                let answers = try await self.cleanupStale(
-                    connection, targets, outcome: policy.outcome, actor: "the safety sweep")
-                row.count(answers, of: targets.map(\.id))
-                ended = zip(targets, answers).filter { $0.1 != .untouched }.map(\.0)
+                // What has used up its attempts fails, as after any other failure.
+                let isAgain = { (run: WatchedRun) in
+                    policy.outcome == .retry && run.attemptsUsed + 1 < run.maxAttempts
+                }
+                for (outcome, runs) in [
+                    (StaleOutcome.retry, stale.filter(isAgain)), (.fail, stale.filter { !isAgain($0) }),
+                ] where !runs.isEmpty {
+                    let targets = runs.map { (id: $0.id, attempt: $0.attempt) }
+                    let answers = try await self.cleanupStale(
+                        connection, targets, outcome: outcome, actor: "the safety sweep")
+                    row.count(answers, of: targets.map(\.id))
+                    ended += zip(targets, answers).filter { $0.1 != .untouched }.map(\.0)
+                }
             }
             for orphan in try await Self.orphans(connection, gone, limit: Self.countedOrphans) {
                 row.orphans[orphan.kind, default: 0] += 1

@@ -23,6 +23,7 @@ package final class JobStore {
     package internal(set) var admission = Admission()
     /// What everybody must stop doing, as of the last look.
     package internal(set) var emergency = Emergency()
+    var emergencyLooks = LookOrder()
     let schemas = SchemaBook()
     var logTallies = LogTallies()
     let logGate = LogGate()

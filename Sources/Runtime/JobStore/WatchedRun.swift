@@ -19,13 +19,16 @@ package struct WatchedRun: Sendable, Hashable {
     package var isEnding: Bool
     /// Its host is gone, or has been silent for as long as it takes to be declared so.
     package var isHostSilent: Bool
+    /// Its host has signed off or has been declared silent.
+    package var isHostGone: Bool
     package var stage: String?
     package var processed: Int64?
     package var total: Int64?
     /// Nil: longer than 4096 bytes.
     package var args: String?
     package var argsBytes: Int64
-    /// What its host has said within the last two minutes.
+    /// Its host has said something of it within the last two minutes: what follows.
+    package var isHeardOf: Bool
     package var isFrozen: Bool
     package var deadline: WallTime?
     package var withoutProgress: Duration?
@@ -39,7 +42,8 @@ package struct WatchedRun: Sendable, Hashable {
 extension WatchedRun {
     package var stale: StaleFacts {
         StaleFacts(
-            runningFor: runningFor, timeout: timeout, isFrozen: isFrozen, timeLeft: timeLeft, isEnding: isEnding)
+            runningFor: runningFor, timeout: timeout, isHeardOf: isHeardOf, isHostGone: isHostGone, isFrozen: isFrozen,
+            timeLeft: timeLeft, isEnding: isEnding)
     }
 
     /// - Parameter p95: of its job; nil: too few of its runs have ended lately.
@@ -67,11 +71,13 @@ extension WatchedRun {
         timeout = .milliseconds(try reader.int64())
         isEnding = try reader.bool()
         isHostSilent = try reader.bool()
+        isHostGone = try reader.bool()
         stage = try reader.textOrNil()
         processed = try reader.int64OrNil()
         total = try reader.int64OrNil()
         args = try reader.textOrNil()
         argsBytes = try reader.int64()
+        isHeardOf = try reader.bool()
         isFrozen = try reader.bool()
         deadline = try reader.timeOrNil()
         withoutProgress = try reader.millisecondsOrNil()

@@ -38,21 +38,32 @@ extension Supervisor {
     /// Between two pieces the loop does other things.
     private static let processesAtOnce = 64
 
+    /// Who asks while somebody looks gets the same answer.
     private func processesWithoutRun() async -> [Orphan] {
-        let marker = [Array(self.childEnvironment.instanceMarker.utf8)]
+        if let scan = self.processScan { return await scan.value }
+        let scan = loopTask {
+            defer { self.processScan = nil }
+            return await self.lookForProcesses()
+        }
+        self.processScan = scan
+        return await scan.value
+    }
+
+    private func lookForProcesses() async -> [Orphan] {
         var processes: [ProcessOwnership] = []
         for (index, name) in SmallFiles.entries("/proc").enumerated() {
             if index % Self.processesAtOnce == Self.processesAtOnce - 1 {
                 do { try await LoopClock.sleep(for: .milliseconds(1)) } catch { return [] }
             }
             guard let pid = Int32(name), let facts = ProcessFacts(pid), !facts.isDead else { continue }
-            processes.append(
-                ProcessOwnership(pid: pid, parent: facts.parent, isMarked: ProcessTable.carries(marker, pid)))
+            processes.append(ProcessOwnership(pid: pid, parent: facts.parent))
         }
         // What is known is asked last: a child that came meanwhile was in no list, or has a parent that is known.
         let found = OrphanKind.processesWithoutRun(among: processes, known: self.knownProcesses, host: getpid())
+        // An environment is the process's own memory, which it can keep from being read: not of processes of others.
+        let marker = [Array(self.childEnvironment.instanceMarker.utf8)]
         return found.compactMap { pid in
-            guard let began = ProcessTable.startTicks(pid) else { return nil }
+            guard ProcessTable.carries(marker, pid), let began = ProcessTable.startTicks(pid) else { return nil }
             let command = SmallFiles.text("/proc/\(pid)/comm").map { String($0.prefix { $0 != "\n" }) } ?? "?"
             return Orphan(kind: .processWithoutRun, name: "\(pid)", mark: "\(began)", detail: command)
         }

@@ -45,6 +45,8 @@ package final class Supervisor {
     let sandboxUsers: SandboxUsers
     private let slowTimer = LoopTimer()
     let strayTimer = LoopTimer()
+    /// The look at all processes that is under way.
+    var processScan: Task<[Orphan], Never>?
     private let sampler = Sampler()
     private(set) lazy var machineMemory = MachineMemory()
     /// Looks at live processes and tells what they do, as a JSON object; nil where nothing can.

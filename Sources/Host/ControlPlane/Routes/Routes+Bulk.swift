@@ -104,7 +104,7 @@ extension Backend {
     private func perform(_ plan: BulkPlan, _ call: Call) async throws -> Answer {
         if plan.order.action == .retry {
             try refuseWhileDraining()
-            try refuseInEmergency()
+            try await refuseInEmergency()
         }
         var tally = Tally()
         let ids = plan.order.ids

@@ -7,7 +7,7 @@ import UVLoop
 extension Backend {
     func createBatch(_ call: Call) async throws -> Answer {
         try refuseWhileDraining()
-        try refuseInEmergency()
+        try await refuseInEmergency()
         guard let key = try IdempotencyKey.read(call.headers) else {
             throw Problem.invalidHeader(
                 "Idempotency-Key", "required", "is needed here, so that a repeated batch is not made twice")

@@ -13,7 +13,7 @@ extension Backend {
 
     private func createRun(_ call: Call) async throws -> Answer {
         try refuseWhileDraining()
-        try refuseInEmergency()
+        try await refuseInEmergency()
         var reader = try ObjectReader(body: call.body)
         var run = RunInput.read(&reader, argsLimit: configuration.argsLimitBytes)
         try reader.finish()

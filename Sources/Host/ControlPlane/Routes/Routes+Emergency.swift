@@ -11,8 +11,8 @@ extension Backend {
     }
 
     /// Refuses runs from outside while nobody takes them.
-    func refuseInEmergency() throws(Problem) {
-        guard let order = store.emergency[.refuseNew] else { return }
+    func refuseInEmergency() async throws {
+        guard let order = try await store.order(.refuseNew) else { return }
         var problem = Problem(
             .init(code: 423, reasonPhrase: "Locked"), "emergency", "No new runs are taken: \(order.reason)")
         problem.isRetryable = true

@@ -17,7 +17,7 @@ extension Backend {
 
     private func retryRun(_ call: Call) async throws -> Answer {
         try refuseWhileDraining()
-        try refuseInEmergency()
+        try await refuseInEmergency()
         let id = try call.runID()
         var reader = try ObjectReader(body: call.body)
         var changes = RetryInput.read(&reader, argsLimit: configuration.argsLimitBytes)

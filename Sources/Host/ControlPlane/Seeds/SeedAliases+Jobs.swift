@@ -24,7 +24,7 @@ extension Backend {
 
     private func seedCreate(_ call: Call) async throws -> Answer {
         try refuseWhileDraining()
-        try refuseInEmergency()
+        try await refuseInEmergency()
         var reader = try ObjectReader(body: call.body)
         reader.require("type")
         var run = NewRun(job: reader.string("type", limit: 200, isEmptyAllowed: false) ?? "")
@@ -111,7 +111,7 @@ extension Backend {
 
     private func seedRetry(_ call: Call) async throws -> Answer {
         try refuseWhileDraining()
-        try refuseInEmergency()
+        try await refuseInEmergency()
         let id = try call.runID()
         var reader = try ObjectReader(body: call.body)
         try reader.finish()

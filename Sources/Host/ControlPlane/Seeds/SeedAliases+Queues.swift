@@ -140,7 +140,7 @@ extension Backend {
 
     private func seedRetryChanged(_ call: Call) async throws -> Answer {
         try refuseWhileDraining()
-        try refuseInEmergency()
+        try await refuseInEmergency()
         let id = try call.runID("jobId")
         var reader = try ObjectReader(body: call.body)
         var changes = RetryChanges()

@@ -1,10 +1,12 @@
 -- pulse_note: what a host says of its runs; what it says nothing of any more is forgotten. $1 host, $2 epoch, then one array element
 -- for each
 WITH mine AS (
-    SELECT i.* FROM unnest($3::bigint[], $4::bigint[], $5::timestamptz[], $6::timestamptz[], $7::bigint[], $8::bigint[], $9::bigint[],
+    -- Two attempts of one run may be here, one of them on its way out.
+    SELECT DISTINCT ON (i.run_id) i.* FROM unnest($3::bigint[], $4::bigint[], $5::timestamptz[], $6::timestamptz[], $7::bigint[], $8::bigint[], $9::bigint[],
         $10::boolean[], $11::timestamptz[])
         AS i (run_id, attempt, progressed_at, busy_at, cpu_ms, rss_bytes, processes, is_frozen, deadline)
     WHERE EXISTS (SELECT FROM pawl.host h WHERE h.id = $1 AND h.epoch = $2 AND h.state IN ('running', 'stopping'))
+    ORDER BY i.run_id, i.attempt DESC
 ), gone AS (
     DELETE FROM pawl.run_pulse p WHERE p.host_id = $1 AND NOT EXISTS (SELECT FROM mine m WHERE m.run_id = p.run_id)
 ), old AS (

@@ -7,9 +7,11 @@ SELECT l.id, l.job, l.queue, l.attempt, l.attempts_used, l.max_attempts, l.title
     l.cancel_requested_at IS NOT NULL OR l.terminate_requested_at IS NOT NULL AS is_ending,
     h.id IS NULL OR h.epoch <> l.host_epoch OR h.state NOT IN ('running', 'stopping')
         OR h.heartbeat_at < now() - h.heartbeat_ms * interval '3 milliseconds' AS is_silent,
+    -- Fenced, not only late: after an absence of the database all but the first to be back are late.
+    h.id IS NULL OR h.epoch IS DISTINCT FROM l.host_epoch OR h.state NOT IN ('running', 'stopping') AS is_gone,
     l.current_stage, l.entities_processed, l.entities_total, CASE WHEN octet_length(l.args::text) <= 4096 THEN l.args END AS args,
     octet_length(l.args::text)::bigint AS args_bytes,
-    coalesce(p.is_frozen, false) AS is_frozen, p.deadline,
+    p.run_id IS NOT NULL AS is_heard_of, coalesce(p.is_frozen, false) AS is_frozen, p.deadline,
     round(extract(epoch FROM now() - p.progressed_at) * 1000)::bigint AS quiet_ms,
     round(extract(epoch FROM now() - p.busy_at) * 1000)::bigint AS idle_ms,
     round(extract(epoch FROM p.deadline - now()) * 1000)::bigint AS left_ms, p.cpu_ms, p.rss_bytes, p.processes::bigint
