@@ -13,7 +13,7 @@ include mk/native.mk
 include mk/swift-plugins.mk
 include mk/authors.mk
 
-.PHONY: help bootstrap build host plugins demo serve test test-unit test-abi test-zygote test-plugins test-system test-faults \
+.PHONY: help bootstrap build host plugins demo serve test test-unit test-abi test-zygote test-plugins test-system test-faults bench-peers \
         monkey monkey-short monkey-kills chaos chaos-short fuzz test-fuzz test-cli test-page test-seeds test-docs test-authors test-schema \
         seeds bench bench-volume format format-check install clean
 
@@ -126,6 +126,17 @@ bench: build $(PYTHON) ## figures beside their limits, measured in the same run
 
 bench-volume: build $(PYTHON) ## lists and figures with ten million runs; needs 6 GB of disk
 	@$(PYTHON) bench/volume.py
+
+# Each peer's server is started by the benchmark, on loopback or a Unix socket, and ended by it.
+PEERS_PYTHON := .build/peers-venv/bin/python
+$(PEERS_PYTHON): bench/peers/requirements.txt
+	python3 -m venv .build/peers-venv
+	.build/peers-venv/bin/pip install --quiet --disable-pip-version-check -r bench/peers/requirements.txt
+	@touch $(PEERS_PYTHON)
+
+bench-peers: build fixtures $(PEERS_PYTHON) ## the same job through pgqueuer, procrastinate, RQ, Celery, Sidekiq, gearmand and beanstalkd
+	scripts/bootstrap --peers
+	@$(PEERS_PYTHON) bench/peers.py
 
 format: ## format the Swift sources
 	swift format format --in-place --parallel --recursive Sources Tests plugins examples bench fuzz Package.swift

@@ -164,8 +164,7 @@ class Chaos:
             # 409: an earlier request with this key, whose answer was lost, is under way still.
             if answer is not None and answer.status not in (503, 409):
                 self.trouble.append(f"an enqueue was answered with {answer}")
-            # A batch's key is known to one host only, so far: elsewhere it would be made once more.
-            if not has_key or path.endswith("batch") or self.done():
+            if not has_key or self.done():
                 self.count("enqueues without an answer", len(facts))
                 for fact in facts:
                     self.note("unknown", fact)
@@ -386,6 +385,8 @@ class Chaos:
             run = host.run("effect.append", {"file": str(self.effects), "tag": tag}, queue=queue)
             host.wait_state(run)
             self.note("accepted", {"id": run.lower(), "tag": tag, "job": "effect.append", "fail": 0, "attempts": 3, "next": None})
+        host.expect("PATCH", "/api/v1/queues/narrow", {"concurrency": 3}, headers={"If-Match": "*"})
+        self.note("limits", {"queue": "narrow", "limit": 3})
         host.expect("POST", "/api/v1/queues/solo/exclusive", {"exclusive": True})
         self.note("exclusive", {"queue": "solo", "from": self.clock()})
 

@@ -1,0 +1,5 @@
+"""The job of every peer in Python: nothing."""
+
+
+def noop(*_):
+    return None
