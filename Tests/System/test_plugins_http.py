@@ -160,8 +160,11 @@ def test_disabled_plugins_wait(empty_host, build):
     assert host.command("plugins", "disable", "swap", "--reason", "the disk is full").returncode == 0
     run = host.run("swap.which")
     # A host may take it once, and give it back when it sees that it has nothing to run it with.
-    until(lambda: host.get(f"/api/v1/runs/{run}/explain")["explanation"]["cause"] == "no_handler", 20, "it waits for its handler")
-    why = host.get(f"/api/v1/runs/{run}/explain")["explanation"]
+    def waits():
+        explanation = host.get(f"/api/v1/runs/{run}/explain")["explanation"]
+        return explanation if explanation["cause"] == "no_handler" else None
+
+    why = until(waits, 20, "it waits for its handler")
     assert "plugin swap is disabled (the disk is full)" in why["because"], why
     assert host.command("plugins", "enable", "swap").returncode == 0
     assert host.wait_state(run)["result"] == "1.0"

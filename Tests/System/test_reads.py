@@ -167,4 +167,5 @@ def test_a_job_has_its_own_figures(host_factory, cluster):
     table = host.command("stats", "--by", "queue")
     assert table.returncode == 0, table.stderr
     lines = [line.split("\t") for line in table.stdout.splitlines()]
-    assert lines[0][0] == "QUEUE" and [line[:2] for line in lines[1:]] == [["a", "2"], ["b", "1"], ["all", "3"]]
+    # Jobs have their default queue, in which nothing was.
+    assert lines[0][0] == "QUEUE" and [line[:2] for line in lines[1:]] == [["a", "2"], ["b", "1"], ["default", "0"], ["all", "3"]]
