@@ -12,7 +12,7 @@ struct LogsCommand: ClientCommand {
               pawl logs @last -f
               pawl logs @last-failed -n 50 --min-level warning
               pawl logs @last --grep timeout --since 10m
-              pawl logs @last --regex 'user [0-9]+ (left|came)' --stream stdout --field host=a
+              pawl logs @last --regex 'user [0-9]+' --stream stdout --field host=a
             """)
 
     @OptionGroup var connection: ConnectionOptions

@@ -14,7 +14,7 @@ struct RunCommand: ClientCommand {
               pawl run csv.to_jsonl --arg input=/data/in.csv --arg output=/data/out --wait
               pawl run text.stats --args @arguments.json --priority 10 --label customer=42
               pawl run mail.send --arg retries:=3 --run-at 2027-01-01T08:00:00Z
-              pawl run index.rebuild --unique-key customer-42 --unique-policy replace --delay 10s
+              pawl run index.rebuild --unique-key customer-42 --unique-policy replace
             """)
 
     @OptionGroup var connection: ConnectionOptions
