@@ -15,7 +15,7 @@ include mk/authors.mk
 
 .PHONY: help bootstrap build host plugins demo serve test test-unit test-abi test-zygote test-plugins test-system test-faults bench-peers \
         monkey monkey-short monkey-kills chaos chaos-short fuzz test-fuzz test-cli test-page test-seeds test-docs test-authors test-schema \
-        seeds bench bench-volume format format-check install clean
+        seeds bench bench-volume bench-backlog format format-check install clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -126,6 +126,9 @@ bench: build $(PYTHON) ## figures beside their limits, measured in the same run
 
 bench-volume: build $(PYTHON) ## lists and figures with ten million runs; needs 6 GB of disk
 	@$(PYTHON) bench/volume.py
+
+bench-backlog: build fixtures $(PYTHON) ## drains under a held snapshot, a backlog and a history of ten million runs; needs 6 GB of disk
+	@$(PYTHON) bench/backlog.py
 
 # Each peer's server is started by the benchmark, on loopback or a Unix socket, and ended by it.
 PEERS_PYTHON := .build/peers-venv/bin/python

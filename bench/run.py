@@ -8,7 +8,7 @@ machine shows in both. Prints a table, and with --json the raw figures.
     limits        bare fork: clone3 + same cgroup + thread + request and reply, same parallelism, no database;
                   SQL: rows of the same shape claimed and settled by libpq alone, in batches as large as ours
   processor time  of each part per pooled run, from /proc: it tells a busy machine from a slow program
-  idle latency    from before the POST's write to the handler's first clock read
+  idle latency    from before the POST's write to the handler's first clock read, in a fork and in a pooled child
     limit         one INSERT and commit + one claim and commit + one bare fork
   loop lag p99    lateness of the host's 10 ms timer over the whole run
   attempts        per second in the four modes, for a no-op handler in C and one in Swift that reads a small file, without
@@ -95,19 +95,19 @@ def processor_time():
 
 
 def pooled(host):
-    """A job over the same handler, whose runs share children."""
-    ok(host.call("POST", "/api/v1/jobs", {"name": "bench.pooled", "handler": "mischief.noop",
-                                          "settings": {"execution": {"mode": "pool"}}}))
+    """Jobs over the same handlers, whose runs share children."""
+    for name, handler in {"bench.pooled": "mischief.noop", "bench.latency": "mischief.latency"}.items():
+        ok(host.call("POST", "/api/v1/jobs", {"name": name, "handler": handler, "settings": {"execution": {"mode": "pool"}}}))
 
 
-def latencies(host, rounds):
+def latencies(host, rounds, job):
     """Microseconds from before the POST's write to the handler's first clock read, one run at a time on an idle host."""
     connection = http.client.HTTPConnection("127.0.0.1", host.port, timeout=30)
     headers = {"Authorization": f"Bearer {host.token}", "Content-Type": "application/json"}
     started = []
     for _ in range(rounds):
         began = time.clock_gettime_ns(time.CLOCK_REALTIME) // 1000
-        connection.request("POST", "/api/v1/runs", body=b'{"job":"mischief.latency","args":{}}', headers=headers)
+        connection.request("POST", "/api/v1/runs", body=json.dumps({"job": job, "args": {}}), headers=headers)
         answer = connection.getresponse()
         run = json.loads(answer.read())["id"]
         done = until(lambda: (lambda r: r if r["state"] == "succeeded" else None)(host.get(run)), 10)
@@ -206,8 +206,9 @@ def main():
             figures["cpu_us"] = {name: round((after[name] - before.get(name, 0)) / options.pooled_runs * 1e6, 1)
                                  for name in ("pawl", "postgres", "mischief.noop") if name in after}
             figures["sql_large"].append(printed(sqllimit, cluster.url, options.pooled_runs, 500)["per_second"])
-        found = latencies(host, options.latency_rounds)
-        figures["latency_us"] = {"p50": found[len(found) // 2], "p99": found[len(found) * 99 // 100]}
+        for name, job in {"latency_us": "mischief.latency", "pooled_latency_us": "bench.latency"}.items():
+            found = latencies(host, options.latency_rounds, job)
+            figures[name] = {"p50": found[len(found) // 2], "p99": found[len(found) * 99 // 100]}
         single = printed(barefork, 500, 1, cgroup)["p50_us"]
         commits = printed(sqllimit, cluster.url, "idle", 200)["p50_us"]
         figures["latency_limit_us"] = single + commits
@@ -241,6 +242,8 @@ def main():
           f"ours is {middle['pooled'] / middle['sql_large']:.2f} of it")
     latency, limit = figures["latency_us"], figures["latency_limit_us"]
     print(f"{'idle latency p50 / p99':34} {latency['p50'] / 1000:>9.2f} / {latency['p99'] / 1000:.2f} ms")
+    warm = figures["pooled_latency_us"]
+    print(f"{'  in a pooled child':34} {warm['p50'] / 1000:>9.2f} / {warm['p99'] / 1000:.2f} ms")
     print(f"{'  limit: two commits and a bare fork':34} {limit / 1000:>9.2f} ms      ours is {latency['p50'] / limit:.2f} times it")
     print(f"{'loop lag p99':34} {figures['lag']['p99_ms']} ms (at most {figures['lag']['p99_at_most_s']} s by the histogram, "
           f"{figures['lag']['samples']:.0f} samples)")
