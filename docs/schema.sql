@@ -731,6 +731,8 @@ BEGIN
     FOR part IN SELECT jsonb_array_elements_text(coalesce(uniqueness -> 'by',
         CASE WHEN uniqueness ? 'key' THEN '["job"]'::jsonb ELSE '["job", "args"]' END))
     LOOP
+        -- A member that is not there is something else than one that is null.
+        CONTINUE WHEN part LIKE 'args.%' AND args::jsonb -> substr(part, 6) IS NULL;
         parts := parts || jsonb_build_object(part, CASE part
             WHEN 'job' THEN to_jsonb(job)
             WHEN 'queue' THEN to_jsonb(queue)
