@@ -1,3 +1,4 @@
+import Glibc
 import JobCore
 import JobStore
 import Logging
@@ -201,6 +202,48 @@ private struct Dice {
             await second.takeOver()
             #expect(table.rows.map(\.line.message) == (0..<400).map { "line \($0)" } && table.doubles == 0)
             second.stop()
+        }
+    }
+
+    @Test @LoopActor func linesThatAreLostWithTheFileHoldUpNobody() async throws {
+        try await withDirectory { path in
+            let table = FakeTable()
+            let writer = writer(table, LogSpill(directory: path, limit: 8 << 20))
+            await writer.takeOver()
+            table.mood = .away
+            for part in Int64(0)..<10 {
+                writer.append(key(1), lines(part * 1000..<part * 1000 + 1000))
+                try await LoopClock.sleep(for: .milliseconds(5))
+            }
+            try await eventually { writer.phase == .spilling && writer.heldBytes == 0 }
+            var isOver = false
+            writer.whenWritten(key(1)) { isOver = true }
+            for file in files(path) { try #require(truncate(path + "/" + file, 8) == 0) }
+            table.recover()
+            try await eventually { isOver }
+            // What is said later comes as ever.
+            var isWritten = false
+            writer.append(key(1), lines(10_000..<10_010))
+            writer.whenWritten(key(1)) { isWritten = true }
+            try await eventually { isWritten }
+            #expect(table.rows.suffix(10).map(\.line.message) == (10_000..<10_010).map { "line \($0)" })
+            writer.stop()
+        }
+    }
+
+    @Test @LoopActor func aFileThatCannotBeReadKeepsNobodyFromBeginning() async throws {
+        try await withDirectory { path in
+            try #require(mkdir(path, 0o700) == 0)
+            try #require(symlink("/nowhere/at/all", path + "/000000000001.log") == 0)
+            let table = FakeTable()
+            let writer = writer(table, LogSpill(directory: path, limit: 8 << 20))
+            await writer.takeOver()
+            table.mood = .away
+            writer.append(key(1), lines(0..<2000))
+            try await eventually { writer.phase == .spilling && writer.heldBytes == 0 }
+            table.recover()
+            try await eventually { table.rows.count == 2000 }
+            writer.stop()
         }
     }
 

@@ -143,6 +143,16 @@ struct LogBuffer {
         self.committed += UInt64(batch.count)
     }
 
+    /// Lines that do not wait here are in the database, or lost: they count as written.
+    mutating func onlyWaitingIsMissing() {
+        var oldest: [AttemptKey: Int64] = [:]
+        for entry in self.waiting where oldest[entry.key] == nil { oldest[entry.key] = entry.number }
+        for (key, account) in self.accounts {
+            let written = oldest[key].map { $0 - 1 } ?? account.given
+            if written > account.written { self.accounts[key]?.written = written }
+        }
+    }
+
     /// The number of the attempt's last line so far; 0 if it said nothing.
     func lastNumber(_ key: AttemptKey) -> Int64 { self.accounts[key]?.given ?? 0 }
 

@@ -80,7 +80,7 @@ final class LogSpill {
 
     // MARK: Taking over
 
-    /// Finds what a predecessor left. Before anything else; once.
+    /// Finds what a predecessor left. Before anything else; once. Throws when some of it cannot be read; the rest is taken over.
     func open() throws(Failure) {
         guard let stream = opendir(self.directory) else {
             if errno == ENOENT { return }
@@ -94,8 +94,13 @@ final class LogSpill {
             if name.hasSuffix(".log"), let number = UInt64(name.dropLast(4)) { numbers.append(number) }
         }
         closedir(stream)
-        for number in numbers.sorted() { try self.takeOver(number) }
+        // Also when one of them cannot be read: a new file must not meet its name.
         self.nextNumber = (numbers.max() ?? 0) + 1
+        var failure: Failure?
+        for number in numbers.sorted() {
+            do throws(Failure) { try self.takeOver(number) } catch { failure = error }
+        }
+        if let failure { throw failure }
     }
 
     private func takeOver(_ number: UInt64) throws(Failure) {

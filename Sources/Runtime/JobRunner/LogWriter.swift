@@ -33,6 +33,8 @@ final class LogWriter {
     private var flight: Flight?
     /// So many of the oldest lines may be in the database already.
     private var doubtful = 0
+    /// Lines of the file were given up, and who waits for them does not know yet.
+    private var hasLost = false
     private var isFlushing = false
     private var isStopped = false
     private var waiters: [AttemptKey: [Waiter]] = [:]
@@ -221,8 +223,32 @@ final class LogWriter {
             let lost = spill.dropDamaged()
             self.doubtful = max(0, self.doubtful - lost)
             self.logger.error("spilled log lines cannot be read", metadata: ["lines": "\(lost)", "error": "\(error)"])
+            self.hasLost = true
             self.settleLevels()
+            self.fileMayBeEmpty()
             return []
+        }
+    }
+
+    /// Nobody waits for lines that were lost with the file: their attempts would never be settled.
+    private func fileMayBeEmpty() {
+        guard self.spill?.isEmpty ?? true else { return }
+        self.resumeEmptyWaiters()
+        guard self.hasLost else { return }
+        self.hasLost = false
+        self.buffer.onlyWaitingIsMissing()
+        self.resumeWaiters(of: Array(self.waiters.keys))
+    }
+
+    private func resumeWaiters(of keys: some Collection<AttemptKey>) {
+        for key in keys {
+            guard let waiting = self.waiters.removeValue(forKey: key) else { continue }
+            let (done, rest) = (
+                waiting.filter { self.buffer.isWritten(key, upTo: $0.number) },
+                waiting.filter { !self.buffer.isWritten(key, upTo: $0.number) }
+            )
+            if !rest.isEmpty { self.waiters[key] = rest }
+            for waiter in done { waiter.body() }
         }
     }
 
@@ -243,17 +269,9 @@ final class LogWriter {
         if self.spill?.hasRoom ?? false { self.machine.roomed() }
         self.buffer.committed(batch)
         self.settleLevels()
-        for key in Set(batch.map(\.key)) {
-            guard let waiting = self.waiters.removeValue(forKey: key) else { continue }
-            let (done, rest) = (
-                waiting.filter { self.buffer.isWritten(key, upTo: $0.number) },
-                waiting.filter { !self.buffer.isWritten(key, upTo: $0.number) }
-            )
-            if !rest.isEmpty { self.waiters[key] = rest }
-            for waiter in done { waiter.body() }
-        }
+        self.resumeWaiters(of: Set(batch.map(\.key)))
         self.onWritten?(Set(batch.map(\.key.run)))
-        if self.spill?.isEmpty ?? true { self.resumeEmptyWaiters() }
+        self.fileMayBeEmpty()
     }
 
     private func failed(_ batch: [LogBuffer.Entry], _ error: StoreError) {
