@@ -37,7 +37,9 @@ import UVLoop
                 let parameters = (operation["parameters"]?.elements ?? []).filter { $0["in"]?.text == "query" }
                 let names = Set(parameters.compactMap { $0["name"]?.text })
                 // `label` and `field` are objects in the document: `label.NAME` in a URL.
-                #expect(names == Set(route.query.map { $0.hasSuffix(".") ? String($0.dropLast()) : $0 }), "\(method) \(route.path)")
+                #expect(
+                    names == Set(route.query.map { $0.hasSuffix(".") ? String($0.dropLast()) : $0 }),
+                    "\(method) \(route.path)")
             }
             for (path, operations) in described {
                 for method in operations.keys {
