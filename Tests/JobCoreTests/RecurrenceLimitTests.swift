@@ -107,13 +107,11 @@ private func numbers(_ range: Range<Int>) -> String { range.map(String.init).joi
     }
 
     @Test(arguments: [
-        "FREQ=YEARLY;BYDAY=MO;BYHOUR=" + numbers(0..<24) + ";BYMINUTE=" + numbers(0..<60) + ";BYSECOND=0,10,20",
-        "FREQ=MONTHLY;BYMONTHDAY=1,2;BYHOUR=" + numbers(0..<24) + ";BYMINUTE=" + numbers(0..<60) + ";BYSECOND="
-            + numbers(0..<60),
-        "FREQ=YEARLY;BYWEEKNO=53;BYHOUR=" + numbers(0..<24) + ";BYMINUTE=" + numbers(0..<60) + ";BYSECOND="
-            + numbers(0..<60),
-        "FREQ=DAILY;BYDAY=" + Array(repeating: "MO", count: 1001).joined(separator: ","),
-        "FREQ=DAILY;BYHOUR=" + Array(repeating: "1", count: 1001).joined(separator: ","),
+        "FREQ=YEARLY;BYDAY=MO;BYHOUR=\(numbers(0..<24));BYMINUTE=\(numbers(0..<60));BYSECOND=0,10,20",
+        "FREQ=MONTHLY;BYMONTHDAY=1,2;BYHOUR=\(numbers(0..<24));BYMINUTE=\(numbers(0..<60));BYSECOND=\(numbers(0..<60))",
+        "FREQ=YEARLY;BYWEEKNO=53;BYHOUR=\(numbers(0..<24));BYMINUTE=\(numbers(0..<60));BYSECOND=\(numbers(0..<60))",
+        "FREQ=DAILY;BYDAY=\(Array(repeating: "MO", count: 1001).joined(separator: ","))",
+        "FREQ=DAILY;BYHOUR=\(Array(repeating: "1", count: 1001).joined(separator: ","))",
     ])
     func tooLargeRules(_ text: String) throws {
         let fault = try #require(throws: FieldFault.self) { try rule(text) }

@@ -137,9 +137,9 @@ import UVLoop
             let total = 400
             // Every fourth waits as long as it takes: however slow the machine is, there is something to claim, and more runs
             // expire than are claimed.
-            let runs = (0..<total).map {
-                NewRun(
-                    job: "test.noop", queueTime: $0 % 4 == 3 ? nil : .milliseconds(Int64($0 % 40 + 1) * 5))
+            let runs = (0..<total).map { number in
+                let wait = Duration.milliseconds((number % 40 + 1) * 5)
+                return NewRun(job: "test.noop", queueTime: number % 4 == 3 ? nil : wait)
             }
             _ = try await bench.store.enqueue(batch: runs)
             let other = bench.anotherStore()

@@ -64,7 +64,7 @@ import UVLoop
             let high = try await bench.enqueue(2, priority: 9)
             let middle = try await bench.enqueue(2)
             let first = try await bench.claim(5).map(\.id)
-            #expect(first == high + middle + low.prefix(1))
+            #expect(first == Array([high, middle, Array(low.prefix(1))].joined()))
             #expect(try await bench.claim(5).map(\.id) == [low[1]])
         }
     }

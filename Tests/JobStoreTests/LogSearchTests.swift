@@ -12,12 +12,13 @@ import UVLoop
         let run = try await bench.claim(1)[0]
         try await bench.store.appendLogs(
             (1...count).map { n in
-                LogInsert(
+                let zero = n % 3 == 0 ? ",\"zero\":\"\\u0000\"" : ""
+                return LogInsert(
                     runID: run.id, attempt: run.attempt, seq: LogSequence.number(attempt: run.attempt, line: n),
                     line: LogLine(
                         time: run.createdAt.advanced(by: .milliseconds(n)), level: n % 1000 == 0 ? .error : .info,
                         stream: .handler, message: "Line \(n) of the \(n % 7 == 0 ? "Seventh" : "other")",
-                        fields: "{\"user\":\(n % 10)" + (n % 3 == 0 ? ",\"zero\":\"\\u0000\"}" : "}")))
+                        fields: "{\"user\":\(n % 10)\(zero)}"))
             })
         return run
     }

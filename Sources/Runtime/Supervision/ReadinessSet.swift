@@ -63,7 +63,8 @@ final class ReadinessSet {
     /// One bounded batch per turn of the loop: what is left wakes it again.
     private func dispatch() {
         withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: Self.batch) { events in
-            let count = epoll_wait(self.fd, events.baseAddress, Int32(events.count), 0)
+            guard let first = events.baseAddress else { return }
+            let count = epoll_wait(self.fd, first, Int32(events.count), 0)
             if count <= 0 { return }
             for event in events[..<Int(count)] {
                 self.handler(event.data.u64, Events(rawValue: event.events))
