@@ -4630,6 +4630,12 @@ CREATE INDEX schedule_due ON pawl.schedule USING btree (next_at) WHERE enabled;
 CREATE INDEX schedule_job ON pawl.schedule USING btree (job);
 
 --
+-- Name: schedule_name; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE UNIQUE INDEX schedule_name ON pawl.schedule USING btree (name);
+
+--
 -- Name: schedule_occurrence_age; Type: INDEX; Schema: pawl; Owner: -
 --
 

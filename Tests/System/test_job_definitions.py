@@ -112,9 +112,13 @@ def test_a_job_outlives_versions_and_restarts(scratch, host_factory):
 
     install("1.0")
     host = host_factory("host", plugins=plugins).start()
-    define(host, "nightly-swap", "swap.which", settings={"attempts": 2})
+    define(host, "nightly-swap", "swap.which", settings={"attempts": 2}, schedules=[
+        {"name": "each-second", "kind": "interval", "spec": {"every_ms": 1000}, "args": {"n": 1}}])
     assert done(host, "nightly-swap", {}) == "1.0"
-    host.expect("POST", "/api/v1/schedules", {"job": "nightly-swap", "kind": "interval", "spec": {"every_ms": 1000}, "args": {"n": 1}})
+    # Whoever registers it at each start makes no second one.
+    again = host.call("PUT", "/api/v1/schedules/each-second", {"job": "nightly-swap", "kind": "interval", "interval_ms": 1000, "args": {"n": 1}},
+                      headers={"If-None-Match": "*"})
+    assert again.status == 200 and len(host.get("/api/v1/jobs/nightly-swap/schedules")["items"]) == 1, again
     install("2.0", '{\\"type\\":\\"object\\",\\"properties\\":{\\"n\\":{\\"type\\":\\"integer\\"}}}')
     host.until("/api/v1/jobs/nightly-swap", lambda job: "properties" in (job["args_schema"] or {}), "the new schema")
     assert done(host, "nightly-swap", {}) == "2.0"
@@ -130,3 +134,7 @@ def test_a_job_outlives_versions_and_restarts(scratch, host_factory):
         runs = host.get("/api/v1/runs?job=nightly-swap&state=succeeded&limit=50")["items"]
         return any(run.get("schedule_id") and run["created_at"] > time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(begun)) for run in runs)
     until(fired, what="a scheduled run after the restart")
+    plan = host.call("DELETE", "/api/v1/jobs/nightly-swap?cascade=true&dry_run=true")
+    assert plan.status == 200 and plan.json["removed_schedules"] == 1
+    until(lambda: remove(host, "nightly-swap", "?cascade=true").status == 200, what="the job to be removed with its schedule")
+    assert host.call("GET", "/api/v1/schedules/each-second").status == 404

@@ -5,12 +5,18 @@ package struct JobDefinition: Sendable {
     /// Nil: the handler's.
     package var description: String?
     package var settings: JobPatch
+    /// Made with it; their `job` is this one.
+    package var schedules: [ScheduleInput]
 
-    package init(name: String, handler: String, description: String? = nil, settings: JobPatch = JobPatch()) {
+    package init(
+        name: String, handler: String, description: String? = nil, settings: JobPatch = JobPatch(),
+        schedules: [ScheduleInput] = []
+    ) {
         self.name = name
         self.handler = handler
         self.description = description
         self.settings = settings
+        self.schedules = schedules
     }
 
     /// Words for what a name may be, in error texts.
@@ -26,6 +32,28 @@ package struct JobDefinition: Sendable {
         }
         let others = [UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_")]
         return isPlain(first) && text.utf8.allSatisfy { isPlain($0) || others.contains($0) }
+    }
+}
+
+/// What a job is to be like. What is nil stays as it is; what is there replaces the whole of it.
+package struct JobReplacement: Sendable {
+    /// Must be the job's: a job of another handler is another job.
+    package var handler: String?
+    /// Of a job that somebody defined; a handler's own job has the handler's words.
+    package var description: String?
+    /// All that the operator says; what does not stand in it is as its handler, or the product, has it.
+    package var settings: JobPatch?
+    /// All of its schedules, by their names.
+    package var schedules: [ScheduleInput]?
+
+    package init(
+        handler: String? = nil, description: String? = nil, settings: JobPatch? = nil,
+        schedules: [ScheduleInput]? = nil
+    ) {
+        self.handler = handler
+        self.description = description
+        self.settings = settings
+        self.schedules = schedules
     }
 }
 

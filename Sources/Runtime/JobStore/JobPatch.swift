@@ -208,7 +208,7 @@ extension JobPatch {
     }
 
     /// Of JSON that we have just written.
-    private static func members(of json: String) -> [JSONMember] {
+    static func members(of json: String) -> [JSONMember] {
         do throws(JSONFault) {
             guard case .object(let members) = try JSONValue(parsing: json) else { return [] }
             return members

@@ -6,29 +6,29 @@ extension JobStore {
     /// Its times make no runs from now on; they are written down as `paused`.
     /// - Parameter until: ends the pause by itself; times at or after it fire.
     package func pauseSchedule(
-        _ id: Int64, until: WallTime? = nil, reason: String? = nil
+        _ id: Int64, until: WallTime? = nil, reason: String? = nil, ifRevision: Int64? = nil
     ) async throws(StoreError) -> ScheduleRow {
         try await changeSchedule(
-            id, .schedulePause, [.bool(true), .time(orNull: until), .text(orNull: reason)])
+            id, .schedulePause, [.bool(true), .time(orNull: until), .text(orNull: reason)], ifRevision)
     }
 
-    package func resumeSchedule(_ id: Int64) async throws(StoreError) -> ScheduleRow {
-        try await changeSchedule(id, .schedulePause, [.bool(false), .null, .null])
+    package func resumeSchedule(_ id: Int64, ifRevision: Int64? = nil) async throws(StoreError) -> ScheduleRow {
+        try await changeSchedule(id, .schedulePause, [.bool(false), .null, .null], ifRevision)
     }
 
     /// Leaves times out: so many of the next, or all up to a time.
     package func skipSchedule(
-        _ id: Int64, next: Int? = nil, until: WallTime? = nil
+        _ id: Int64, next: Int? = nil, until: WallTime? = nil, ifRevision: Int64? = nil
     ) async throws(StoreError) -> ScheduleRow {
         try await changeSchedule(
-            id, .scheduleSkip, [next.map { .int32(Int32(clamping: $0)) } ?? .null, .time(orNull: until)])
+            id, .scheduleSkip, [next.map { .int32(Int32(clamping: $0)) } ?? .null, .time(orNull: until)], ifRevision)
     }
 
     private func changeSchedule(
-        _ id: Int64, _ statement: PGStatement, _ parameters: [PGParameter]
+        _ id: Int64, _ statement: PGStatement, _ parameters: [PGParameter], _ ifRevision: Int64?
     ) async throws(StoreError) -> ScheduleRow {
-        if try await query(statement, [.int64(id)] + parameters).isEmpty {
-            throw .notFound(what: "schedule", id: String(id))
+        if try await query(statement, [.int64(id)] + parameters + [.int64(orNull: ifRevision)]).isEmpty {
+            throw await revisionMismatch(id)
         }
         return try await schedule(id)
     }

@@ -9,10 +9,10 @@ extension JobStore {
     /// Runs may be enqueued while a job is being removed; who keeps doing so has not decided yet.
     private static let removalRounds = 5
 
-    /// Makes a job of another name over a handler, with all of its settings or not at all.
+    /// Makes a job of another name over a handler, with all of its settings and schedules or not at all.
     ///
-    /// Throws `.invalid` with a pointer into `{name, handler, description, settings}`, `.notFound` with near matches for a
-    /// handler that no plugin ever brought, `.conflict("job_exists")`.
+    /// Throws `.invalid` with a pointer into `{name, handler, description, settings, schedules}`, `.notFound` with near matches for
+    /// a handler that no plugin ever brought, `.conflict("job_exists")`, `.conflict("schedule_exists")`.
     /// - Parameter actor: who wants it, for the record.
     package func createJob(_ definition: JobDefinition, actor: String? = nil) async throws(StoreError) -> JobRow {
         guard JobDefinition.isName(definition.name) else {
@@ -23,6 +23,7 @@ extension JobStore {
         } catch {
             throw .invalid(error.under("/settings"))
         }
+        let schedules = try await scheduleRows(definition)
         let isMade = try await withTransaction { connection -> Bool? in
             let handler = PGParameter.text(definition.handler.storable)
             guard let source = try await connection.query(.jobSource, [handler]).first else { return nil }
@@ -36,6 +37,11 @@ extension JobStore {
                         definition.settings, to: definition.name, Limits(), ExecutionSettings(), connection)
                 } catch StoreError.invalid(let fault) {
                     throw StoreError.invalid(fault.under("/settings"))
+                }
+            }
+            for (input, row) in zip(definition.schedules, schedules) {
+                guard try await !connection.query(.scheduleInsert, row).isEmpty else {
+                    throw Self.scheduleExists(input.name)
                 }
             }
             let detail = JSONText.object(["handler": definition.handler])
@@ -152,6 +158,24 @@ extension JobStore {
             // None of what was seen could be ended: it is being claimed just now.
             if looked == 0 || some == 0 { return }
         }
+    }
+
+    /// Its schedules as rows. The job is not there yet: its handler says what args are like.
+    private func scheduleRows(_ definition: JobDefinition) async throws(StoreError) -> [[PGParameter]] {
+        if definition.schedules.isEmpty { return [] }
+        let source = try await decoding {
+            try await self.pool.query(.jobSource, [.text(definition.handler.storable)]).first?.text(0)
+        }
+        guard let source else { throw await unknownHandler(definition.handler) }
+        var rows: [[PGParameter]] = []
+        for (index, input) in definition.schedules.enumerated() {
+            do throws(StoreError) {
+                rows.append(try await parameters(input, runCount: 0, source: source).list)
+            } catch {
+                throw error.under("/schedules/\(index)")
+            }
+        }
+        return rows
     }
 
     private func unknownHandler(_ name: String) async -> StoreError {

@@ -35,6 +35,7 @@ struct Migration {
         Migration("m0020_audit", PackageResources.m0020_audit_up_sql, isBreaking: false),
         // A host that does not know the options would fire against them.
         Migration("m0021_schedules", PackageResources.m0021_schedules_up_sql, isBreaking: true),
+        Migration("m0022_schedule_names", PackageResources.m0022_schedule_names_up_sql, isBreaking: false),
     ]
 
     init(_ name: String, _ bytes: [UInt8], isBreaking: Bool) {

@@ -17,10 +17,12 @@ extension JobStore {
     /// Where zones are read from.
     package var zoneFiles: ZoneFiles { zones.files }
 
-    /// Throws `.notFound` for an unknown job, `.invalid` for a schedule that would never fire.
+    /// Throws `.notFound` for an unknown job, `.invalid` for a schedule that would never fire, `.conflict("schedule_exists")` where
+    /// another one has its name.
     package func createSchedule(_ input: ScheduleInput) async throws(StoreError) -> ScheduleRow {
         let (parameters, isChecked) = try await parameters(input, runCount: 0)
-        let id = try await decoding { try await self.pool.query(.scheduleInsert, parameters)[0].int64(0) }
+        let id = try await decoding { try await self.pool.query(.scheduleInsert, parameters).first?.int64(0) }
+        guard let id else { throw Self.scheduleExists(input.name) }
         var row = try await schedule(id)
         row.isUnchecked = !isChecked
         return row
@@ -51,8 +53,11 @@ extension JobStore {
         _ id: Int64, _ input: ScheduleInput, ifRevision: Int64?
     ) async throws(StoreError) -> ScheduleRow {
         let present = try await schedule(id)
+        let input = input.settled(by: present.input)
         let (parameters, isChecked) = try await parameters(input, runCount: present.runCount)
-        let rows = try await query(.scheduleUpdate, parameters + [.int64(id), .int64(orNull: ifRevision)])
+        let rows = try await namingSchedule(input.name) { () async throws(StoreError) in
+            try await self.query(.scheduleUpdate, parameters + [.int64(id), .int64(orNull: ifRevision)])
+        }
         guard !rows.isEmpty else { throw await revisionMismatch(id) }
         var row = try await schedule(id)
         row.isUnchecked = !isChecked
@@ -80,7 +85,7 @@ extension JobStore {
         }
     }
 
-    private func schedules(_ parameters: [PGParameter]) async throws(StoreError) -> [ScheduleRow] {
+    func schedules(_ parameters: [PGParameter]) async throws(StoreError) -> [ScheduleRow] {
         try await decoding {
             try await self.pool.query(.scheduleList, parameters).map { row in
                 do {
@@ -96,7 +101,7 @@ extension JobStore {
         }
     }
 
-    private func revisionMismatch(_ id: Int64) async -> StoreError {
+    func revisionMismatch(_ id: Int64) async -> StoreError {
         do throws(StoreError) {
             let present = try await schedule(id)
             return .conflict(
@@ -109,13 +114,22 @@ extension JobStore {
 
     /// Checks a schedule and lays it out for `schedule_insert` and `schedule_update`.
     /// - Returns: besides whether the args were compared with what the job takes, as far as there is something to compare.
-    private func parameters(
-        _ input: ScheduleInput, runCount: Int
+    /// - Parameter source: the job that tells what args are like; nil: the schedule's own, which has to be there.
+    func parameters(
+        _ input: ScheduleInput, runCount: Int, source: String? = nil
     ) async throws(StoreError) -> (list: [PGParameter], isChecked: Bool) {
         let zone = try zone(input.timezone)
         try Self.check(input.request)
-        if try await query(.jobList, [.text(input.job)]).isEmpty { throw await unknownJob(input.job) }
-        let isChecked = try await checkArgs(input.request)
+        if let name = input.name, let fault = ScheduleInput.nameFault(name) {
+            throw .invalid(FieldFault(pointer: "/name", code: "bad_name", detail: fault))
+        }
+        var request = input.request
+        if let source {
+            request.job = source
+        } else if try await query(.jobList, [.text(input.job)]).isEmpty {
+            throw await unknownJob(input.job)
+        }
+        let isChecked = try await checkArgs(request)
         if let most = input.maxRuns, most < 1 {
             throw .invalid(FieldFault(pointer: "/max_runs", code: "out_of_range", detail: "must be 1 or more"))
         }

@@ -28,6 +28,8 @@ package struct ScheduleInput: Sendable, Hashable {
     package var maxRuns: Int?
     package var isEnabled: Bool
     package var options: ScheduleOptions
+    /// Members of the specification that the client left open (`ScheduleSpec.openMembers`); empty for what is stored.
+    package var openMembers: Set<String> = []
 
     package init(
         name: String? = nil, job: String, spec: ScheduleSpec, timezone: String = "UTC", args: String = "{}",

@@ -62,5 +62,14 @@ extension StoreError: CustomStringConvertible {
         if case .unavailable(let cause) = self { cause.mayHaveCommitted } else { false }
     }
 
+    /// The same fault of an input seen from an object that holds it under `prefix`.
+    package func under(_ prefix: String) -> StoreError {
+        switch self {
+        case .invalid(let fault): .invalid(fault.under(prefix))
+        case .invalidArgs(let faults): .invalidArgs(faults.map { $0.under(prefix) })
+        default: self
+        }
+    }
+
     init(_ error: PostgresError) { self = error.isTransient ? .unavailable(error) : .database(error) }
 }

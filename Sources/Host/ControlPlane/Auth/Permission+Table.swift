@@ -35,6 +35,8 @@ extension Permission {
         "POST /api/v1/jobs": .init(.admin, .everything),
         "GET /api/v1/jobs": .init(.viewer, .everything),
         "GET /api/v1/jobs/{name}": .init(.viewer, .job),
+        // It may take any handler, as making one may.
+        "PUT /api/v1/jobs/{name}": .init(.admin, .everything),
         "DELETE /api/v1/jobs/{name}": .init(.admin, .job),
         "GET /api/v1/jobs/{name}/schema": .init(.viewer, .job),
         "GET /api/v1/jobs/{name}/schedules": .init(.viewer, .job),
@@ -79,6 +81,7 @@ extension Permission {
         "GET /api/v1/timezones": .init(.viewer, .neutral),
         "GET /api/v1/schedules/{id}": .init(.viewer, .everything),
         "PUT /api/v1/schedules/{id}": .init(.admin, .everything),
+        "PATCH /api/v1/schedules/{id}": .init(.admin, .everything),
         "DELETE /api/v1/schedules/{id}": .init(.admin, .everything),
         "GET /api/v1/schedules/{id}/occurrences": .init(.viewer, .everything),
         "GET /api/v1/safety/health": .init(.viewer, .everything),

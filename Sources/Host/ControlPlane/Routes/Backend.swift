@@ -19,6 +19,7 @@ final class Backend {
     var orphanPlans = PlanBook<OrphanPlan>()
     var terminatePlans = PlanBook<TerminatePlan>()
     var emergencyPlans = PlanBook<EmergencyPlan>()
+    var removalPlans = PlanBook<RemovalPlan>()
     var overview = OverviewCache()
     /// Keys of batches that this host is taking just now.
     var batchesUnderWay: Set<String> = []

@@ -55,9 +55,10 @@ extension Backend {
 
     /// None while the database is away: what is loaded is known without it.
     func knownQuarantines() async throws -> [QuarantineRow] {
-        do {
+        do throws(StoreError) {
             return try await store.quarantines()
-        } catch StoreError.unavailable {
+        } catch {
+            guard case .unavailable = error else { throw error }
             return []
         }
     }

@@ -6,27 +6,39 @@ import UVLoop
 /// What is done to schedules that stay as they are, and what helps to write one.
 extension Backend {
     func pauseSchedule(_ call: Call) async throws -> Answer {
-        let id = try scheduleID(call)
+        let id = try await scheduleID(call)
+        let revision = try EntityTag.revision(call.headers, isRequired: false)
         var reader = try ObjectReader(body: call.body)
         let reason = reader.string("reason", limit: 500)
         let until = reader.time("until")
         try reader.finish()
-        return answer(try await store.pauseSchedule(id, until: until, reason: reason), call)
+        return answer(
+            try await guarded(id) {
+                try await self.store.pauseSchedule(id, until: until, reason: reason, ifRevision: revision)
+            }, call)
     }
 
     func resumeSchedule(_ call: Call) async throws -> Answer {
-        answer(try await store.resumeSchedule(try scheduleID(call)), call)
+        let id = try await scheduleID(call)
+        let revision = try EntityTag.revision(call.headers, isRequired: false)
+        return answer(
+            try await guarded(id) { try await self.store.resumeSchedule(id, ifRevision: revision) }, call)
     }
 
     func skipSchedule(_ call: Call) async throws -> Answer {
-        let id = try scheduleID(call)
+        let id = try await scheduleID(call)
+        let revision = try EntityTag.revision(call.headers, isRequired: false)
         var reader = try ObjectReader(body: call.body)
         let next = reader.int("next", in: 0...10_000)
         let until = reader.time("until")
         if next == nil, until == nil { reader.require("next") }
         if next != nil, until != nil { reader.fault("until", "exclusive", "cannot stand beside next") }
         try reader.finish()
-        return answer(try await store.skipSchedule(id, next: next.map { Int($0) }, until: until), call)
+        return answer(
+            try await guarded(id) {
+                try await self.store.skipSchedule(
+                    id, next: next.map { Int($0) }, until: until, ifRevision: revision)
+            }, call)
     }
 
     /// Lines of a crontab, or one text of any kind.

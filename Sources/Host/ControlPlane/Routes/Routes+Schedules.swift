@@ -16,7 +16,8 @@ extension Backend {
             Route(.post, "/api/v1/schedules/{id}/skip", body: .json) { [self] in try await skipSchedule($0) },
             Route(.get, "/api/v1/timezones") { [self] _ in listZones() },
             Route(.get, "/api/v1/schedules/{id}") { [self] in try await showSchedule($0) },
-            Route(.put, "/api/v1/schedules/{id}", body: .json) { [self] in try await replaceSchedule($0) },
+            Route(.put, "/api/v1/schedules/{id}", body: .json) { [self] in try await putSchedule($0) },
+            Route(.patch, "/api/v1/schedules/{id}", body: .json) { [self] in try await patchSchedule($0) },
             Route(.delete, "/api/v1/schedules/{id}") { [self] in try await deleteSchedule($0) },
             Route(.get, "/api/v1/schedules/{id}/occurrences", query: ["limit"]) { [self] in
                 try await listOccurrences($0)
@@ -25,10 +26,12 @@ extension Backend {
         ]
     }
 
-    func scheduleID(_ call: Call) throws(Problem) -> Int64 {
+    /// Of the schedule that the path names, by its id or its name.
+    func scheduleID(_ call: Call) async throws -> Int64 {
         let text = call.parameter("id")
-        guard let id = ScheduleJSON.parse(text) else { throw .notFound("schedule", text) }
-        return id
+        if let id = ScheduleJSON.parse(text) { return id }
+        guard let row = try await store.schedule(named: text) else { throw Problem.notFound("schedule", text) }
+        return row.id
     }
 
     func answer(_ row: ScheduleRow, _ call: Call, _ status: HTTPResponse.Status = .ok) -> Answer {
@@ -70,20 +73,11 @@ extension Backend {
     }
 
     private func showSchedule(_ call: Call) async throws -> Answer {
-        answer(try await store.schedule(try scheduleID(call)), call)
-    }
-
-    private func replaceSchedule(_ call: Call) async throws -> Answer {
-        let id = try scheduleID(call)
-        let revision = try EntityTag.revision(call.headers, isRequired: true)
-        var reader = try ObjectReader(body: call.body)
-        let input = try scheduleInput(&reader)
-        return answer(
-            try await guarded(id) { try await self.store.updateSchedule(id, input, ifRevision: revision) }, call)
+        answer(try await store.schedule(scheduleID(call)), call)
     }
 
     private func deleteSchedule(_ call: Call) async throws -> Answer {
-        let id = try scheduleID(call)
+        let id = try await scheduleID(call)
         let revision = try EntityTag.revision(call.headers, isRequired: true)
         try await guarded(id) { try await self.store.deleteSchedule(id, ifRevision: revision) }
         return Answer(.noContent)
@@ -94,17 +88,12 @@ extension Backend {
         do {
             return try await change()
         } catch StoreError.conflict("revision_mismatch", _, _) {
-            var problem = Problem(
-                .preconditionFailed, "etag_mismatch", "The schedule was changed meanwhile. Look at it again.",
-                fields: [.init(.header("If-Match"), "etag_mismatch", "is not the present ETag")])
-            let row = try await store.schedule(id)
-            problem.headers[.eTag] = EntityTag.of(ScheduleJSON.object(row).text.utf8, revision: row.revision)
-            throw problem
+            throw try await scheduleChanged(id)
         }
     }
 
     private func listOccurrences(_ call: Call) async throws -> Answer {
-        let id = try scheduleID(call)
+        let id = try await scheduleID(call)
         let limit = try call.query.int("limit", in: 1...200) ?? 50
         _ = try await store.schedule(id)
         let items = try await store.occurrences(id, limit: Int(limit)).map { row in

@@ -91,6 +91,15 @@ extension Backend {
         }
     }
 
+    /// What the body says of the specification, in its long form.
+    private func given(_ reader: inout ObjectReader, kind: String) -> JSONValue {
+        if let spec = reader.value("spec") { return spec }
+        let short = [
+            ("at", "at"), ("interval_ms", "every_ms"), ("expression", kind == "rrule" ? "rule" : "expression"),
+        ]
+        return .object(short.compactMap { field, member in reader.value(field).map { JSONMember(member, $0) } })
+    }
+
     /// When a schedule fires: `kind` and `spec`, or in place of `spec` one of `at`, `interval_ms`, `expression`.
     func spec(_ reader: inout ObjectReader, zone: any ZoneRules, zoneName: String) -> ScheduleSpec? {
         reader.require("kind")
@@ -167,16 +176,22 @@ extension Backend {
         }
     }
 
-    func scheduleInput(_ reader: inout ObjectReader) throws(Problem) -> ScheduleInput {
+    /// - Parameter job: whose schedule it is, where that is told elsewhere; then the body need not say it.
+    func scheduleInput(_ reader: inout ObjectReader, job owner: String? = nil) throws(Problem) -> ScheduleInput {
         let (spec, zone) = times(&reader)
         if let spec, spec.isEvent {
             reader.fault("kind", "not_supported", "\(spec.kind) cannot be kept yet, only previewed")
         }
-        reader.require("job")
+        if owner == nil { reader.require("job") }
         let job = reader.string("job", limit: 200, isEmptyAllowed: false)
+        if let owner, let job, job != owner { reader.fault("job", "differs", "must be \(owner), or left out") }
         var input = ScheduleInput(
-            job: job ?? "", spec: spec ?? .interval(every: .seconds(1), anchor: WallTime(micros: 0)),
+            job: owner ?? job ?? "", spec: spec ?? .interval(every: .seconds(1), anchor: WallTime(micros: 0)),
             timezone: zone.name)
+        if let spec {
+            input.openMembers = ScheduleSpec.openMembers(
+                kind: spec.kind, spec: given(&reader, kind: spec.kind), zone: zone.rules, zoneName: zone.name)
+        }
         input.name = reader.string("name", limit: 200, isEmptyAllowed: false)
         input.args = reader.objectText("args", limitBytes: configuration.argsLimitBytes) ?? "{}"
         input.queue = reader.string("queue", limit: 100, isEmptyAllowed: false)
