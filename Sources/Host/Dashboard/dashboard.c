@@ -24,6 +24,8 @@
     !__has_include("../assets/run-dialog.js") || \
     !__has_include("../assets/runs.js") || \
     !__has_include("../assets/safety.js") || \
+    !__has_include("../assets/schedule-editor.js") || \
+    !__has_include("../assets/schedule-form.js") || \
     !__has_include("../assets/server.js") || \
     !__has_include("../assets/view.js") || \
     !__has_include("../assets/icon.svg")
@@ -59,6 +61,8 @@ EMBED(recent, "recent.js");
 EMBED(run_dialog, "run-dialog.js");
 EMBED(runs, "runs.js");
 EMBED(safety, "safety.js");
+EMBED(schedule_editor, "schedule-editor.js");
+EMBED(schedule_form, "schedule-form.js");
 EMBED(server, "server.js");
 EMBED(view, "view.js");
 EMBED(icon, "icon.svg");
@@ -92,6 +96,8 @@ static const struct row rows[] = {
     ROW(run_dialog, "run-dialog.js", "text/javascript; charset=utf-8"),
     ROW(runs, "runs.js", "text/javascript; charset=utf-8"),
     ROW(safety, "safety.js", "text/javascript; charset=utf-8"),
+    ROW(schedule_editor, "schedule-editor.js", "text/javascript; charset=utf-8"),
+    ROW(schedule_form, "schedule-form.js", "text/javascript; charset=utf-8"),
     ROW(server, "server.js", "text/javascript; charset=utf-8"),
     ROW(view, "view.js", "text/javascript; charset=utf-8"),
     ROW(icon, "icon.svg", "image/svg+xml"),

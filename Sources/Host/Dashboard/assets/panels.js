@@ -3,10 +3,11 @@
 import { $ } from "./page.js";
 import { breaks, openPlugin } from "./plugin.js";
 import { runDialog } from "./run-dialog.js";
+import { editor } from "./schedule-editor.js";
 import { el, number, reconcile, relativeTime, setText, show, span, stateMark } from "./view.js";
 
 export function scheduleRow() {
-  const name = el("strong");
+  const name = el("button", { type: "button", class: "quiet schedule-name", onclick: () => editor.open(node.schedule) });
   const when = el("span", { class: "muted" });
   const job = el("span", { class: "muted" });
   const next = relativeTime(null);
@@ -14,14 +15,16 @@ export function scheduleRow() {
   const node = el("li", {}, el("div", { class: "line" }, name, el("span", { class: "grow" }), next, none),
     el("div", { class: "line" }, job, el("span", { class: "grow" }), when));
   node.update = (s) => {
-    setText(name, s.name);
+    node.schedule = s;
+    setText(name, s.name ?? s.id);
+    name.setAttribute("aria-label", `Change the schedule ${s.name ?? s.id}`);
     setText(job, s.job);
     setText(when, scheduleText(s));
-    const on = s.enabled !== false && s.next_at;
+    const on = s.enabled !== false && s.next_at && !s.paused_at;
     show(next, Boolean(on));
     if (on) next.update(s.next_at);
     show(none, !on);
-    setText(none, on ? "" : s.enabled === false ? "off" : "done");
+    setText(none, on ? "" : s.enabled === false ? "off" : s.paused_at ? "paused" : "done");
   };
   return node;
 }
