@@ -65,14 +65,21 @@ class Answer:
 class Client:
     """Requests with a token, and nothing else. A path leads to the API, a run's id to the run."""
 
+    tls = None  # An ssl.SSLContext, for https.
+
     def __init__(self, url, token):
         self.url = url.rstrip("/")
         self.token = token
 
+    def connect(self, timeout=60):
+        place = urllib.parse.urlsplit(self.url)
+        if place.scheme == "https":
+            return http.client.HTTPSConnection(place.hostname, place.port, timeout=timeout, context=self.tls)
+        return http.client.HTTPConnection(place.hostname, place.port, timeout=timeout)
+
     def call(self, method, path, body=None, headers=None, token=True, timeout=60):
         """The answer whatever its status is; OSError where nobody answers. token: True for ours, None for none."""
-        place = urllib.parse.urlsplit(self.url)
-        connection = http.client.HTTPConnection(place.hostname, place.port, timeout=timeout)
+        connection = self.connect(timeout)
         try:
             sent = dict(headers or {})
             if token:
@@ -140,7 +147,7 @@ class Host(Client):
     a `with` block unless it is to be kept."""
 
     def __init__(self, data=None, plugins=None, database_url=None, arguments=(), environment=None, scratch=None, keep=False,
-                 bare=()):
+                 bare=(), tls=None):
         self.binary = pathlib.Path(os.environ.get("PAWL", BIN / "pawl"))
         if not self.binary.is_file():
             raise Failure(f"{self.binary} is not there: run `make build` first")
@@ -162,7 +169,8 @@ class Host(Client):
         self.environment = environment or {}
         self.bare = list(bare)  # Words before the command: prlimit, setpriv and the like, which exec.
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.tls = tls
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
         self.process = None
 
     @property
@@ -207,7 +215,7 @@ class Host(Client):
         """The address that opens the page, which the host prints when it is up; None where it does not."""
         limit = time.monotonic() + 5
         while time.monotonic() < limit:
-            if match := re.search(r"http://\S+/login\?ticket=\S+", self.tail()):
+            if match := re.search(r"https?://\S+/login\?ticket=\S+", self.tail()):
                 return match[0]
             time.sleep(0.05)
         return None

@@ -27,7 +27,9 @@ import UVLoop
             "run.cancel", "run.terminate", "run.retry", "run.remove", "run.change", "queue.pause", "queue.clear",
             "job.settings", "schedule.create", "schedule.replace", "schedule.delete", "plugin.activate",
             "safety.cleanup_stale", "safety.orphans_cleanup", "token.create", "token.revoke", "runs.bulk",
-            "emergency.on", "emergency.off", "run.hurry", "queue.limit", "quarantine.lift",
+            "emergency.on", "emergency.off", "run.hurry", "queue.limit", "quarantine.lift", "plugin.upload",
+            "plugin.rollback",
+            "token.rotate",
         ] { #expect(names.contains(name), "\(name)") }
         for key in AuditTrail.words.keys { #expect(Permission.table[key] != nil, "\(key) is a word without a route") }
     }
@@ -81,6 +83,8 @@ import UVLoop
                 (.post, "/api/v1/safety/emergency", "{\"mode\":\"stop_scheduling\",\"reason\":\"a fire\"}"),
                 (.delete, "/api/v1/safety/emergency", nil),
                 (.post, "/api/v1/bulk-operations", "{\"action\":\"cancel\",\"ids\":[\"\(id)\"]}"),
+                (.post, "/api/v1/queues/default/exclusive", "{\"exclusive\":true}"),
+                (.post, "/api/v1/queues/default/exclusive", "{\"exclusive\":false}"),
                 (.delete, "/api/v1/tokens/\(made.id)", nil),
             ]
             for token in [made.token, Harness.token] {
@@ -89,7 +93,7 @@ import UVLoop
                     let reply = try await plane.send(method, path, body, token: token, headers: key)
                     #expect((reply.status == 403) == (token == made.token), "\(path) \(reply.text)")
                     // What is only repeated leaves nothing.
-                    guard token == Harness.token, method == .post else { continue }
+                    guard token == Harness.token, method == .post, !path.hasSuffix("exclusive") else { continue }
                     let again = try await plane.send(method, path, body, headers: key)
                     #expect(again.headers[.idempotencyReplayed] == "true")
                 }
@@ -100,8 +104,9 @@ import UVLoop
             #expect(
                 rows == [
                     "token.create ok", "emergency.on insufficient_scope", "emergency.off insufficient_scope",
-                    "runs.bulk insufficient_scope", "token.revoke insufficient_scope", "emergency.on ok",
-                    "emergency.off ok", "runs.cancel ok", "token.revoke ok",
+                    "runs.bulk insufficient_scope", "queue.exclusive insufficient_scope",
+                    "queue.exclusive insufficient_scope", "token.revoke insufficient_scope", "emergency.on ok",
+                    "emergency.off ok", "runs.cancel ok", "queue.exclusive ok", "queue.exclusive ok", "token.revoke ok",
                 ])
         }
     }

@@ -43,7 +43,7 @@ import UVLoop
         let file = try JWTTests.keyFile()
         defer { unlink(file) }
         try await withOwnPlane {
-            $0.jwt = JWTRules(keyFile: file, issuer: "https://id.example", audience: "pawl")
+            $0.jwt = JWTRules(source: .file(file), issuer: "https://id.example", audience: "pawl")
         } _: { plane in
             let made = try await TokenTests.make(plane, "{\"name\":\"ci\",\"role\":\"viewer\"}").token
             let jwt = try JWTTests.current(.viewer)

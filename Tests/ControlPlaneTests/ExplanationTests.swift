@@ -84,6 +84,30 @@ import Testing
 
     @Test func waitingIsExplained() {
         let table: [(Cause, (inout RunFacts) -> Void)] = [
+            (
+                .emergency,
+                {
+                    $0.emergency = EmergencyFacts(mode: "pause_queues", reason: "a fire")
+                    $0.isQueuePaused = true
+                }
+            ),
+            (.exclusive, { $0.exclusive = ExclusiveFacts(holder: "blue", isHere: false) }),
+            (
+                .exclusive,
+                {
+                    $0.exclusive = ExclusiveFacts(holder: nil, isHere: false)
+                    $0.hasHandler = false
+                    ($0.slots, $0.busySlots) = (4, 4)
+                }
+            ),
+            (
+                .limitReached,
+                {
+                    $0.exclusive = ExclusiveFacts(holder: "blue", isHere: false)
+                    $0.fullLimit = LimitFacts(runs: 1, of: "queue default")
+                }
+            ),
+            (.noHandler, { ($0.exclusive, $0.hasHandler) = (ExclusiveFacts(holder: "here", isHere: true), false) }),
             (.queuePaused, { $0.isQueuePaused = true }), (.jobPaused, { $0.isJobPaused = true }),
             (.limitReached, { $0.fullLimit = LimitFacts(runs: 3, of: "queue default") }), (.noHost, { $0.hosts = 0 }),
             (

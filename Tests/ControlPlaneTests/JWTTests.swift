@@ -25,7 +25,7 @@ import UVLoop
     private static func base64(_ text: String) -> String { Base64URL.encode(Array(text.utf8)) }
 
     /// The set with all three, and some that are for something else.
-    private static func set() throws -> String {
+    static func set() throws -> String {
         let point = Array(ec.publicKey.rawRepresentation)
         let numbers = try rsa.publicKey.getKeyPrimitives()
         return """
@@ -46,7 +46,7 @@ import UVLoop
     static let claims =
         #"{"iss":"https://id.example","aud":"pawl","sub":"ann","role":"admin","exp":1800000100,"iat":1799999999}"#
 
-    private static let rules = JWTRules(keyFile: "/nowhere", issuer: "https://id.example", audience: "pawl")
+    private static let rules = JWTRules(source: .file("/nowhere"), issuer: "https://id.example", audience: "pawl")
 
     private static func sign(_ algorithm: String, _ message: String) throws -> [UInt8] {
         let bytes = Array(message.utf8)
@@ -221,7 +221,7 @@ import UVLoop
         defer { unlink(file) }
         let good = try Self.current(.admin)
         try await withOwnPlane {
-            $0.jwt = JWTRules(keyFile: file, issuer: "https://id.example", audience: "pawl")
+            $0.jwt = JWTRules(source: .file(file), issuer: "https://id.example", audience: "pawl")
         } _: { plane in
             let person = try await plane.send(.get, "/api/v1/auth/whoami", token: good)
             #expect(person["name"]?.text == "jwt:ann" && person["via"]?.text == "jwt", "\(person.text)")
@@ -231,12 +231,12 @@ import UVLoop
             // A file that is broken changes nothing; one with other keys does.
             let book = try #require(plane.plane.gate.jwt)
             try "{".write(toFile: file, atomically: true, encoding: .utf8)
-            book.refresh(at: .now.advanced(by: .seconds(10)))
+            book.refresh(file, at: .now.advanced(by: .seconds(10)))
             #expect(book.keys.count == 3)
             let only =
                 #"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"\#(Base64URL.encode(Self.ed.publicKey.rawRepresentation))"}]}"#
             try only.write(toFile: file, atomically: true, encoding: .utf8)
-            book.refresh(at: .now.advanced(by: .seconds(20)))
+            book.refresh(file, at: .now.advanced(by: .seconds(20)))
             #expect(book.keys.count == 1)
             #expect(try await plane.send(.get, "/api/v1/auth/whoami", token: good).status == 401)
         }

@@ -90,12 +90,34 @@ import UVLoop
         }
     }
 
+    /// A browser sends the cookie with whatever any page asks for: only our own may change anything, whatever its role.
+    @Test func pagesOfOthersChangeNothing() async throws {
+        try await withOwnPlane { plane in
+            let foreign: [[HTTPField.Name: String]] = [
+                [.secFetchSite: "cross-site"], [.secFetchSite: "same-site"], [.secFetchSite: "none"],
+                [.origin: "https://evil.example"], [.origin: "null"], [:],
+                [.origin: "http://localhost", .secFetchSite: "cross-site"],
+            ]
+            let cookie = try await Self.headers(.owner, .cookie, plane)[.cookie] ?? ""
+            for operation in try await Self.operations(plane) where operation.role != nil {
+                let isReading = operation.method == .get
+                for origin in isReading ? [foreign[0]] : foreign {
+                    let reply = try await plane.send(
+                        operation.method, operation.target, isReading ? nil : "{}", token: nil,
+                        headers: origin.merging([.cookie: cookie]) { $1 })
+                    let isRefused = reply.status == 403 && reply.code == "cross_site"
+                    #expect(isRefused != isReading, "\(operation) \(origin): \(reply.status)")
+                }
+            }
+        }
+    }
+
     @Test(arguments: Transport.allCases)
     func allowedAndRefusedAsDocumented(_ transport: Transport) async throws {
         let file = try JWTTests.keyFile()
         defer { unlink(file) }
         try await withOwnPlane {
-            $0.jwt = JWTRules(keyFile: file, issuer: "https://id.example", audience: "pawl")
+            $0.jwt = JWTRules(source: .file(file), issuer: "https://id.example", audience: "pawl")
         } _: { plane in
             let operations = try await Self.operations(plane)
             var headers: [Role: [HTTPField.Name: String]] = [:]

@@ -59,6 +59,47 @@ import UVLoop
         }
     }
 
+    @Test func allPausesAreListed() async throws {
+        try await withOwnPlane { plane in
+            #expect(try await plane.get("/api/v1/pauses").items.isEmpty)
+            _ = try await plane.makeRun("{\"job\":\"test.echo\",\"queue\":\"mail\"}")
+            _ = try await plane.post("/api/v1/queues/mail/drain", "{\"reason\":\"a move\"}")
+            _ = try await plane.post("/api/v1/jobs/test.other/pause", "{\"until\":\"2099-01-01T00:00:00Z\"}")
+            let found = try await plane.get("/api/v1/pauses").items
+            #expect(found.map { $0["kind"]?.text } == ["queue", "job"])
+            #expect(found.map { $0["name"]?.text } == ["mail", "test.other"])
+            #expect(found.map { $0["reason"] } == [.string("a move"), .null])
+            #expect(found.map { $0["drain"] } == [.boolean(true), .boolean(false)])
+            #expect(found[0]["until"] == .null && found[1]["until"]?.text == "2099-01-01T00:00:00.000000Z")
+            _ = try await plane.post("/api/v1/queues/mail/resume")
+            #expect(try await plane.get("/api/v1/pauses").items.map { $0["name"]?.text } == ["test.other"])
+        }
+    }
+
+    @Test func waitingForAHolderOrTheEndOfAnEmergencyIsExplained() async throws {
+        try await withOwnPlane { plane in
+            func why(_ id: RunID) async throws -> JSONValue? {
+                try await plane.get("/api/v1/runs/\(id)/explain")["explanation"]
+            }
+            let id = try await plane.makeRun("{\"job\":\"test.echo\",\"queue\":\"solo\"}")
+            _ = try await plane.post("/api/v1/queues/solo/exclusive", "{\"exclusive\":true}")
+            #expect(try await why(id)?["cause"]?.text == "exclusive", "nobody holds it")
+            let emergency = try await plane.post(
+                "/api/v1/safety/emergency", "{\"mode\":\"pause_queues\",\"reason\":\"a fire\"}",
+                headers: [.idempotencyKey: "k"])
+            #expect(emergency.status == 200, "\(emergency.text)")
+            let told = try await why(id)
+            #expect(told?["cause"]?.text == "emergency")
+            #expect(told?["summary"]?.text?.contains("pause_queues: a fire") == true)
+            _ = try await plane.send(.delete, "/api/v1/safety/emergency")
+            _ = try await plane.post("/api/v1/queues/solo/exclusive", "{\"exclusive\":false}")
+            #expect(try await why(id)?["cause"]?.text == "next_in_line")
+            let rows = try await plane.get("/api/v1/audit?action=queue.*").items
+            #expect(rows.map { $0["action"]?.text } == ["queue.exclusive", "queue.exclusive"])
+            #expect(rows.map { $0["detail"]?["exclusive"] } == [.boolean(false), .boolean(true)])
+        }
+    }
+
     @Test func aQueueIsDrained() async throws {
         try await withOwnPlane { plane in
             let id = try await plane.makeRun("{\"job\":\"test.echo\",\"queue\":\"q-drain\"}")

@@ -70,6 +70,54 @@ import UVLoop
         }
     }
 
+    @Test func isReplacedByAnotherOfItsName() async throws {
+        try await withOwnPlane { plane in
+            func status(_ token: String) async throws -> Int {
+                try await plane.send(.get, "/api/v1/auth/whoami", token: token).status
+            }
+            let first = try await Self.make(
+                plane, "{\"name\":\"ci\",\"role\":\"viewer\",\"queues\":[\"a*\"],\"expires_in_ms\":86400000}")
+            #expect(try await status(first.token) == 200)
+            // With grace both count, and it can be seen who comes with which.
+            let reply = try await plane.post("/api/v1/tokens/\(first.id)/rotate", "{\"grace_ms\":60000}")
+            #expect(reply.status == 201 && reply.headers[.cacheControl] == "no-store", "\(reply.text)")
+            let second = (id: try #require(reply["id"]?.text), token: try #require(reply["token"]?.text))
+            #expect(second.id != first.id && second.token != first.token && reply["name"]?.text == "ci")
+            #expect(reply["replaced"]?["name"]?.text == "ci~\(first.id.dropFirst(4))")
+            #expect(reply["role"]?.text == "viewer" && reply["bounds"]?["queues"]?.elements?.first?.text == "a*")
+            let both = try await plane.store.tokens().sorted { $0.id < $1.id }
+            #expect(both.count == 2)
+            let (old, new) = (both[0], both[1])
+            let lifetime = try #require(new.expiresAt) - new.createdAt
+            #expect(abs((lifetime - .seconds(86400)).wholeMilliseconds) < 1000, "as long as the old one's")
+            let left = try #require(old.expiresAt) - new.createdAt
+            #expect(abs((left - .seconds(60)).wholeMilliseconds) < 1000)
+            #expect(Principal(old, now: new.createdAt.advanced(by: .seconds(61))) == nil)
+            #expect(try await status(first.token) == 200)
+            #expect(
+                try await plane.send(.get, "/api/v1/auth/whoami", token: first.token)["name"]?.text
+                    == "token:ci~\(first.id.dropFirst(4))")
+            #expect(try await plane.send(.get, "/api/v1/auth/whoami", token: second.token)["name"]?.text == "token:ci")
+            let twice = try await plane.post("/api/v1/tokens/\(first.id)/rotate")
+            #expect(twice.status == 409 && twice.code == "token_replaced")
+            // Without, the old one ends now.
+            let third = try await plane.post("/api/v1/tokens/\(second.id)/rotate", "{\"expires_in_ms\":1000}")
+            #expect(third.status == 201 && third["replaced"]?["revoked_by"]?.text == "admin")
+            #expect(try await status(second.token) == 401)
+            #expect(try await plane.post("/api/v1/tokens/\(second.id)/rotate").status == 404)
+            #expect(try await plane.post("/api/v1/tokens/tok_999999/rotate").status == 404)
+            #expect(try await plane.post("/api/v1/tokens/ci/rotate").status == 404)
+            for body in [
+                "{\"grace_ms\":-1}", "{\"grace_ms\":99999999999}", "{\"expires_in_ms\":1}", "{\"name\":\"x\"}",
+            ] {
+                #expect(try await plane.post("/api/v1/tokens/\(second.id)/rotate", body).status == 422)
+            }
+            let rows = try await plane.get("/api/v1/audit?action=token.rotate").items
+            #expect(rows.map { $0["result"]?.text } == ["ok", "token_replaced", "ok"])
+            #expect(!reply.text.contains(first.token))
+        }
+    }
+
     @Test func wishesAreChecked() async throws {
         try await withOwnPlane { plane in
             _ = try await Self.make(plane, "{\"name\":\"one\",\"role\":\"viewer\"}")
@@ -77,7 +125,8 @@ import UVLoop
             #expect(again.status == 409 && again.code == "token_exists")
             let cases: [(String, String)] = [
                 ("{}", "/name"), ("{\"name\":\"x\"}", "/role"), ("{\"name\":\"\",\"role\":\"viewer\"}", "/name"),
-                ("{\"name\":\"a b\",\"role\":\"viewer\"}", "/name"), ("{\"name\":\"x\",\"role\":\"root\"}", "/role"),
+                ("{\"name\":\"a b\",\"role\":\"viewer\"}", "/name"),
+                ("{\"name\":\"a~1\",\"role\":\"viewer\"}", "/name"), ("{\"name\":\"x\",\"role\":\"root\"}", "/role"),
                 ("{\"name\":\"x\",\"role\":\"viewer\",\"expires_in_ms\":1}", "/expires_in_ms"),
                 ("{\"name\":\"x\",\"role\":\"viewer\",\"queues\":\"a\"}", "/queues"),
                 ("{\"name\":\"x\",\"role\":\"viewer\",\"queues\":[\"a*b\"]}", "/queues"),

@@ -307,7 +307,9 @@ private struct Dice {
                 let messages = (rows[run] ?? []).map(\.line.message)
                 #expect(messages == (0..<Int64(messages.count)).map { "line \($0)" }, "run \(run)")
                 #expect(messages.count >= atLeast[run] ?? 0 && messages.count <= count, "run \(run)")
-                #expect((rows[run] ?? []).map { $0.seq % 1_000_000_000 } == (0..<Int64(messages.count)).map { $0 + 1 })
+                let seqs: [Int64] = (rows[run] ?? []).map { $0.seq % 1_000_000_000 }
+                let expected: [Int64] = (0..<Int64(messages.count)).map { $0 + 1 }
+                #expect(seqs == expected)
             }
         }
     }

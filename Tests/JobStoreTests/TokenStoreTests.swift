@@ -44,6 +44,38 @@ import UVLoop
         }
     }
 
+    /// Eight hosts replace it at once: each time one of them, and at the end one counts.
+    @Test func isReplacedOnceAtATime() async throws {
+        try await withBench { bench in
+            let store = bench.store
+            var id = try await store.createToken(Self.token("ci", 0), actor: "me").id
+            for round in 0..<5 {
+                let current = id
+                let made = await withTaskGroup(of: TokenRotation?.self) { group in
+                    for byte in 1...8 {
+                        group.addTask {
+                            do throws(StoreError) {
+                                return try await store.rotateToken(
+                                    current, hash: Array(repeating: UInt8(round * 8 + byte), count: 32),
+                                    hint: "pawl_abcd", lifetime: nil, grace: .zero, actor: "me")
+                            } catch {
+                                return nil
+                            }
+                        }
+                    }
+                    var all: [TokenRotation] = []
+                    for await one in group { if let one { all.append(one) } }
+                    return all
+                }
+                #expect(made.count == 1 && made.first?.old.id == current && made.first?.old.revokedAt != nil)
+                id = try #require(made.first).new.id
+            }
+            #expect(try await store.tokens().map(\.id) == [id])
+            #expect(try await store.tokens(withRevoked: true).count == 6)
+            #expect(try await bench.number("SELECT count(*) FROM pawl.audit WHERE action = 'token.rotate'") == 5)
+        }
+    }
+
     /// - Returns: how many of eight hosts could make it.
     private static func makeAtOnce(_ store: JobStore) async -> Int {
         await withTaskGroup(of: Bool.self) { group in

@@ -14,6 +14,8 @@ package final class ControlPlane {
     let responder: Responder
     private let connections: Connections
     private let configuration: ControlPlaneConfiguration
+    private let logger: Logger
+    private var tls: TLSKeeper?
 
     /// - Parameters:
     ///   - store: started; may have no database yet.
@@ -22,10 +24,14 @@ package final class ControlPlane {
         _ configuration: ControlPlaneConfiguration, store: JobStore, host: any HostControl, logger: Logger
     ) {
         self.configuration = configuration
+        self.logger = logger
         let keys = Keys(adminToken: configuration.adminToken)
         let gate = Gate(
             keys: keys, tokens: TokenBook(store: store),
-            jwt: configuration.jwt.map { JWTBook(rules: $0, logger: logger) }, allowedHosts: configuration.allowedHosts)
+            jwt: configuration.jwt.map {
+                JWTBook(rules: $0, logger: logger, fetcher: configuration.keyFetcher)
+            }, allowedHosts: configuration.allowedHosts,
+            hasTLS: configuration.tls != nil)
         let backend = Backend(
             configuration: configuration, store: store, host: host, keys: keys, gate: gate, logger: logger)
         let responder = Responder(
@@ -36,14 +42,10 @@ package final class ControlPlane {
             logger: logger, resource: { [unowned backend] in try await backend.resource(of: $0, $1) },
             audit: { [unowned backend] in await backend.record($0, $1, of: $2, result: $3) })
         let connections = Connections(responder: responder, configuration: configuration, logger: logger)
-        backend.ownMetrics = { [unowned responder, unowned connections] in
-            responder.meter.families + [
-                MetricFamily("pawl_http_connections", "Open connections.", .gauge, Double(connections.count))
-            ]
-        }
         self.backend = backend
         self.responder = responder
         self.connections = connections
+        backend.ownMetrics = { [unowned self] in ownMetrics }
     }
 
     /// Listens everywhere, or nowhere.
@@ -51,14 +53,30 @@ package final class ControlPlane {
     package func start() throws(ControlPlaneError) -> [ListenAddress] {
         precondition(!configuration.listen.isEmpty, "nowhere to listen")
         UploadFile.sweep(configuration.uploadDirectory)
+        do throws(TLSFault) {
+            if let files = configuration.tls { tls = try TLSKeeper(files, logger: logger) }
+        } catch {
+            throw ControlPlaneError(description: "\(error)")
+        }
         for address in configuration.listen {
             do throws(LoopError) {
-                try connections.listen(on: address)
+                try connections.listen(on: address, tls: tls)
             } catch {
-                throw ControlPlaneError(address: address, cause: error)
+                throw ControlPlaneError(description: "cannot listen on \(address): \(error)")
             }
         }
+        gate.jwt?.begin()
         return connections.addresses
+    }
+
+    /// Reads the certificate and its key anew, now. Open connections keep the old one.
+    package func reloadCertificate() { tls?.reload() }
+
+    private var ownMetrics: [MetricFamily] {
+        var families = responder.meter.families
+        families.append(
+            MetricFamily("pawl_http_connections", "Open connections.", .gauge, Double(connections.count)))
+        return families + (tls?.families ?? []) + (gate.jwt?.families ?? [])
     }
 
     /// A ticket that signs a browser in once, within a quarter of an hour: `http://ADDRESS/login?ticket=…`.
@@ -85,8 +103,5 @@ package final class ControlPlane {
 
 /// Why the control plane could not start.
 package struct ControlPlaneError: Error, CustomStringConvertible {
-    package let address: ListenAddress
-    package let cause: LoopError
-
-    package var description: String { "cannot listen on \(address): \(cause)" }
+    package let description: String
 }

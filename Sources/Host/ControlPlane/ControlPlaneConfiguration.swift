@@ -11,6 +11,10 @@ package struct ControlPlaneConfiguration: Sendable {
     package var peers: PeerRules
     /// Which JSON Web Tokens count; nil: none.
     package var jwt: JWTRules?
+    /// Gets keys of JSON Web Tokens from their address, if that is where they are.
+    package var keyFetcher: (any JWTKeyFetching)?
+    /// What TCP listeners show; nil: they speak without TLS. Unix sockets always do.
+    package var tls: TLSFiles?
     /// Largest body of an ordinary request, in bytes. Source: decisions 5.
     package var bodyLimitBytes: Int
     /// Largest body of `POST /runs/batch`, in bytes. Source: decisions 5.
@@ -43,7 +47,7 @@ package struct ControlPlaneConfiguration: Sendable {
 
     package init(
         listen: [ListenAddress], adminToken: String, peers: PeerRules = PeerRules(), jwt: JWTRules? = nil,
-        bodyLimitBytes: Int = 1_000_000,
+        tls: TLSFiles? = nil, bodyLimitBytes: Int = 1_000_000,
         batchBodyLimitBytes: Int = 32_000_000, argsLimitBytes: Int = 256 << 10, uploads: UploadPolicy = .token,
         uploadLimitBytes: Int = 256 << 20, uploadDirectory: String, compatSeeds: Bool = true,
         version: String, gitSHA: String = "", maxConnections: Int = 4096, allowedHosts: [String] = [],
@@ -53,6 +57,7 @@ package struct ControlPlaneConfiguration: Sendable {
         self.adminToken = adminToken
         self.peers = peers
         self.jwt = jwt
+        self.tls = tls
         self.bodyLimitBytes = bodyLimitBytes
         self.batchBodyLimitBytes = batchBodyLimitBytes
         self.argsLimitBytes = argsLimitBytes

@@ -14,7 +14,9 @@ struct Pawl: ParsableCommand {
               pawl new job mail.send --lang c && pawl dev mail-send
             """,
         version: ClientVersion.current,
-        subcommands: [Serve.self, RunLocal.self, CheckCommand.self, ReplayCommand.self, IngestPlugin.self]
+        subcommands: [
+            Serve.self, RunLocal.self, CheckCommand.self, ReplayCommand.self, IngestPlugin.self, FetchKeys.self,
+        ]
             + AuthorCommands.all
             + ClientCommands.all + [
                 UnknownCommand.self

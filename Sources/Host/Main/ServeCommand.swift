@@ -12,7 +12,8 @@ struct Serve: ParsableCommand {
             directory (admin-token, readable by its owner only).
 
             Signals: SIGTERM or SIGINT drains (no new runs; running ones have --drain-timeout) and exits 0; a second one \
-            ends what runs at once, which uses up no attempt. SIGHUP looks at the plugin directory anew.
+            ends what runs at once, which uses up no attempt. SIGHUP looks at the plugin directory and \
+            the certificate anew.
 
             Exit codes: 0 drained; 64 wrong options; 78 the configuration, the data directory or the database cannot be \
             used, and the message says why.

@@ -33,6 +33,7 @@ final class ServeHost {
     private var stopRequests = 0
     private var stopWaiter: CheckedContinuation<Void, Never>?
     private var runner: JobRunner?
+    private var plane: ControlPlane?
 
     init(_ configuration: ServeConfiguration, directory: HostDirectory) throws(Unusable) {
         self.configuration = configuration
@@ -75,6 +76,7 @@ final class ServeHost {
             slots: self.configuration.slots)
         let plane = ControlPlane(
             try self.controlPlane(), store: store, host: control, logger: self.logger)
+        self.plane = plane
         var addresses: [ListenAddress] = []
         do {
             addresses = try plane.start()
@@ -213,13 +215,16 @@ final class ServeHost {
             // Whom no rule names gets nothing through it but what everybody gets.
             addresses.append(.unix(path: socket, mode: PeerOption.isShared(self.configuration.peers) ? 0o666 : 0o600))
         }
-        return ControlPlaneConfiguration(
+        var plane = ControlPlaneConfiguration(
             listen: addresses, adminToken: self.token, peers: self.configuration.peers, jwt: self.configuration.jwt,
-            uploads: self.configuration.uploads,
+            tls: self.configuration.tls, uploads: self.configuration.uploads,
             uploadLimitBytes: Int(self.configuration.uploadLimit),
             uploadDirectory: self.directory.path + "/uploads", compatSeeds: self.configuration.compatSeeds,
             version: ClientVersion.current, gitSHA: self.installation.revision ?? "",
             allowedHosts: self.configuration.hostNames)
+        plane.keyFetcher = KeyFetcher(
+            executable: self.installation.executable, authorities: self.configuration.jwtAuthorities)
+        return plane
     }
 
     static var hostname: String {
@@ -232,7 +237,7 @@ final class ServeHost {
 
     /// Tells the command line on this machine where to go.
     private func publish(_ addresses: [ListenAddress]) throws(Unusable) {
-        let url = addresses.first.map(Self.url) ?? ""
+        let url = addresses.first.map(self.url) ?? ""
         let facts = JSONValue.object([
             JSONMember("pid", .number("\(getpid())")), JSONMember("url", .string(url)),
             JSONMember("socket", self.configuration.socket.map { .string($0) } ?? .null),
@@ -249,7 +254,7 @@ final class ServeHost {
 
     private func announce(_ addresses: [ListenAddress], ticket: String) {
         guard let first = addresses.first else { return }
-        let url = Self.url(first)
+        let url = self.url(first)
         var text = "ready \(url)\n"
         if url.hasPrefix("http") {
             text += "page  \(url)/login?ticket=\(ticket)   (good once, for 15 minutes; pawl ui prints another)\n"
@@ -257,11 +262,11 @@ final class ServeHost {
         text.withUTF8 { _ = write(STDOUT_FILENO, $0.baseAddress, $0.count) }
     }
 
-    private static func url(_ address: ListenAddress) -> String {
+    private func url(_ address: ListenAddress) -> String {
         switch address {
         case .ip(let host, let port):
             let reachable = host == "0.0.0.0" ? "127.0.0.1" : host == "::" ? "::1" : host
-            return "http://\(ListenAddress.ip(reachable, port: port))"
+            return "\(self.configuration.tls == nil ? "http" : "https")://\(ListenAddress.ip(reachable, port: port))"
         case .unix: return "\(address)"
         }
     }
@@ -273,6 +278,7 @@ final class ServeHost {
         self.signals = [
             SignalWatcher(signal: SIGTERM, handler: stop), SignalWatcher(signal: SIGINT, handler: stop),
             SignalWatcher(signal: SIGHUP) { [weak self] in
+                self?.plane?.reloadCertificate()
                 guard let runner = self?.runner else { return }
                 loopTask { await runner.catalog.rescan() }
             },

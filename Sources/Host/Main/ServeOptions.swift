@@ -149,6 +149,9 @@ struct ServeConfiguration {
     var socket: String?
     var peers: PeerRules
     var jwt: JWTRules?
+    /// A file with the authorities of the keys' address; nil: the system's.
+    var jwtAuthorities: String?
+    var tls: TLSFiles?
     var hostNames: [String]
     var plugins: String?
     /// Nil: the embedded PostgreSQL.
@@ -224,6 +227,8 @@ struct ServeConfiguration {
             options.peers.isEmpty
                 ? value(nil, "PAWL_PEERS").map { $0.split(separator: ",").map(String.init) } ?? [] : options.peers)
         self.jwt = try options.access.rules(environment: environment)
+        self.jwtAuthorities = try options.access.jwtAuthorities(environment: environment)
+        self.tls = try options.access.tls(environment: environment)
         self.hostNames = options.access.names(environment: environment)
         self.plugins = value(options.plugins, "PAWL_PLUGINS")
         self.databaseURL = value(options.databaseURL, "PAWL_DATABASE_URL") ?? value(nil, "DATABASE_URL")

@@ -6,6 +6,8 @@ package final class AuditContext: Sendable {
     /// Of the request that is being answered; nil for what a host does by itself.
     @TaskLocal package static var current: AuditContext?
 
+    /// What the request is called, also where it is refused; actions that say of themselves what they are do not look here.
+    package let action: String?
     /// Why, in the words of whoever asked.
     package let reason: String?
     /// The request's id, as it stands in the host's log.
@@ -14,7 +16,8 @@ package final class AuditContext: Sendable {
     package let address: String?
     private let noted = Atomic(false)
 
-    package init(reason: String?, request: String?, address: String?) {
+    package init(action: String? = nil, reason: String?, request: String?, address: String?) {
+        self.action = action
         self.reason = reason
         self.request = request
         self.address = address

@@ -28,17 +28,19 @@ extension JobStore {
         var request = NewRun(job: "-")
         (request.priority, request.queue, request.title) = (changes.priority, changes.queue, changes.title)
         try Self.check(request)
-        let rows = try await query(
-            .runChange,
-            [
-                .int64(id.rawValue), .int32(orNull: changes.priority.map { -$0 }), .text(orNull: changes.queue),
-                .time(orNull: changes.runAt), .text(orNull: changes.title),
-            ])
-        guard let row = rows.first else {
+        let parameters: [PGParameter] = [
+            .int64(id.rawValue), .int32(orNull: changes.priority.map { -$0 }), .text(orNull: changes.queue),
+            .time(orNull: changes.runAt), .text(orNull: changes.title),
+        ]
+        let changed = try await withTransaction { connection -> PGRow? in
+            guard let row = try await connection.query(.runChange, parameters).first else { return nil }
+            _ = try await connection.query(.auditNote, Self.auditNote(actor, "run.change", id.description))
+            return row
+        }
+        guard let row = changed else {
             throw try await notWaiting(
                 id, changes.runAt == nil ? "changed" : "put off", among: "a run that waits, or is queued")
         }
-        try await audit(actor: actor, action: "run.change", target: id.description)
         return try await decoding { () throws in
             guard let position = try row.int64OrNil(2) else { return nil }
             let lane = try Self.lane(row, job: 3)
@@ -50,8 +52,19 @@ extension JobStore {
     /// Makes runs due that wait for their time (`scheduled`, `retrying`). Those that do not are left out.
     /// - Returns: which ones, and their lanes.
     package func hurry(_ ids: [RunID]) async throws(StoreError) -> [(id: RunID, queue: String, rank: Int32)] {
-        let hurried = try await decoding {
-            try await self.pool.query(.runHurry, [.int64Array(ids.map(\.rawValue).sorted())]).map { row in
+        try await hurry(ids, nil)
+    }
+
+    /// - Parameter note: the row of the audit, as soon as some are due.
+    private func hurry(
+        _ ids: [RunID], _ note: (actor: String?, target: String)?
+    ) async throws(StoreError) -> [(id: RunID, queue: String, rank: Int32)] {
+        let hurried = try await withTransaction { connection in
+            let rows = try await connection.query(.runHurry, [.int64Array(ids.map(\.rawValue).sorted())])
+            if let note, rows.first != nil {
+                _ = try await connection.query(.auditNote, Self.auditNote(note.actor, "run.hurry", note.target))
+            }
+            return try rows.map { row in
                 (id: RunID(try row.int64(0)), queue: try row.text(1), rank: try row.int32(2))
             }
         }
@@ -62,9 +75,7 @@ extension JobStore {
 
     /// As the other, for one. Throws `.notFound`, or `.conflict("not_waiting")` with the present state.
     package func hurry(_ id: RunID, actor: String? = nil) async throws(StoreError) {
-        guard try await hurry([id]).isEmpty else {
-            return try await audit(actor: actor, action: "run.hurry", target: id.description)
-        }
+        guard try await hurry([id], (actor, id.description)).isEmpty else { return }
         throw try await notWaiting(id, "run now", among: "a run that waits for its time")
     }
 

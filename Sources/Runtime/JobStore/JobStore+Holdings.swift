@@ -62,10 +62,18 @@ extension JobStore {
         guard (1...120).contains(queue.utf8.count), !queue.utf8.contains(0) else {
             throw .invalid(FieldFault(pointer: "/queue", code: "out_of_range", detail: "must have 1 to 120 bytes"))
         }
-        guard !(try await query(.queueExclusive, [.text(queue), .bool(isExclusive)])).isEmpty else { return false }
-        lanes.woken(queue: queue)
-        try await audit(
-            actor: actor, action: isExclusive ? "queue.exclusive" : "queue.shared", target: queue, detail: nil)
-        return true
+        let changed = try await withTransaction { connection in
+            guard !(try await connection.query(.queueExclusive, [.text(queue), .bool(isExclusive)])).isEmpty else {
+                return false
+            }
+            _ = try await connection.query(
+                .auditNote,
+                Self.auditNote(
+                    actor, "queue.exclusive", queue,
+                    JSONValue.object([JSONMember("exclusive", .boolean(isExclusive))]).json))
+            return true
+        }
+        if changed { lanes.woken(queue: queue) }
+        return changed
     }
 }

@@ -40,10 +40,11 @@ extension JobStore {
                 _ = try await connection.query(
                     .auditNote,
                     Self.auditNote(
-                        decision.by, "plugin.\(decision.change.word)", name,
+                        decision.by, AuditContext.current?.action ?? "plugin.\(decision.change.word)", name,
                         JSONText.object(
                             [
-                                "version": decision.change.version ?? next.active, "reason": decision.reason,
+                                "change": decision.change.word, "version": decision.change.version ?? next.active,
+                                "reason": decision.reason,
                                 "forced": decision.isForced ? "true" : nil,
                             ].compactMapValues(\.self))))
             }

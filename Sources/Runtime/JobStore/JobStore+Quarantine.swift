@@ -57,9 +57,12 @@ extension JobStore {
         handler: String, version: String, actor: String? = nil
     ) async throws(StoreError) -> Bool {
         let target = "\(handler)@\(version)".storable
-        let lifted = try await query(.quarantineLift, [.text(handler.storable), .text(version.storable)])
-        guard lifted.affectedRows > 0 else { return false }
-        try await audit(actor: actor, action: "quarantine.lift", target: target)
-        return true
+        return try await withTransaction { connection in
+            let lifted = try await connection.query(
+                .quarantineLift, [.text(handler.storable), .text(version.storable)])
+            guard lifted.affectedRows > 0 else { return false }
+            _ = try await connection.query(.auditNote, Self.auditNote(actor, "quarantine.lift", target))
+            return true
+        }
     }
 }

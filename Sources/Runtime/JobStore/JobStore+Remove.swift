@@ -1,5 +1,6 @@
 package import JobCore
 import Postgres
+import UVLoop
 
 extension JobStore {
     /// Log lines in one statement: a few tens of milliseconds.
@@ -9,10 +10,10 @@ extension JobStore {
     ///
     /// Throws `.notFound`, or `.conflict("run_not_finished")` with the present state.
     package func remove(_ id: RunID, actor: String? = nil) async throws(StoreError) {
-        if try await remove([id]).contains(id) {
-            try await audit(actor: actor, action: "run.remove", target: id.description)
-            return
+        let note: @LoopActor (PostgresConnection) async throws -> Void = { connection in
+            _ = try await connection.query(.auditNote, Self.auditNote(actor, "run.remove", id.description))
         }
+        if try await remove([id], note).contains(id) { return }
         guard let run = try await run(id) else { throw .notFound(what: "run", id: id.description) }
         throw .conflict(
             code: "run_not_finished",
@@ -22,7 +23,12 @@ extension JobStore {
     /// Deletes those of `ids` that are finished, all of them or, if it throws, none (log lines apart).
     /// - Parameter ids: a few hundred at most.
     /// - Returns: which ones. Safe to repeat.
-    package func remove(_ ids: [RunID]) async throws(StoreError) -> Set<RunID> {
+    package func remove(_ ids: [RunID]) async throws(StoreError) -> Set<RunID> { try await remove(ids, nil) }
+
+    /// - Parameter note: in the transaction that has removed some.
+    private func remove(
+        _ ids: [RunID], _ note: (@LoopActor (PostgresConnection) async throws -> Void)?
+    ) async throws(StoreError) -> Set<RunID> {
         guard !ids.isEmpty else { return [] }
         let numbers = ids.map(\.rawValue).sorted()
         // Lines first and by themselves: of one run there may be millions. Whoever is interrupted finds the rest by the run.
@@ -32,7 +38,9 @@ extension JobStore {
         guard !finished.isEmpty else { return [] }
         try await removeLogs(finished)
         let gone = try await withTransaction { connection in
-            try await self.removeFinished(finished, connection).map(\.id)
+            let gone = try await self.removeFinished(finished, connection).map(\.id)
+            if !gone.isEmpty { try await note?(connection) }
+            return gone
         }
         return Set(gone.map { RunID($0) })
     }

@@ -8,6 +8,14 @@ package enum Ruled: Sendable, Hashable {
     case queue(String)
     case job(String)
 
+    /// `queue` or `job`.
+    package var kind: String {
+        switch self {
+        case .queue: "queue"
+        case .job: "job"
+        }
+    }
+
     package var name: String {
         switch self {
         case .queue(let name), .job(let name): name
@@ -34,17 +42,19 @@ extension JobStore {
         ]
         let changed = try await changingRules { connection -> Bool in
             switch ruled {
-            case .queue: return try await connection.query(.queuePause, parameters).affectedRows > 0
+            case .queue:
+                guard try await connection.query(.queuePause, parameters).affectedRows > 0 else { return false }
             case .job:
                 guard try await connection.query(.jobPause, parameters).affectedRows > 0 else { return false }
                 _ = try await connection.query(.lanePassDue)
-                return true
             }
+            _ = try await connection.query(
+                .auditNote, Self.auditNote(actor, ruled.action(isDrain ? "drain" : "pause"), ruled.name))
+            return true
         }
         if !changed { try await checkExists(ruled) }
         guard changed else { return false }
         lanes.forget()
-        try await audit(actor: actor, action: ruled.action(isDrain ? "drain" : "pause"), target: ruled.name)
         return true
     }
 
@@ -52,18 +62,38 @@ extension JobStore {
     /// - Returns: whether it was paused.
     package func resume(_ ruled: Ruled, actor: String? = nil) async throws(StoreError) -> Bool {
         try Self.checkName(ruled)
-        let rows: PGRows
-        switch ruled {
-        case .queue(let name): rows = try await query(.queueResume, [.text(name)])
-        case .job(let name): rows = try await query(.jobResume, [.text(name)])
+        let changed = try await withTransaction { connection -> Bool in
+            let rows: PGRows
+            switch ruled {
+            case .queue(let name): rows = try await connection.query(.queueResume, [.text(name)])
+            case .job(let name): rows = try await connection.query(.jobResume, [.text(name)])
+            }
+            guard rows.affectedRows > 0 else { return false }
+            _ = try await connection.query(
+                .auditNote, Self.auditNote(actor, ruled.action("resume"), ruled.name))
+            return true
         }
-        guard rows.affectedRows > 0 else {
+        guard changed else {
             try await checkExists(ruled)
             return false
         }
         noteRules(ruled)
-        try await audit(actor: actor, action: ruled.action("resume"), target: ruled.name)
         return true
+    }
+
+    /// Everything that is paused or drained, the oldest first.
+    package func pauses() async throws(StoreError) -> [(ruled: Ruled, pause: Pause)] {
+        try await decoding {
+            try await self.pool.query(.pauseList).map { row in
+                var reader = RowReader(row)
+                let kind = try reader.text()
+                let name = try reader.text()
+                let pause = Pause(
+                    since: try reader.time(), reason: try reader.textOrNil(), until: try reader.timeOrNil(),
+                    isDrain: try reader.bool())
+                return (kind == "queue" ? .queue(name) : .job(name), pause)
+            }
+        }
     }
 
     /// How many runs of a queue may execute at once. What runs already counts and goes on, even if it is more.
@@ -79,11 +109,12 @@ extension JobStore {
             _ = try await connection.query(.rulesQueue, Self.parameters(name, patch))
             try await Self.countRunning(connection, .queue(name), patch)
             _ = try await connection.query(.rulesWake, [.textArray([name])])
+            _ = try await connection.query(
+                .auditNote, Self.auditNote(actor, "queue.limit", name, patch.summary))
             return nil
         }
         if let mismatch { return .mismatch(mismatch) }
         noteRules(.queue(name))
-        try await audit(actor: actor, action: "queue.limit", target: name, detail: patch.summary)
         return .changed(try await queue(name))
     }
 
@@ -191,12 +222,7 @@ package enum QueuePatchAnswer: Sendable {
 }
 
 extension Ruled {
-    fileprivate func action(_ verb: String) -> String {
-        switch self {
-        case .queue: "queue.\(verb)"
-        case .job: "job.\(verb)"
-        }
-    }
+    fileprivate func action(_ verb: String) -> String { "\(kind).\(verb)" }
 }
 
 extension ConcurrencyPatch {

@@ -44,6 +44,49 @@ extension JobStore {
         }
     }
 
+    /// Puts another in the place of one: by the same name, with its role and bounds.
+    ///
+    /// Throws `.conflict("token_replaced")` for one that was replaced before and still counts.
+    /// - Parameters:
+    ///   - lifetime: of the new one; nil: as long as the old one's was, from now on.
+    ///   - grace: how long the old one still counts, but not past its own end; zero: not at all.
+    /// - Returns: nil if there is none, or it was revoked.
+    package func rotateToken(
+        _ id: Int64, hash: [UInt8], hint: String, lifetime: Duration?, grace: Duration, actor: String
+    ) async throws(StoreError) -> TokenRotation? {
+        try await withTransaction { connection -> TokenRotation? in
+            guard let row = try await connection.query(.tokenLock, [.int64(id)]).first else { return nil }
+            let old = try Self.token(row)
+            let now = WallTime(micros: try row.micros(12))
+            guard !old.name.contains(TokenRow.replacedMark) else {
+                throw StoreError.conflict(
+                    code: "token_replaced", detail: "\(old.name) was replaced already and ends by itself",
+                    currentState: nil)
+            }
+            let retired = try await connection.query(
+                .tokenRetire, [.int64(id), .int64(max(0, grace.wholeMilliseconds)), .text(actor.storable)])
+            let span = lifetime ?? old.expiresAt.map { $0 - old.createdAt }
+            let made = try await connection.query(
+                .tokenAdd,
+                [
+                    .text(old.name), .bytes(hash), .text(hint), .text(old.role), .json(old.bounds.json),
+                    .time(orNull: span.map { now.advanced(by: $0) }), .text(actor.storable),
+                ])
+            guard let first = retired.first, let second = made.first else {
+                throw StoreError.conflict(
+                    code: "token_exists", detail: "there is another token \(old.name)", currentState: nil)
+            }
+            let rotation = TokenRotation(old: try Self.token(first), new: try Self.token(second))
+            let detail = [
+                "old": "\(id)", "new": "\(rotation.new.id)",
+                "old_ends_at": rotation.old.revokedAt == nil ? rotation.old.expiresAt?.rfc3339 : nil,
+            ].compactMapValues(\.self)
+            _ = try await connection.query(
+                .auditNote, Self.auditNote(actor, "token.rotate", old.name, JSONText.object(detail)))
+            return rotation
+        }
+    }
+
     /// For good.
     /// - Returns: false if there is none that counts.
     package func revokeToken(_ id: Int64, actor: String) async throws(StoreError) -> Bool {

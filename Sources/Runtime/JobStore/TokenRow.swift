@@ -18,6 +18,16 @@ package struct TokenRow: Sendable, Equatable {
     package var lastUsedFrom: String?
     package var revokedAt: WallTime?
     package var revokedBy: String?
+
+    /// Stands behind the name of one that was replaced and still counts, before its number; in no other name.
+    package static let replacedMark: Character = "~"
+}
+
+/// A token, and the one that has its name now.
+package struct TokenRotation: Sendable, Equatable {
+    /// Revoked, or counting until its end by a name of its own.
+    package var old: TokenRow
+    package var new: TokenRow
 }
 
 /// What a token is made from.

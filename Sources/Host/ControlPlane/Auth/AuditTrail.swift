@@ -24,6 +24,7 @@ enum AuditTrail {
         "POST /api/v1/safety/orphans/cleanup": "safety.orphans_cleanup",
         "POST /api/v1/safety/emergency": "emergency.on",
         "DELETE /api/v1/safety/emergency": "emergency.off",
+        "POST /api/v1/plugins/{plugin}/versions": "plugin.upload",
         "DELETE /api/v1/plugins/{plugin}/versions/{version}": "plugin.remove",
         // Done, it is `runs.` and what was done to them.
         "POST /api/v1/bulk-operations": "runs.bulk",

@@ -16,11 +16,11 @@ final class Gate {
     private var turns: [String: Task<TokenBook.Answer, Never>] = [:]
     private let allowedHosts: Set<String>
 
-    init(keys: Keys, tokens: TokenBook, jwt: JWTBook? = nil, allowedHosts: [String]) {
+    init(keys: Keys, tokens: TokenBook, jwt: JWTBook? = nil, allowedHosts: [String], hasTLS: Bool = false) {
         self.keys = keys
         self.tokens = tokens
         self.jwt = jwt
-        sessions = Sessions(keys: keys)
+        sessions = Sessions(keys: keys, isSecure: hasTLS)
         self.allowedHosts = Set(allowedHosts.map { $0.lowercased() })
     }
 
@@ -77,7 +77,7 @@ final class Gate {
         if keys.accepts(token: token) { return .admin }
         if let jwt, token.contains(".") {
             do throws(JWTFault) {
-                return try jwt.principal(of: token, now: now)
+                return try await jwt.principal(of: token, now: now)
             } catch {
                 throw refused(visitor, "invalid_token", "The token is not valid. \(error.rawValue)")
             }

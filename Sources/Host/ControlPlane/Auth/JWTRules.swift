@@ -2,8 +2,8 @@ import JobCore
 
 /// Which JSON Web Tokens (RFC 7519) count, and for what.
 package struct JWTRules: Sendable {
-    /// Where the keys lie: a JWK set (RFC 7517).
-    package var keyFile: String
+    /// Where the keys are: a JWK set (RFC 7517).
+    package var source: JWTKeySource
     /// What `iss` must be.
     package var issuer: String
     /// What `aud` must be or hold.
@@ -18,10 +18,10 @@ package struct JWTRules: Sendable {
     package static let ownNames = Dictionary(uniqueKeysWithValues: Role.allCases.map { ($0.rawValue, $0) })
 
     package init(
-        keyFile: String, issuer: String, audience: String, roleClaim: [String] = ["role"],
+        source: JWTKeySource, issuer: String, audience: String, roleClaim: [String] = ["role"],
         roles: [String: Role] = JWTRules.ownNames, leeway: Duration = .seconds(60)
     ) {
-        self.keyFile = keyFile
+        self.source = source
         self.issuer = issuer
         self.audience = audience
         self.roleClaim = roleClaim
@@ -29,8 +29,13 @@ package struct JWTRules: Sendable {
         self.leeway = leeway
     }
 
-    /// Whether the file can be read and holds some key that counts.
-    package var hasKeys: Bool { JWTBook.read(keyFile) != nil }
+    /// Whether the keys' file can be read and holds some key that counts. What is elsewhere is not asked for here.
+    package var hasKeys: Bool {
+        switch source {
+        case .file(let path): JWTKeySource.keys(ofFile: path) != nil
+        case .address: true
+        }
+    }
 }
 
 /// Why a token does not count. Says nothing of what is in it.

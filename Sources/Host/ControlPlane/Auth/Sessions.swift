@@ -20,7 +20,14 @@ final class Sessions {
     private var ended: [Int64: WallTime] = [:]
     private static let endedLimit = 10_000
 
-    init(keys: Keys) { self.keys = keys }
+    /// What every cookie of ours says of itself.
+    private let attributes: String
+
+    /// - Parameter isSecure: browsers send the cookie by TLS only.
+    init(keys: Keys, isSecure: Bool = false) {
+        self.keys = keys
+        attributes = "HttpOnly; SameSite=Strict" + (isSecure ? "; Secure" : "")
+    }
 
     /// Whoever redeems it may what `principal` may, and is called the same.
     func makeTicket(for principal: Principal, now: LoopInstant = .now) -> String {
@@ -51,7 +58,7 @@ final class Sessions {
         payload += Array(principal.name.utf8)
         let value = Base64URL.encode(payload + code(payload))
         let seconds = max(0, (expires - now).components.seconds)
-        return "\(keys.cookieName)=\(value); Path=/; Max-Age=\(seconds); HttpOnly; SameSite=Strict"
+        return "\(keys.cookieName)=\(value); Path=/; Max-Age=\(seconds); \(attributes)"
     }
 
     /// Whom a `Cookie` header's session belongs to, and whether it should be renewed; nil if it holds no valid one.
@@ -96,7 +103,7 @@ final class Sessions {
     }
 
     /// The value of a `Set-Cookie` header that takes the cookie away.
-    var farewell: String { "\(keys.cookieName)=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict" }
+    var farewell: String { "\(keys.cookieName)=; Path=/; Max-Age=0; \(attributes)" }
 
     private func code(_ payload: [UInt8]) -> [UInt8] {
         Array(HMAC<SHA256>.authenticationCode(for: payload, using: keys.session))

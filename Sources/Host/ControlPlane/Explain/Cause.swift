@@ -7,6 +7,7 @@ enum Cause: String, CaseIterable, Sendable {
     case snoozed
     case retryWait = "retry_wait"
     case blocked
+    case emergency
     case queuePaused = "queue_paused"
     case jobPaused = "job_paused"
     case quarantined
@@ -15,6 +16,7 @@ enum Cause: String, CaseIterable, Sendable {
     case noHandler = "no_handler"
     case slotsFull = "slots_full"
     case limitReached = "limit_reached"
+    case exclusive
     case behindOthers = "behind_others"
     case nextInLine = "next_in_line"
     // It runs.
@@ -70,10 +72,15 @@ enum Cause: String, CaseIterable, Sendable {
 
     /// In the order in which they would have to be mended.
     private static func ofQueued(_ facts: RunFacts) -> Cause {
+        if facts.emergency != nil { return .emergency }
         if facts.isQueuePaused { return .queuePaused }
         if facts.isJobPaused { return .jobPaused }
         if facts.hosts == 0 { return .noHost }
         if facts.quarantine != nil { return .quarantined }
+        // Handlers and slots of other hosts than the holder do not matter.
+        if let exclusive = facts.exclusive, !exclusive.isHere {
+            return facts.fullLimit == nil ? .exclusive : .limitReached
+        }
         if !facts.hasHandler { return .noHandler }
         if facts.isDraining, facts.hosts == 1 { return .draining }
         if facts.fullLimit != nil { return .limitReached }

@@ -26,6 +26,15 @@ struct EvidenceList {
 
     private mutating func waiting(_ facts: RunFacts) {
         add("waits", "It has been due for \(Words.span(facts.now - facts.runAt)).", number: ms(facts.now - facts.runAt))
+        if let emergency = facts.emergency {
+            add("emergency", "\(emergency.mode): \(emergency.reason)", text: emergency.mode)
+        }
+        if let exclusive = facts.exclusive {
+            let holder = exclusive.holder.map { "held by \($0)" } ?? "held by nobody at the moment"
+            add(
+                "exclusive", "Queue \(facts.queue) is exclusive, \(holder).",
+                exclusive.holder.map(JSONText.quoted) ?? "null")
+        }
         if facts.isQueuePaused { add("queue_paused", "Queue \(facts.queue) is paused.", "true") }
         if facts.isJobPaused { add("job_paused", "Job \(facts.job) is paused.", "true") }
         if let limit = facts.fullLimit {

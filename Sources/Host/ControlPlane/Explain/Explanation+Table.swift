@@ -20,9 +20,11 @@ extension Explanation {
         .snoozed: "The handler asked to be run again {due}.",
         .retryWait: "It waits for another attempt ({used} of {attempts} used up), due {due}.",
         .blocked: "It waits for another run.",
+        .emergency: "It waits because of an emergency ({emergency}).",
         .queuePaused: "It waits because queue {queue} is paused{pause_reason}.",
         .jobPaused: "It waits because job {job} is paused{pause_reason}.",
         .limitReached: "It waits because no more than {limit} may execute at once.",
+        .exclusive: "It waits for {holder}: queue {queue} is exclusive.",
         .quarantined: "It waits because this version of its handler is in quarantine: {crashes} crashed.",
         .noHost: "It waits because no host is running.",
         .draining: "It waits because the only host is shutting down.",
@@ -76,6 +78,12 @@ extension Explanation {
             ]),
         .blocked: Entry(
             "It is let into its queue when the runs before it are over.", [("pawl runs --job {job}", "the others")]),
+        .emergency: Entry(
+            "As long as it stands no host claims a run of any queue.",
+            [
+                ("pawl safety emergency", "what stands, who said so, and why"),
+                ("pawl safety emergency off", "lift it, if you are the owner"),
+            ]),
         .queuePaused: Entry(
             "Nothing of a paused queue is started, whatever its priority. What runs already goes on.",
             [("pawl api POST /api/v1/queues/{queue_path}/resume", "let the queue go on")]),
@@ -87,6 +95,12 @@ extension Explanation {
             [
                 ("pawl runs --state running --queue {queue}", "what runs"),
                 ("pawl queues", "the limits"), ("pawl queues set --help", "change one"),
+            ]),
+        .exclusive: Entry(
+            "One host at a time serves an exclusive queue. Another takes over when that one has stopped or fallen silent.",
+            [
+                ("pawl queues", "who holds it"), ("pawl hosts", "whether that host is well"),
+                ("pawl exclusive {queue} --off", "let every host serve it"),
             ]),
         .quarantined: Entry(
             """

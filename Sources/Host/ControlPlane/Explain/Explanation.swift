@@ -100,6 +100,8 @@ struct Phrases {
             "position": facts.position.map { facts.isPositionBound ? "beyond \($0 - 1)" : "\($0)" } ?? "unknown",
             "busy": "\(facts.busySlots)", "slots": "\(facts.slots)",
             "limit": facts.fullLimit.map { "\(Words.count($0.runs, "run")) of \($0.of)" } ?? "the limit",
+            "emergency": facts.emergency.map { "\($0.mode): \($0.reason)" } ?? "",
+            "holder": facts.exclusive?.holder ?? "the host that takes it over",
             "pause_reason": facts.pauseReason.map { ": \($0)" } ?? "",
             "plugin_error": facts.pluginError.map { " This host says: \($0)" } ?? "",
             "other_hosts": facts.hosts > 1 ? " None of the other hosts has taken it either." : "",

@@ -27,6 +27,10 @@ struct RunFacts: Sendable, Hashable {
     var progress = Progress()
 
     // Why it waits.
+    /// What halts all claims, in the words of whoever declared it.
+    var emergency: EmergencyFacts?
+    /// Its queue is served by one host at a time.
+    var exclusive: ExclusiveFacts?
     var isQueuePaused = false
     var isJobPaused = false
     /// A limit that is used up: how many runs, of what.
@@ -159,6 +163,21 @@ extension StackFrame {
         .contains(where: function.hasPrefix) || function.contains("assertionFailure")
             || function.contains("fatalErrorMessage")
     }
+}
+
+/// An emergency that lets no run begin.
+struct EmergencyFacts: Sendable, Hashable {
+    /// `pause_queues`, `terminate_all`.
+    var mode: String
+    var reason: String
+}
+
+/// Who serves an exclusive queue.
+struct ExclusiveFacts: Sendable, Hashable {
+    /// Nil: nobody, for the moment.
+    var holder: String?
+    /// It is the host that is asked.
+    var isHere: Bool
 }
 
 /// How many runs of what may execute at once.

@@ -5,6 +5,7 @@ import HummingbirdCore
 import Logging
 import NIOCore
 import NIOLibuv
+import NIOSSL
 import UVLoop
 
 /// The sockets: accepts, speaks HTTP/1.1 (Hummingbird's channel over NIO's codecs), and hands each request to the responder.
@@ -29,8 +30,10 @@ final class Connections {
     var count: Int { hangUps.count }
     var addresses: [ListenAddress] { servers.map(\.localAddress) }
 
-    func listen(on address: ListenAddress) throws(LoopError) {
+    /// - Parameter tls: for TCP; nil: none.
+    func listen(on address: ListenAddress, tls: TLSKeeper?) throws(LoopError) {
         let isLoopback = Self.isLoopback(address)
+        let tls = Self.isSocket(address) ? nil : tls
         let logger = self.logger
         var http = HTTP1Channel.Configuration(
             additionalChannelHandlers: [
@@ -56,10 +59,25 @@ final class Connections {
             try ConnectionServer(
                 on: address, maxConnections: configuration.maxConnections,
                 setup: { [self] connection in
-                    LoopActor.assumeIsolated { opened(connection) }
+                    let fault: (any Error)? = LoopActor.assumeIsolated {
+                        opened(connection)
+                        return Self.secure(connection, tls)
+                    }
+                    if let fault { return connection.eventLoop.makeFailedFuture(fault) }
                     return channel.setup(channel: connection, logger: logger)
                 },
                 handle: { await channel.handle(value: $0, logger: logger) }))
+    }
+
+    /// The first handler of a channel, so that all others see what was said and not what was sent.
+    private static func secure(_ channel: any Channel, _ tls: TLSKeeper?) -> (any Error)? {
+        guard let tls else { return nil }
+        do {
+            try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls.current().context))
+            return nil
+        } catch {
+            return error
+        }
     }
 
     /// Takes nothing new, lets what is under way finish, and cuts off what is left after `grace`.
@@ -110,6 +128,11 @@ final class Connections {
         let isWelcome = await responder.welcomesBody(of: request.head, exchange)
         exchange.isHoldingBack = !isWelcome
         return (exchange, isWelcome)
+    }
+
+    private static func isSocket(_ address: ListenAddress) -> Bool {
+        guard case .unix = address else { return false }
+        return true
     }
 
     private static func isLoopback(_ address: ListenAddress) -> Bool {

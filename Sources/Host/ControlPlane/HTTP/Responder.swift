@@ -237,12 +237,14 @@ final class Responder {
         if !call.principal.bounds.isEmpty, let resource = try await resource(call, route.permission.scope) {
             try gate.authorize(call.principal, route.permission, resource)
         }
-        guard AuditTrail.action(route.method, route.path, route.permission) != nil else {
+        guard let action = AuditTrail.action(route.method, route.path, route.permission) else {
             return try await route.handler(call)
         }
         let wish = AuditTrail.wish(call)
         call.isPlan = wish.isPlan
-        let record = AuditContext(reason: wish.reason, request: call.requestID, address: call.address)
+        let record = AuditContext(
+            action: AuditTrail.action(action, of: call), reason: wish.reason, request: call.requestID,
+            address: call.address)
         call.record = record
         let asked = call
         return try await AuditContext.$current.withValue(record) { try await route.handler(asked) }

@@ -85,6 +85,14 @@ extension Backend {
         facts.isQueuePaused = queue.isPaused
         if queue.isPaused { facts.pauseReason = queue.pause?.reason }
         if let full = Self.full(queue.limits, queue.counts[.running], "queue \(queue.name)") { facts.fullLimit = full }
+        for mode in EmergencyMode.allCases where mode.haltsClaims {
+            guard let order = try await store.order(mode) else { continue }
+            facts.emergency = EmergencyFacts(mode: mode.rawValue, reason: order.reason)
+        }
+        if let holding = try await store.holdings().first(where: { $0.subject == .queue(run.queue) }) {
+            facts.exclusive = ExclusiveFacts(
+                holder: holding.holder?.hostname, isHere: holding.holder?.host == host.hostView().id)
+        }
         if let ahead = try await store.queuedAhead(of: run.id) {
             facts.position = ahead.count + 1
             facts.isPositionBound = ahead.isBound

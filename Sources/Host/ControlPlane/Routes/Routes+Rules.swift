@@ -6,6 +6,9 @@ import JobStore
 extension Backend {
     var ruleRoutes: [Route] {
         [
+            Route(.get, "/api/v1/pauses") { [self] _ in
+                .json(list(try await store.pauses().map { RulesJSON.pause($0.ruled, $0.pause).text }))
+            },
             Route(.patch, "/api/v1/queues/{queue}", body: .json) { [self] in try await limitQueue($0) },
             Route(.post, "/api/v1/queues/{queue}/pause", body: .json) { [self] in
                 try await pauseQueue($0, isDrain: false)
@@ -131,6 +134,17 @@ private struct PauseInput {
 
 /// Rules as they are shown.
 enum RulesJSON {
+    static func pause(_ ruled: Ruled, _ pause: Pause) -> JSONObject {
+        var object = JSONObject()
+        object.string("kind", ruled.kind)
+        object.string("name", ruled.name)
+        object.time("since", pause.since)
+        object.string("reason", pause.reason)
+        object.time("until", pause.until)
+        object.bool("drain", pause.isDrain)
+        return object
+    }
+
     static func add(
         _ pause: Pause?, _ service: ServiceState, _ limits: ConcurrencyLimits, to object: inout JSONObject
     ) {

@@ -9,6 +9,7 @@ extension Backend {
             Route(.get, "/api/v1/tokens", query: ["revoked"]) { [self] in try await listTokens($0) },
             Route(.post, "/api/v1/tokens", body: .json) { [self] in try await createToken($0) },
             Route(.delete, "/api/v1/tokens/{id}") { [self] in try await revokeToken($0) },
+            Route(.post, "/api/v1/tokens/{id}/rotate", body: .json) { [self] in try await rotateToken($0) },
             Route(.get, "/api/v1/auth/whoami") { call in .json(Self.person(call.principal)) },
             Route(.post, "/api/v1/auth/logout", body: .json) { [self] in try logout($0) },
         ]
@@ -27,11 +28,13 @@ extension Backend {
         reader.require("name")
         reader.require("role")
         let name = reader.string("name", limit: 100, isEmptyAllowed: false) ?? ""
-        if name.unicodeScalars.contains(where: { $0.value < 0x21 || $0.value == 0x7f }) {
-            reader.fault("name", "malformed", "must have no spaces or control characters")
+        if name.contains(TokenRow.replacedMark)
+            || name.unicodeScalars.contains(where: { $0.value < 0x21 || $0.value == 0x7f })
+        {
+            reader.fault("name", "malformed", "must have no spaces, control characters or ~")
         }
         let role = reader.word("role", Role.self)
-        let lifetime = reader.milliseconds("expires_in_ms", from: 1000, to: 10 * 366 * 86_400_000)
+        let lifetime = Self.lifetime(&reader)
         let bounds = Bounds(
             queues: Self.patterns("queues", &reader), jobs: Self.patterns("jobs", &reader),
             owners: Self.patterns("owners", &reader))
@@ -71,6 +74,32 @@ extension Backend {
         }
         gate.tokens.forget()
         return Answer(.noContent)
+    }
+
+    private static func lifetime(_ reader: inout ObjectReader) -> Duration? {
+        reader.milliseconds("expires_in_ms", from: 1000, to: 10 * 366 * 86_400_000)
+    }
+
+    /// The other answer that holds a token. One that is lost is no harm: the new one is rotated in its turn.
+    private func rotateToken(_ call: Call) async throws -> Answer {
+        let text = call.parameter("id")
+        var reader = try ObjectReader(body: call.body)
+        let lifetime = Self.lifetime(&reader)
+        let grace = reader.milliseconds("grace_ms", from: 0, to: 30 * 86_400_000) ?? .zero
+        _ = reader.string("reason", limit: 1000)
+        try reader.finish()
+        let token = TokenBook.make()
+        guard let id = TokenJSON.parse(text),
+            let rotation = try await store.rotateToken(
+                id, hash: TokenBook.hash(token), hint: String(token.prefix(9)), lifetime: lifetime, grace: grace,
+                actor: call.principal.name)
+        else { throw Problem.notFound("token", text) }
+        gate.tokens.forget()
+        var object = TokenJSON.object(rotation.new)
+        object.string("token", token)
+        object.object("replaced", TokenJSON.object(rotation.old))
+        return Answer.json(object, .created).with(.cacheControl, "no-store").with(
+            .location, "/api/v1/tokens/\(TokenJSON.id(rotation.new.id))")
     }
 
     private static func person(_ principal: Principal) -> JSONObject {

@@ -30,6 +30,13 @@ struct ConnectionOptions: ParsableArguments {
     var token: String?
 
     @Option(
+        name: .customLong("ca-file"),
+        help: ArgumentHelp(
+            "Certificates that an https server's own must come from, PEM. Otherwise PAWL_CA_FILE, otherwise the system's.",
+            valueName: "file"))
+    var authorities: String?
+
+    @Option(
         name: .customLong("data-dir"),
         help: ArgumentHelp("Take address and token from this data directory of a host. Otherwise PAWL_DATA_DIR."))
     var dataDirectory: String?
@@ -55,7 +62,8 @@ extension ClientCommand {
         do {
             let locator = ServerLocator(
                 server: self.connection.server, token: self.connection.token,
-                dataDirectory: self.connection.dataDirectory, environment: environment)
+                dataDirectory: self.connection.dataDirectory, authorities: self.connection.authorities,
+                environment: environment)
             let client = try HTTPClient(server: locator.locate())
             try self.execute(ClientSession(client: client, terminal: terminal, wantsJSON: self.connection.json))
         } catch let failure as ClientFailure {

@@ -68,11 +68,14 @@ final class HTTPClient {
         let result: CURLcode = error.withUnsafeMutableBufferPointer { errorBuffer in
             (request.body ?? []).withUnsafeBytes { body in
                 _ = pawl_curl_set_pointer(easy, CURLOPT_ERRORBUFFER, errorBuffer.baseAddress)
-                _ = pawl_curl_set_string(easy, CURLOPT_URL, self.server.url + request.path)
+                _ = pawl_curl_set_string(easy, CURLOPT_URL, self.server.root + request.path)
                 if let socket = self.server.socketPath {
                     _ = pawl_curl_set_string(easy, CURLOPT_UNIX_SOCKET_PATH, socket)
                 }
                 _ = pawl_curl_set_string(easy, CURLOPT_PROTOCOLS_STR, "http,https")
+                if let authorities = self.server.authorities {
+                    _ = pawl_curl_set_string(easy, CURLOPT_CAINFO, authorities)
+                }
                 _ = pawl_curl_set_string(easy, CURLOPT_CUSTOMREQUEST, request.method)
                 if request.body != nil {
                     _ = pawl_curl_set_long(easy, CURLOPT_POST, 1)
@@ -130,7 +133,7 @@ final class HTTPClient {
     private func unreachable(_ reason: String, _ request: Request) -> ClientFailure {
         ClientFailure(
             exit: .unreachable, message: "No server answers at \(self.server.socketPath ?? self.server.url).",
-            details: ["tried: \(request.method) \(self.server.url)\(request.path)", "reason: \(reason)"]
+            details: ["tried: \(request.method) \(self.server.root)\(request.path)", "reason: \(reason)"]
                 + (self.server.origin.map { ["address from \($0)"] } ?? []) + [
                     "is a host running here? start one: pawl serve"
                 ])

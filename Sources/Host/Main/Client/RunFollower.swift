@@ -34,13 +34,13 @@ struct RunFollower {
                     return .finished(run)
                 }
                 display.show(run, now: now)
-            } catch  where error.exit == .unreachable || error.exit == .tryLater {
+            } catch {
+                if error.exit == .interrupted { return .interrupted }
+                guard error.exit == .unreachable || error.exit == .tryLater else { throw error }
                 // The first look must succeed; later ones may miss a server that is being restarted.
                 guard last != nil, now - (awaySince ?? now) < Self.patienceNanoseconds else { throw error }
                 if awaySince == nil { awaySince = now }
                 display.away(since: now - (awaySince ?? now))
-            } catch  where error.exit == .interrupted {
-                return .interrupted
             }
             if let timeout = self.timeout, now - start >= UInt64(max(0, timeout)) * 1_000_000, let last {
                 return .timedOut(last)

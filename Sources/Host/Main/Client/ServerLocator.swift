@@ -8,8 +8,13 @@ struct ServerAddress {
     /// A Unix socket to connect to instead of the URL's host and port.
     var socketPath: String?
     var token: String?
+    /// A file with the certificates that its own must come from; nil: the system's.
+    var authorities: String?
     /// Where the address came from, for messages: "--server", "/var/lib/pawl/host.json".
     var origin: String?
+
+    /// What requests are sent to. Whatever a host speaks elsewhere, through its socket it needs no TLS.
+    var root: String { self.socketPath == nil ? self.url : "http://localhost" }
 
     var headers: [(name: String, value: String)] {
         self.token.map { [("Authorization", "Bearer \($0)")] } ?? []
@@ -41,9 +46,23 @@ struct ServerLocator {
     var server: String?
     var token: String?
     var dataDirectory: String?
+    var authorities: String?
     var environment: [String: String]
 
     func locate() throws(ClientFailure) -> ServerAddress {
+        var address = try self.find()
+        address.authorities = self.authorities ?? self.nonEmpty("PAWL_CA_FILE")
+        if let file = address.authorities, access(file, R_OK) != 0 {
+            throw ClientFailure(
+                exit: .configuration, message: "\(file) cannot be read.",
+                details: [
+                    "it should hold the certificates that a server's own must come from (--ca-file, PAWL_CA_FILE)"
+                ])
+        }
+        return address
+    }
+
+    private func find() throws(ClientFailure) -> ServerAddress {
         let givenToken = self.token ?? self.nonEmpty("PAWL_TOKEN")
         if let server = self.server { return try self.given(server, token: givenToken, origin: "--server") }
         if self.dataDirectory == nil, let url = self.nonEmpty("PAWL_URL") {

@@ -48,13 +48,12 @@ struct QueuesCommand: ParsableCommand {
             let now = wallMicroseconds()
             for queue in answer["items"]?.elements ?? [] {
                 let counts = queue["counts"] ?? queue
-                table.rows.append(
-                    [.init(queue["name"]?.text ?? queue["queue"]?.text ?? "")]
-                        + states.map { .init(counts[$0]?.integer.map { Format.count($0) } ?? "") }
-                        + [
-                            .init(QueuesCommand.limits(queue)), .init(QueuesCommand.state(queue, now), .yellow),
-                            .init(QueuesCommand.exclusive(queue)),
-                        ])
+                var row: [Table.Cell] = [.init(queue["name"]?.text ?? queue["queue"]?.text ?? "")]
+                for state in states { row.append(.init(counts[state]?.integer.map { Format.count($0) } ?? "")) }
+                row.append(.init(QueuesCommand.limits(queue)))
+                row.append(.init(QueuesCommand.state(queue, now), .yellow))
+                row.append(.init(QueuesCommand.exclusive(queue)))
+                table.rows.append(row)
             }
             if table.rows.isEmpty { return session.talk("No queue has been used yet.") }
             table.print(to: session.terminal)

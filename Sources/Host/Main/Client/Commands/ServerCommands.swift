@@ -110,7 +110,8 @@ struct VersionCommand: ParsableCommand {
         do {
             let address = try ServerLocator(
                 server: self.connection.server, token: self.connection.token,
-                dataDirectory: self.connection.dataDirectory, environment: environment
+                dataDirectory: self.connection.dataDirectory, authorities: self.connection.authorities,
+                environment: environment
             ).locate()
             let session = ClientSession(
                 client: try HTTPClient(server: address), terminal: terminal, wantsJSON: self.connection.json)

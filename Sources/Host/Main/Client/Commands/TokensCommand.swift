@@ -5,7 +5,7 @@ import JobCore
 struct TokensCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tokens",
-        abstract: "List, make and revoke tokens for programs and people.",
+        abstract: "List, make, rotate and revoke tokens for programs and people.",
         discussion: """
             Roles: viewer reads, operator also makes and ends runs, admin also changes queues, jobs, schedules and plugins, \
             owner does everything.
@@ -13,9 +13,10 @@ struct TokensCommand: ParsableCommand {
             EXAMPLES
               pawl tokens
               pawl tokens create ci --role operator --queue 'ci-*' --expires 30d
+              pawl tokens rotate ci --grace 1h
               pawl tokens revoke ci
             """,
-        subcommands: [List.self, Create.self, Revoke.self], defaultSubcommand: List.self)
+        subcommands: [List.self, Create.self, Rotate.self, Revoke.self], defaultSubcommand: List.self)
 
     struct List: ClientCommand {
         static let configuration = CommandConfiguration(abstract: "List them. The default.")
@@ -102,6 +103,66 @@ struct TokensCommand: ParsableCommand {
         }
     }
 
+    struct Rotate: ClientCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Put a new token in the place of one. It is printed once, on standard output.",
+            discussion: """
+                It has the name, the role and the bounds of the old one. That ends at once, and with it the sessions that \
+                came from it; with --grace it goes on for a while as NAME~NUMBER, so that `pawl tokens` shows who still \
+                uses it.
+
+                EXAMPLES
+                  pawl tokens rotate ci
+                  pawl tokens rotate ci --grace 1h --expires 90d
+                """)
+        @OptionGroup var connection: ConnectionOptions
+        @Argument(help: "Its name or id.") var token: String
+        @Option(
+            help: ArgumentHelp("How long the old one goes on: 10m, 1d. Default: not at all.", valueName: "duration"))
+        var grace: String?
+        @Option(
+            help: ArgumentHelp(
+                "When the new one ends by itself. Default: as long from now as the old one had from its making.",
+                valueName: "duration"))
+        var expires: String?
+        @Option(help: ArgumentHelp("Why, for the audit.", valueName: "text")) var reason: String?
+
+        func validate() throws {
+            for text in [self.grace, self.expires].compactMap(\.self) where (Format.parseDuration(text) ?? 0) <= 0 {
+                throw ValidationError("\"\(text)\" is no duration: write 30m, 6h or 30d.")
+            }
+        }
+
+        func execute(_ session: ClientSession) throws {
+            var body = JSONValue.members([:])
+            if let expires = self.expires.flatMap(Format.parseDuration) {
+                body = body.setting("expires_in_ms", to: .int(expires))
+            }
+            if let grace = self.grace.flatMap(Format.parseDuration) { body = body.setting("grace_ms", to: .int(grace)) }
+            if let reason { body = body.setting("reason", to: .string(reason)) }
+            let id = try TokensCommand.id(of: self.token, session)
+            let answer = try session.send("POST", "/api/v1/tokens/\(ClientSession.escape(id))/rotate", body).json
+            if session.wantsJSON { return session.printJSON(answer) }
+            session.terminal.out.writeLine(answer["token"]?.text ?? "")
+            let old = answer["replaced"]
+            session.talk(
+                old?["revoked_at"]?.text != nil
+                    ? "This is the only time that the token is shown. The old one has ended."
+                    : "This is the only time that the token is shown. The old one ends at \(old?["expires_at"]?.text ?? "?")."
+            )
+        }
+    }
+
+    /// What a person calls it becomes its id.
+    static func id(of reference: String, _ session: ClientSession) throws -> String {
+        let all = try session.get("/api/v1/tokens")["items"]?.elements ?? []
+        let found = all.first { $0["id"]?.text == reference } ?? all.first { $0["name"]?.text == reference }
+        guard let id = found?["id"]?.text else {
+            throw ClientFailure(exit: .notFound, message: "There is no token \"\(reference)\".")
+        }
+        return id
+    }
+
     struct Revoke: ClientCommand {
         static let configuration = CommandConfiguration(
             abstract: "Revoke tokens for good.",
@@ -114,12 +175,8 @@ struct TokensCommand: ParsableCommand {
         @Argument(help: "Names or ids.") var tokens: [String]
 
         func execute(_ session: ClientSession) throws {
-            let all = try session.get("/api/v1/tokens")["items"]?.elements ?? []
             for reference in self.tokens {
-                let found = all.first { $0["id"]?.text == reference } ?? all.first { $0["name"]?.text == reference }
-                guard let id = found?["id"]?.text else {
-                    throw ClientFailure(exit: .notFound, message: "There is no token \"\(reference)\".")
-                }
+                let id = try TokensCommand.id(of: reference, session)
                 _ = try session.send("DELETE", "/api/v1/tokens/\(ClientSession.escape(id))")
                 session.talk("revoked \(reference)")
             }
