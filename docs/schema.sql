@@ -446,6 +446,28 @@ END
 $$;
 
 --
+-- Name: note_ends(); Type: FUNCTION; Schema: pawl; Owner: -
+--
+
+CREATE FUNCTION pawl.note_ends() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    -- Almost nobody waits for anybody: what has ended is not looked at then.
+    IF EXISTS (SELECT FROM pawl.schedule WHERE after_job IS NOT NULL AND enabled) THEN
+        INSERT INTO pawl.schedule_event (schedule_id, event, due_at)
+        SELECT s.id, pawl.run_name(e.id), e.finished_at + coalesce((s.spec ->> 'delay_ms')::bigint, 0) * interval '1 millisecond'
+        FROM ended e JOIN pawl.schedule s ON s.after_job = e.job AND s.enabled AND (s.spec -> 'on')::jsonb ? e.state
+        ON CONFLICT DO NOTHING;
+        IF FOUND THEN
+            PERFORM pg_notify('pawl_schedule', '');
+        END IF;
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+--
 -- Name: put_run(text, json, text, bigint, timestamp with time zone, bigint, bigint, json, bigint, text, text, jsonb, text, text, bigint, bigint, timestamp with time zone, text, text, text, text, bigint, jsonb, text); Type: FUNCTION; Schema: pawl; Owner: -
 --
 
@@ -1391,7 +1413,8 @@ CREATE TABLE pawl.holding (
     taken_at timestamp with time zone DEFAULT now() NOT NULL,
     ended_at timestamp with time zone,
     end_reason text,
-    CONSTRAINT holding_end_reason_check CHECK ((end_reason = ANY (ARRAY['restarted'::text, 'silent'::text, 'stopped'::text, 'shared'::text]))),
+    renewed_at timestamp with time zone,
+    CONSTRAINT holding_end_reason_check CHECK ((end_reason = ANY (ARRAY['restarted'::text, 'silent'::text, 'stopped'::text, 'shared'::text, 'overdue'::text]))),
     CONSTRAINT holding_kind_check CHECK ((kind = ANY (ARRAY['queue'::text, 'role'::text])))
 );
 
@@ -3436,10 +3459,66 @@ CREATE TABLE pawl.schedule (
     pause_reason text,
     skip_next integer DEFAULT 0 NOT NULL,
     skip_until timestamp with time zone,
+    retry_at timestamp with time zone,
+    after_job text GENERATED ALWAYS AS (
+CASE
+    WHEN (kind = 'after'::text) THEN (spec ->> 'job'::text)
+    ELSE NULL::text
+END) STORED COLLATE pg_catalog."C",
     CONSTRAINT schedule_attempts_check CHECK (((attempts >= 1) AND (attempts <= 1000))),
-    CONSTRAINT schedule_kind_check CHECK ((kind = ANY (ARRAY['once'::text, 'interval'::text, 'cron'::text, 'calendar'::text, 'oncalendar'::text, 'rrule'::text]))),
+    CONSTRAINT schedule_kind_check CHECK ((kind = ANY (ARRAY['once'::text, 'interval'::text, 'cron'::text, 'calendar'::text, 'oncalendar'::text, 'rrule'::text, 'after'::text, 'event'::text]))),
     CONSTRAINT schedule_max_runs_check CHECK ((max_runs > 0)),
     CONSTRAINT schedule_queue_ms_check CHECK ((queue_ms >= 1))
+);
+
+--
+-- Name: schedule_backfill; Type: TABLE; Schema: pawl; Owner: -
+--
+
+CREATE TABLE pawl.schedule_backfill (
+    id bigint NOT NULL,
+    schedule_id bigint NOT NULL,
+    from_at timestamp with time zone NOT NULL,
+    to_at timestamp with time zone NOT NULL,
+    max_parallel integer NOT NULL,
+    runs integer NOT NULL,
+    actor text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    ended_at timestamp with time zone,
+    CONSTRAINT schedule_backfill_max_parallel_check CHECK ((max_parallel > 0))
+);
+
+--
+-- Name: schedule_backfill_id_seq; Type: SEQUENCE; Schema: pawl; Owner: -
+--
+
+ALTER TABLE pawl.schedule_backfill ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME pawl.schedule_backfill_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+--
+-- Name: schedule_clock; Type: TABLE; Schema: pawl; Owner: -
+--
+
+CREATE TABLE pawl.schedule_clock (
+    is_only boolean DEFAULT true NOT NULL,
+    zone_release text,
+    CONSTRAINT schedule_clock_is_only_check CHECK (is_only)
+);
+
+--
+-- Name: schedule_event; Type: TABLE; Schema: pawl; Owner: -
+--
+
+CREATE TABLE pawl.schedule_event (
+    schedule_id bigint NOT NULL,
+    event text NOT NULL,
+    due_at timestamp with time zone NOT NULL
 );
 
 --
@@ -3466,7 +3545,21 @@ CREATE TABLE pawl.schedule_occurrence (
     run_id bigint,
     missed integer DEFAULT 0 NOT NULL,
     reason text,
-    CONSTRAINT schedule_occurrence_reason_check CHECK ((reason = ANY (ARRAY['missed'::text, 'overlap'::text, 'paused'::text, 'blackout'::text, 'calendar'::text, 'skipped'::text])))
+    source text DEFAULT 'time'::text NOT NULL,
+    event text,
+    CONSTRAINT schedule_occurrence_reason_check CHECK ((reason = ANY (ARRAY['missed'::text, 'overlap'::text, 'paused'::text, 'blackout'::text, 'calendar'::text, 'skipped'::text]))),
+    CONSTRAINT schedule_occurrence_source_check CHECK ((source = ANY (ARRAY['time'::text, 'manual'::text, 'backfill'::text, 'after'::text, 'event'::text])))
+);
+
+--
+-- Name: schedule_turn; Type: TABLE; Schema: pawl; Owner: -
+--
+
+CREATE TABLE pawl.schedule_turn (
+    run_id bigint NOT NULL,
+    schedule_id bigint NOT NULL,
+    backfill_id bigint,
+    is_waiting boolean NOT NULL
 );
 
 --
@@ -4211,6 +4304,27 @@ ALTER TABLE ONLY pawl.safety_sweep
     ADD CONSTRAINT safety_sweep_pkey PRIMARY KEY (id);
 
 --
+-- Name: schedule_backfill schedule_backfill_pkey; Type: CONSTRAINT; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.schedule_backfill
+    ADD CONSTRAINT schedule_backfill_pkey PRIMARY KEY (id);
+
+--
+-- Name: schedule_clock schedule_clock_pkey; Type: CONSTRAINT; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.schedule_clock
+    ADD CONSTRAINT schedule_clock_pkey PRIMARY KEY (is_only);
+
+--
+-- Name: schedule_event schedule_event_pkey; Type: CONSTRAINT; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.schedule_event
+    ADD CONSTRAINT schedule_event_pkey PRIMARY KEY (schedule_id, event);
+
+--
 -- Name: schedule_occurrence schedule_occurrence_pkey; Type: CONSTRAINT; Schema: pawl; Owner: -
 --
 
@@ -4223,6 +4337,13 @@ ALTER TABLE ONLY pawl.schedule_occurrence
 
 ALTER TABLE ONLY pawl.schedule
     ADD CONSTRAINT schedule_pkey PRIMARY KEY (id);
+
+--
+-- Name: schedule_turn schedule_turn_pkey; Type: CONSTRAINT; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.schedule_turn
+    ADD CONSTRAINT schedule_turn_pkey PRIMARY KEY (run_id);
 
 --
 -- Name: sleeper sleeper_pkey; Type: CONSTRAINT; Schema: pawl; Owner: -
@@ -4618,10 +4739,28 @@ CREATE INDEX run_pulse_host ON pawl.run_pulse USING btree (host_id);
 CREATE INDEX run_waiting_due ON pawl.run_waiting USING btree (run_at, id) WHERE (state <> 'blocked'::text);
 
 --
+-- Name: schedule_after; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX schedule_after ON pawl.schedule USING btree (after_job) WHERE ((after_job IS NOT NULL) AND enabled);
+
+--
+-- Name: schedule_backfill_open; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX schedule_backfill_open ON pawl.schedule_backfill USING btree (id) WHERE (ended_at IS NULL);
+
+--
 -- Name: schedule_due; Type: INDEX; Schema: pawl; Owner: -
 --
 
-CREATE INDEX schedule_due ON pawl.schedule USING btree (next_at) WHERE enabled;
+CREATE INDEX schedule_due ON pawl.schedule USING btree (COALESCE(retry_at, next_at)) WHERE (enabled AND (next_at IS NOT NULL));
+
+--
+-- Name: schedule_event_due; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX schedule_event_due ON pawl.schedule_event USING btree (due_at);
 
 --
 -- Name: schedule_job; Type: INDEX; Schema: pawl; Owner: -
@@ -4642,10 +4781,28 @@ CREATE UNIQUE INDEX schedule_name ON pawl.schedule USING btree (name);
 CREATE INDEX schedule_occurrence_age ON pawl.schedule_occurrence USING btree (fired_at);
 
 --
+-- Name: schedule_occurrence_event; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE UNIQUE INDEX schedule_occurrence_event ON pawl.schedule_occurrence USING btree (schedule_id, event) WHERE (event IS NOT NULL);
+
+--
 -- Name: schedule_occurrence_run; Type: INDEX; Schema: pawl; Owner: -
 --
 
 CREATE INDEX schedule_occurrence_run ON pawl.schedule_occurrence USING btree (schedule_id, planned_at DESC) WHERE (run_id IS NOT NULL);
+
+--
+-- Name: schedule_turn_backfill; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX schedule_turn_backfill ON pawl.schedule_turn USING btree (backfill_id, run_id);
+
+--
+-- Name: schedule_turn_schedule; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX schedule_turn_schedule ON pawl.schedule_turn USING btree (schedule_id) WHERE (backfill_id IS NULL);
 
 --
 -- Name: token_name; Type: INDEX; Schema: pawl; Owner: -
@@ -5014,6 +5171,12 @@ ALTER INDEX pawl.run_log_index_90_run_id_last_seq_idx ATTACH PARTITION pawl.run_
 ALTER INDEX pawl.run_log_index_run ATTACH PARTITION pawl.run_log_index_90_run_id_last_seq_idx;
 
 --
+-- Name: run run_ended; Type: TRIGGER; Schema: pawl; Owner: -
+--
+
+CREATE TRIGGER run_ended AFTER INSERT ON pawl.run REFERENCING NEW TABLE AS ended FOR EACH STATEMENT EXECUTE FUNCTION pawl.note_ends();
+
+--
 -- Name: run_live run_live_find_lane; Type: TRIGGER; Schema: pawl; Owner: -
 --
 
@@ -5047,6 +5210,13 @@ ALTER TABLE ONLY pawl.plugin_version
     ADD CONSTRAINT plugin_version_plugin_fkey FOREIGN KEY (plugin) REFERENCES pawl.plugin(name);
 
 --
+-- Name: schedule_event schedule_event_schedule_id_fkey; Type: FK CONSTRAINT; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.schedule_event
+    ADD CONSTRAINT schedule_event_schedule_id_fkey FOREIGN KEY (schedule_id) REFERENCES pawl.schedule(id) ON DELETE CASCADE;
+
+--
 -- Name: schedule schedule_job_fkey; Type: FK CONSTRAINT; Schema: pawl; Owner: -
 --
 
@@ -5059,6 +5229,13 @@ ALTER TABLE ONLY pawl.schedule
 
 ALTER TABLE ONLY pawl.schedule_occurrence
     ADD CONSTRAINT schedule_occurrence_schedule_id_fkey FOREIGN KEY (schedule_id) REFERENCES pawl.schedule(id) ON DELETE CASCADE;
+
+--
+-- Name: schedule_turn schedule_turn_backfill_id_fkey; Type: FK CONSTRAINT; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.schedule_turn
+    ADD CONSTRAINT schedule_turn_backfill_id_fkey FOREIGN KEY (backfill_id) REFERENCES pawl.schedule_backfill(id);
 
 --
 -- PostgreSQL database dump complete

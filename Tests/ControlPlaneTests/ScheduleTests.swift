@@ -149,7 +149,7 @@ import UVLoop
             #expect(try await plane.post(path + "/skip", "{}").status == 422)
             #expect(try await plane.post("/api/v1/schedules/sch_999999/resume", "").status == 404)
             for (body, pointer) in [
-                ("\"overlap\":\"queue_one\"", "/overlap"), ("\"dst\":{\"gap\":\"jump\"}", "/dst/gap"),
+                ("\"overlap\":\"queue\"", "/overlap"), ("\"dst\":{\"gap\":\"jump\"}", "/dst/gap"),
                 ("\"timezone\":\"EST\"", "/timezone"),
             ] {
                 let refused = try await plane.post(

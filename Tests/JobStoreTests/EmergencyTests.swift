@@ -104,7 +104,8 @@ import UVLoop
             let store = bench.store
             _ = try await store.createSchedule(
                 ScheduleInput(
-                    job: "test.noop", spec: .interval(every: .seconds(60), anchor: WallTime(micros: 0)), timezone: "UTC"
+                    job: "test.noop", spec: .interval(every: .seconds(86_400), anchor: WallTime(micros: 0)),
+                    timezone: "UTC"
                 ))
             try await bench.side.execute("UPDATE pawl.schedule SET next_at = now() - interval '1 second'")
             _ = try await store.declare(.stopScheduling, reason: "a flood", actor: nil)

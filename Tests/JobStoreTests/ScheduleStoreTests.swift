@@ -128,12 +128,7 @@ import UVLoop
             let skipping = try await store.skipSchedule(made.id, next: 1)
             #expect(skipping.skipNext == 1)
             input.options.overlap = .queueOne
-            do {
-                _ = try await store.updateSchedule(made.id, input, ifRevision: nil)
-                Issue.record("it was taken")
-            } catch StoreError.invalid(let fault) {
-                #expect(fault.pointer == "/overlap" && fault.code == "not_supported")
-            }
+            #expect(try await store.updateSchedule(made.id, input, ifRevision: nil).input == input)
         }
     }
 
@@ -212,6 +207,20 @@ import UVLoop
                 try await bench.number("SELECT count(*) FROM pawl.schedule WHERE last_error LIKE '%specification%'")
                     == 1)
             #expect(try await store.schedules().count == 2)
+            // Mended, it fires at the time that was planned, not at the time of the next try.
+            let planned = try await bench.number(
+                "SELECT (extract(epoch FROM next_at) * 1e6)::bigint FROM pawl.schedule WHERE id = \(broken.id)")
+            #expect(
+                try await bench.number(
+                    "SELECT count(*) FROM pawl.schedule WHERE retry_at > now() AND next_at < now() - interval '1 hour'")
+                    == 1)
+            let spec = interval().spec.json
+            try await bench.side.execute(
+                "UPDATE pawl.schedule SET spec = '\(spec)', retry_at = now() WHERE id = \(broken.id)")
+            let fired = try await store.fireDue().fired
+            #expect(fired.count == 1 && fired[0].scheduleID == broken.id)
+            let times = try await store.occurrences(broken.id, limit: 1000).map(\.plannedAt.micros)
+            #expect(times.last == planned && times.dropLast().allSatisfy { $0 % 60_000_000 == 0 })
         }
     }
 }

@@ -49,6 +49,9 @@ package struct RecurrenceRule: Hashable, Sendable {
     /// Times in one period: a month of them, or a year.
     static let largestPeriod = 100_000
 
+    /// To begin a walk takes as long as so many looks.
+    private static let walkSteps = 30
+
     init(frequency: Frequency, start: Int64) {
         self.frequency = frequency
         self.start = start
@@ -80,8 +83,27 @@ extension RecurrenceRule: LocalTimes {
             }
         let from = max(local, start)
         guard from <= last else { return addition }
-        var walk = RecurrenceWalk(self, from: from, steps: steps)
+        let clock = timeMask
+        var walk = RecurrenceWalk(
+            self, from: from, steps: clock == nil ? steps : steps - Self.walkSteps, listsTimes: clock == nil)
         defer { steps = walk.steps }
+        if let clock {
+            // Up to 86,400 times a day, none of which is written down.
+            while let days = walk.nextDays() {
+                for day in days {
+                    let midnight = Int64(day) * 86_400
+                    var second = clock.second(atOrAfter: Int(max(0, min(from - midnight, 86_400))))
+                    while let present = second {
+                        let time = midnight + Int64(present)
+                        if time > last { return addition }
+                        if let addition, addition <= time { return addition }
+                        if !isRemoved(time) { return time }
+                        second = clock.second(atOrAfter: present + 1)
+                    }
+                }
+            }
+            return addition
+        }
         while let set = walk.next() {
             for time in set where time >= from {
                 if time > last { return addition }
@@ -106,6 +128,18 @@ extension RecurrenceRule: LocalTimes {
         self.count = nil
         until = .local(last)
         steps = walk.steps
+    }
+
+    /// Its times of day, where they are the same on each of its days and nothing is chosen among them.
+    private var timeMask: TimeMask? {
+        guard !followsRealTime, positions.isEmpty else { return nil }
+        let start = CivilTime(secondsSinceEpoch: start)
+        func mask(_ values: [Int], _ usual: Int) -> UInt64 {
+            values.isEmpty ? 1 << usual : values.reduce(0) { $0 | 1 << $1 }
+        }
+        return TimeMask(
+            hours: mask(hours, start.hour), minutes: mask(minutes, start.minute),
+            seconds: mask(seconds, start.second))
     }
 
     private func isRemoved(_ time: Int64) -> Bool {

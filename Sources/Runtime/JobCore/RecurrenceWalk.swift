@@ -15,14 +15,15 @@ struct RecurrenceWalk {
     /// - Parameters:
     ///   - from: the first set that is given holds this time, or is later.
     ///   - steps: looks that it may take.
-    init(_ rule: RecurrenceRule, from: Int64, steps: Int) {
+    ///   - listsTimes: false: only `nextDays` is asked, for rules of days and longer.
+    init(_ rule: RecurrenceRule, from: Int64, steps: Int, listsTimes: Bool = true) {
         self.rule = rule
         days = RecurrenceDays(rule)
         let unit = Self.unit(rule.frequency)
         let start = CivilTime(secondsSinceEpoch: rule.start)
         let now = CivilTime(secondsSinceEpoch: from)
         let interval = Int64(rule.interval)
-        timesOfDay = Self.times(rule, start)
+        timesOfDay = listsTimes ? Self.times(rule, start) : []
         self.steps = steps
         let periods: Int64
         switch rule.frequency {
@@ -99,8 +100,26 @@ struct RecurrenceWalk {
 
     // MARK: Days and longer
 
+    /// The days of the next period that has some, rising; nil if none is found.
+    mutating func nextDays() -> [Int]? {
+        while steps > 0 {
+            guard let days = daysOfPeriod() else { return nil }
+            if !days.isEmpty { return days }
+        }
+        return nil
+    }
+
     /// Nil beyond the last year.
     private mutating func timesOfLongPeriod() -> [Int64]? {
+        guard let matching = daysOfPeriod() else { return nil }
+        guard !matching.isEmpty else { return [] }
+        // Many times are made in the time of one look.
+        steps -= matching.count * timesOfDay.count / 8
+        return choose(matching.flatMap { day in timesOfDay.map { Int64(day) * 86_400 + Int64($0) } })
+    }
+
+    /// Nil beyond the last year.
+    private mutating func daysOfPeriod() -> [Int]? {
         let number = base + index * Int64(rule.interval)
         index += 1
         var matching: [Int] = []
@@ -124,10 +143,7 @@ struct RecurrenceWalk {
             guard number <= Self.lastDay else { return nil }
             collect(Int(number)..<Int(number) + 1, &matching)
         }
-        guard !matching.isEmpty else { return [] }
-        // Many times are made in the time of one look.
-        steps -= matching.count * timesOfDay.count / 8
-        return choose(matching.flatMap { day in timesOfDay.map { Int64(day) * 86_400 + Int64($0) } })
+        return matching
     }
 
     private mutating func collect(_ month: Int, _ year: Int, _ matching: inout [Int]) {

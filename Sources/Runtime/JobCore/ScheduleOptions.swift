@@ -3,6 +3,8 @@ package struct ScheduleOptions: Hashable, Sendable {
     package var clocks = ClockChangeRule()
     package var missed = MissedPolicy()
     package var overlap = OverlapPolicy.allow
+    /// For the overlap, runs made by hand are runs of the schedule.
+    package var countsManual = true
     /// A run comes up to this much later than planned, the same for the same planned time.
     package var jitter: Duration = .zero
     /// Only each n-th time counts, the first of the schedule included.
@@ -53,6 +55,7 @@ package enum OverlapPolicy: String, CaseIterable, Sendable {
 extension ScheduleOptions {
     package static let memberNames = [
         "dst", "catch_up", "overlap", "jitter_ms", "every_nth", "business_days", "calendars", "blackouts",
+        "count_manual",
     ]
 
     /// Reads those of `memberNames` that are there; others are not looked at.
@@ -80,12 +83,8 @@ extension ScheduleOptions {
             jitter = .milliseconds(try given.integer(in: 0...86_400_000, at: "/jitter_ms"))
         }
         if let given = value["every_nth"] { everyNth = try given.integer(in: 1...10_000, at: "/every_nth") }
-        if let given = value["business_days"] {
-            guard case .boolean(let flag) = given else {
-                throw FieldFault(pointer: "/business_days", code: "wrong_type", detail: "must be true or false")
-            }
-            businessDays = flag
-        }
+        businessDays = try Self.flag(value["business_days"], "/business_days", businessDays)
+        countsManual = try Self.flag(value["count_manual"], "/count_manual", countsManual)
         if let given = value["calendars"] {
             guard let elements = given.elements, elements.count <= 20 else {
                 throw FieldFault(
@@ -101,6 +100,14 @@ extension ScheduleOptions {
         if let given = value["blackouts"] {
             do throws(FieldFault) { blackouts = try DateCalendar(given) } catch { throw error.under("/blackouts") }
         }
+    }
+
+    private static func flag(_ value: JSONValue?, _ pointer: String, _ usual: Bool) throws(FieldFault) -> Bool {
+        guard let value else { return usual }
+        guard case .boolean(let flag) = value else {
+            throw FieldFault(pointer: pointer, code: "wrong_type", detail: "must be true or false")
+        }
+        return flag
     }
 
     private static func word<T: RawRepresentable & CaseIterable>(
@@ -134,6 +141,7 @@ extension ScheduleOptions {
             JSONMember("overlap", .string(overlap.rawValue)), JSONMember("jitter_ms", number(jitter.wholeMilliseconds)),
             JSONMember("every_nth", number(Int64(everyNth))), JSONMember("business_days", .boolean(businessDays)),
             JSONMember("calendars", .array(calendars.map { .string($0) })), JSONMember("blackouts", blackouts.json),
+            JSONMember("count_manual", .boolean(countsManual)),
         ]
     }
 }

@@ -45,6 +45,23 @@ package struct Timetable: Sendable {
         return settled
     }
 
+    /// All times of a range, both ends included, and how many of them are left out for a reason. Of every n-th, the first counts.
+    /// - Returns: nil if there are more than `limit`, or finding them takes too long.
+    package func times(from: WallTime, to: WallTime, limit: Int) -> (wanted: [WallTime], excluded: Int)? {
+        let times = settled()
+        var steps = 10 * ScheduleSpec.mostSteps
+        var wanted: [WallTime] = []
+        var ordinal = 0
+        var at = times.next(after: WallTime(micros: from.micros - 1), steps: &steps)
+        while let planned = at, planned <= to {
+            if times.exclusion(at: planned, ordinal: ordinal) == nil { wanted.append(planned) }
+            ordinal += 1
+            guard ordinal <= limit else { return nil }
+            at = times.next(after: planned, steps: &steps)
+        }
+        return steps > 0 ? (wanted, ordinal - wanted.count) : nil
+    }
+
     /// Why nothing runs at a planned time; nil: it may run.
     /// - Parameter ordinal: which of the schedule's times it is, from 0.
     package func exclusion(at planned: WallTime, ordinal: Int = 0) -> OccurrenceReason? {

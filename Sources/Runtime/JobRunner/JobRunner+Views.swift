@@ -40,6 +40,11 @@ extension JobRunner {
         package var logLinesDropped: UInt64
         package var logPath: LogPathStateMachine.Phase
         package var schedulesFired: UInt64
+        /// This host is the one that fires.
+        package var isFiring: Bool
+        /// How long the last look at schedules took that fired nothing, and the last that fired something.
+        package var idleRound: Duration?
+        package var firingRound: Duration?
         package var followers: Int
         package var fencings: UInt64
         package var silenced: UInt64
@@ -77,7 +82,8 @@ extension JobRunner {
             systemCPU: counters.systemCPU, logLines: self.logs.linesWritten, logBytesHeld: self.logs.heldBytes,
             logBytesSpilled: self.logs.spilledBytes, logLinesSpilled: self.logs.linesSpilled,
             logLinesDropped: self.logs.linesDropped, logPath: self.logs.phase,
-            schedulesFired: self.timekeeper.fired, followers: self.watch.count,
+            schedulesFired: self.timekeeper.fired, isFiring: self.timekeeper.term != nil,
+            idleRound: self.timekeeper.idleRound, firingRound: self.timekeeper.firingRound, followers: self.watch.count,
             fencings: self.liveness.fencings, silenced: self.liveness.silenced, hosts: self.liveness.hosts,
             isDrifting: self.liveness.drift.isDrifting)
     }

@@ -106,6 +106,7 @@ package final class JobRunner {
         self.logs.onWritten = { [weak self] runs in
             for run in runs { self?.watch.poke(run) }
         }
+        self.timekeeper.lease = { [weak self] in self?.lease }
         self.timekeeper.onWork = { [weak self] in self?.delivery.hint() }
         self.registry.onChange = { [weak self] in self?.delivery.reachChanged() }
         self.liveness.onLease = { [weak self] in self?.leased($0) }
@@ -177,6 +178,7 @@ package final class JobRunner {
                         self?.delivery.lookAtReach()
                     },
                     onHolding: { [weak self] in self?.liveness.look() },
+                    onSchedule: { [weak self] in self?.timekeeper.look() },
                     onReconnect: { [weak self] in self?.poll() })
             } catch {
                 self.isListening = false
@@ -250,6 +252,7 @@ package final class JobRunner {
     /// would be somebody's wish; as at a shutdown they end as lost, which decides nothing.
     private func endEverything() {
         self.delivery.fenced()
+        self.timekeeper.fenced()
         self.registry.fenced()
         self.quarantine.fenced()
         for attempt in self.supervisor.running {
@@ -261,9 +264,6 @@ package final class JobRunner {
 
     /// A run came into a queue, or will be due: through this host, so no notification is needed.
     package func enqueued(isDue: Bool) { if isDue { self.delivery.hint() } else { self.timekeeper.look() } }
-
-    /// A schedule was made or changed.
-    package func schedulesChanged() { self.timekeeper.look() }
 
     /// Asks an attempt of this host to stop; ignored where it does not run here.
     package func cancel(_ run: RunID, attempt: Int, grace: Duration?) {

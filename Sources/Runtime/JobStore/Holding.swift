@@ -4,6 +4,8 @@ package import JobCore
 package enum HostRole: String, Sendable, CaseIterable {
     /// Folds counters, makes and drops partitions, forgets what is old.
     case upkeep
+    /// Fires schedules. Renewed with each look rather than with the heartbeat: `JobStore.lead`.
+    case scheduler
 }
 
 /// Something that only one host at a time may do.

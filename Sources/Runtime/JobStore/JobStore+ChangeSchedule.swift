@@ -33,15 +33,31 @@ extension JobStore {
         return try await schedule(id)
     }
 
+    /// Leaves out all that is due now, by the database's clock.
+    package func skipScheduleToNow(_ id: Int64, ifRevision: Int64? = nil) async throws(StoreError) -> ScheduleRow {
+        try await changeSchedule(id, .scheduleSkipNow, [], ifRevision)
+    }
+
     /// What the pure plan knows and no host does yet.
     static func check(_ options: ScheduleOptions) throws(StoreError) {
-        if options.overlap == .queueOne {
-            throw .invalid(
-                FieldFault(pointer: "/overlap", code: "not_supported", detail: "queue_one cannot be kept yet"))
-        }
         if let name = options.calendars.first {
             throw .invalid(
                 FieldFault(pointer: "/calendars/0", code: "unknown_value", detail: "there is no calendar \(name)"))
+        }
+    }
+
+    /// The other job must be there, and must not come of this schedule's runs: they would go on for ever.
+    func check(_ after: ScheduleSpec.AfterJob, of input: ScheduleInput, _ id: Int64?) async throws(StoreError) {
+        let pointer = "/spec/job"
+        if try await query(.jobList, [.text(after.job)]).isEmpty {
+            throw .invalid(FieldFault(pointer: pointer, code: "unknown_value", detail: "there is no job \(after.job)"))
+        }
+        let rows = try await query(.scheduleAfterCycle, [.text(input.job), .text(after.job), .int64(orNull: id)])
+        if try await decoding({ try rows[0].bool(0) }) {
+            throw .invalid(
+                FieldFault(
+                    pointer: pointer, code: "never_ends",
+                    detail: "runs of \(input.job) lead to runs of \(after.job): this would go on for ever"))
         }
     }
 }

@@ -287,7 +287,7 @@ extension StoreError {
     }
 
     /// Whether one of several requests may be what the server refuses.
-    fileprivate var mayBeOfOne: Bool {
+    var mayBeOfOne: Bool {
         switch self {
         case .database(let cause): cause.kind == .server
         case .unavailable(let cause): cause.sqlState == .lockNotAvailable

@@ -8,7 +8,7 @@ extension JobStore {
     /// Takes what is free; call it with each heartbeat, and when somebody has given something up.
     /// - Returns: all that only one host may do, with its holder. Nothing for a host that is fenced or stops: it takes nothing.
     package func takeHoldings(
-        _ lease: HostLease, roles: [HostRole] = HostRole.allCases
+        _ lease: HostLease, roles: [HostRole] = [.upkeep]
     ) async throws(StoreError) -> [Holding] {
         let taken = try await query(
             .holdingTake,

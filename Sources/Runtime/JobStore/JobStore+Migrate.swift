@@ -36,6 +36,8 @@ struct Migration {
         // A host that does not know the options would fire against them.
         Migration("m0021_schedules", PackageResources.m0021_schedules_up_sql, isBreaking: true),
         Migration("m0022_schedule_names", PackageResources.m0022_schedule_names_up_sql, isBreaking: false),
+        // A host that does not know of the lease would fire beside the one that holds it.
+        Migration("m0023_firing", PackageResources.m0023_firing_up_sql, isBreaking: true),
     ]
 
     init(_ name: String, _ bytes: [UInt8], isBreaking: Bool) {

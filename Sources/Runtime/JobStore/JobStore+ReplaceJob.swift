@@ -144,7 +144,7 @@ extension JobStore {
         }
         let input = input.settled(by: present.input)
         if input == present.input { return nil }
-        let row = try await parameters(input, runCount: present.runCount).list
+        let row = try await parameters(input, runCount: present.runCount, id: present.id).list
         return .update(present.id, revision: present.revision, name: input.name, row)
     }
 

@@ -54,7 +54,7 @@ extension JobStore {
     ) async throws(StoreError) -> ScheduleRow {
         let present = try await schedule(id)
         let input = input.settled(by: present.input)
-        let (parameters, isChecked) = try await parameters(input, runCount: present.runCount)
+        let (parameters, isChecked) = try await parameters(input, runCount: present.runCount, id: id)
         let rows = try await namingSchedule(input.name) { () async throws(StoreError) in
             try await self.query(.scheduleUpdate, parameters + [.int64(id), .int64(orNull: ifRevision)])
         }
@@ -80,7 +80,8 @@ extension JobStore {
                 return OccurrenceRow(
                     scheduleID: try reader.int64(), plannedAt: try reader.time(), firedAt: try reader.time(),
                     runID: try reader.runOrNil(), missed: try reader.int(),
-                    reason: try reader.textOrNil().flatMap { OccurrenceReason(rawValue: $0) })
+                    reason: try reader.textOrNil().flatMap { OccurrenceReason(rawValue: $0) },
+                    source: OccurrenceSource(rawValue: try reader.text()) ?? .time, event: try reader.textOrNil())
             }
         }
     }
@@ -114,9 +115,11 @@ extension JobStore {
 
     /// Checks a schedule and lays it out for `schedule_insert` and `schedule_update`.
     /// - Returns: besides whether the args were compared with what the job takes, as far as there is something to compare.
-    /// - Parameter source: the job that tells what args are like; nil: the schedule's own, which has to be there.
+    /// - Parameters:
+    ///   - id: of the schedule that is replaced; nil: a new one.
+    ///   - source: the job that tells what args are like; nil: the schedule's own, which has to be there.
     func parameters(
-        _ input: ScheduleInput, runCount: Int, source: String? = nil
+        _ input: ScheduleInput, runCount: Int, id: Int64? = nil, source: String? = nil
     ) async throws(StoreError) -> (list: [PGParameter], isChecked: Bool) {
         let zone = try zone(input.timezone)
         try Self.check(input.request)
@@ -134,8 +137,9 @@ extension JobStore {
             throw .invalid(FieldFault(pointer: "/max_runs", code: "out_of_range", detail: "must be 1 or more"))
         }
         try Self.check(input.options)
+        if case .after(let after) = input.spec { try await check(after, of: input, id) }
         let next = input.next(after: try await databaseTime(), runCount: runCount, zone: zone)
-        if input.isEnabled && next == nil {
+        if input.isEnabled && next == nil && !input.spec.isEvent {
             throw .invalid(FieldFault(pointer: "/spec", code: "never_fires", detail: "this schedule would never fire"))
         }
         let list: [PGParameter] = [

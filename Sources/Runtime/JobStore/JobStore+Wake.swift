@@ -10,12 +10,14 @@ extension JobStore {
     ///   - onSignal: cancel or terminate one of this host's attempts, if it runs here.
     ///   - onPlugin: something about this plugin was decided, or its jobs or bytes have come; empty: about some plugin.
     ///   - onHolding: something that only one host may do is free, or has become so.
+    ///   - onSchedule: something may have to be fired: a schedule is new or other, or what it waits for has happened.
     ///   - onReconnect: notifications may have been missed: claim, and look at `pendingSignals`.
     package func listen(
         host: HostID, onWake: @escaping @LoopActor (String) -> Void,
         onSignal: @escaping @LoopActor (HostSignal) -> Void,
         onPlugin: @escaping @LoopActor (String) -> Void = { _ in },
-        onHolding: @escaping @LoopActor () -> Void = {}, onReconnect: @escaping @LoopActor () -> Void
+        onHolding: @escaping @LoopActor () -> Void = {}, onSchedule: @escaping @LoopActor () -> Void = {},
+        onReconnect: @escaping @LoopActor () -> Void
     ) async throws(StoreError) {
         listening.onReconnect = { [weak self] in
             self?.lanes.forget()
@@ -34,6 +36,7 @@ extension JobStore {
                 onSignal(signal)
             }
             try await listening.listen("pawl_holding") { _ in onHolding() }
+            try await listening.listen("pawl_schedule") { _ in onSchedule() }
             try await listening.listen("pawl_plugin") { [weak self] notification in
                 self?.schemas.forget()
                 onPlugin(notification.payload)

@@ -38,6 +38,8 @@ package final class JobStore {
     }
     let batchGate = BatchGate()
     let zones: ZoneDatabase
+    /// Schedules that are being fired: if that fails of one, which it was.
+    var underFire: [Int64] = []
     /// When the last settle or claim returned.
     var lastExchange = LoopInstant(nanoseconds: 0)
     /// The last claim: whose jobs and queues the watermarks are for.

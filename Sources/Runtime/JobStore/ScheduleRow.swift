@@ -99,6 +99,15 @@ package struct OccurrenceRow: Sendable, Hashable {
     package var missed: Int
     /// Why it made no run; nil: it did.
     package var reason: OccurrenceReason?
+    /// What made it.
+    package var source = OccurrenceSource.time
+    /// Of the sources `after` and `event`, which it was.
+    package var event: String?
+}
+
+/// What made a run of a schedule, or would have.
+package enum OccurrenceSource: String, CaseIterable, Sendable {
+    case time, manual, backfill, after, event
 }
 
 /// One firing.
@@ -106,4 +115,6 @@ package struct Firing: Sendable, Hashable {
     package var scheduleID: Int64
     package var plannedAt: WallTime
     package var run: Enqueued
+    /// It waits for the end of others of its schedule.
+    package var isKeptBack = false
 }

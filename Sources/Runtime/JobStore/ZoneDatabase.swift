@@ -16,4 +16,7 @@ package final class ZoneDatabase {
         known[name] = rules
         return rules
     }
+
+    /// The files have changed: each is read anew.
+    package func forget() { known = [:] }
 }

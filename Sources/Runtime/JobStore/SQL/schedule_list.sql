@@ -4,5 +4,5 @@ SELECT id, name, job, kind, spec, timezone, args, queue, priority, attempts, bac
     last_error, created_at, updated_at, revision, options, ordinal, paused_at, paused_until, pause_reason, skip_next, skip_until
 FROM pawl.schedule
 WHERE ($1::bigint IS NULL OR id = $1) AND ($2::text IS NULL OR job = $2)
-    AND ($3::timestamptz IS NULL OR enabled AND next_at <= $3)
-ORDER BY CASE WHEN $3 IS NULL THEN NULL ELSE next_at END, id LIMIT $4
+    AND ($3::timestamptz IS NULL OR enabled AND next_at IS NOT NULL AND coalesce(retry_at, next_at) <= $3)
+ORDER BY CASE WHEN $3 IS NULL THEN NULL ELSE coalesce(retry_at, next_at) END, id LIMIT $4

@@ -1,4 +1,10 @@
--- schedule_record: planned times that make no run, and why. $1 schedule, $2 [{"at": time, "reason": word}, …]
-INSERT INTO pawl.schedule_occurrence (schedule_id, planned_at, reason)
-SELECT $1, at, reason FROM json_to_recordset($2) AS each(at timestamptz, reason text)
-ON CONFLICT DO NOTHING
+-- schedule_record: planned times, each once; answers those that were not there. $1 schedules, $2 times, $3 missed before, $4 why it
+-- makes no run (null: it makes one), $5 what made it, $6 the event (null: none)
+INSERT INTO pawl.schedule_occurrence (schedule_id, planned_at, missed, reason, source, event)
+SELECT i.schedule_id, i.planned_at, i.missed::integer, i.reason, i.source, i.event
+FROM unnest($1::bigint[], $2::timestamptz[], $3::bigint[], $4::text[], $5::text[], $6::text[])
+    AS i (schedule_id, planned_at, missed, reason, source, event)
+    -- It may have been deleted a moment ago.
+    JOIN pawl.schedule s ON s.id = i.schedule_id
+ORDER BY 1, 2
+ON CONFLICT DO NOTHING RETURNING schedule_id, planned_at
