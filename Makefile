@@ -15,7 +15,7 @@ include mk/authors.mk
 
 .PHONY: help bootstrap build host plugins demo serve test test-unit test-abi test-zygote test-plugins test-system test-faults bench-peers \
         monkey monkey-short monkey-kills chaos chaos-short fuzz test-fuzz test-cli test-page test-seeds test-docs test-authors test-schema \
-        test-schedules seeds bench bench-volume bench-backlog format format-check install clean
+        test-schedules seeds bench bench-volume bench-backlog bench-schedules format format-check install clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -130,6 +130,9 @@ bench: build $(PYTHON) ## figures beside their limits, measured in the same run
 
 bench-volume: build $(PYTHON) ## lists and figures with ten million runs; needs 6 GB of disk
 	@$(PYTHON) bench/volume.py
+
+bench-schedules: build $(PYTHON) ## a hundred thousand schedules: idle looks, a thousand due at once
+	@$(PYTHON) bench/schedules.py
 
 bench-backlog: build fixtures $(PYTHON) ## drains under a held snapshot, a backlog and a history of ten million runs; needs 6 GB of disk
 	@$(PYTHON) bench/backlog.py

@@ -147,15 +147,92 @@ import UVLoop
             let skipping = try await plane.post(path + "/skip", "{\"next\":2}")
             #expect(skipping.status == 200 && skipping["skip_next"]?.integer == 2)
             #expect(try await plane.post(path + "/skip", "{}").status == 422)
+            let toNow = try await plane.post(path + "/skip", "{\"until\":\"now\"}")
+            #expect(toNow.status == 200 && toNow["skip_until"]?.text != nil, "\(toNow.text)")
+            #expect(try await plane.post(path + "/skip", "{\"until\":\"then\"}").status == 422)
             #expect(try await plane.post("/api/v1/schedules/sch_999999/resume", "").status == 404)
             for (body, pointer) in [
-                ("\"overlap\":\"queue\"", "/overlap"), ("\"dst\":{\"gap\":\"jump\"}", "/dst/gap"),
+                ("\"overlap\":\"queue\"", "/overlap"), ("\"count_manual\":1", "/count_manual"),
+                ("\"dst\":{\"gap\":\"jump\"}", "/dst/gap"),
                 ("\"timezone\":\"EST\"", "/timezone"),
             ] {
                 let refused = try await plane.post(
                     "/api/v1/schedules", "{\"job\":\"test.echo\",\"kind\":\"cron\",\"expression\":\"@daily\",\(body)}")
                 #expect(refused.status == 422 && refused.text.contains("\"\(pointer)\""), "\(refused.text)")
             }
+        }
+    }
+
+    @Test func triggerWithChanges() async throws {
+        try await withPlane { plane in
+            let made = try await plane.post(
+                "/api/v1/schedules",
+                """
+                {"job":"test.echo","kind":"interval","interval_ms":3600000,"overlap":"skip","args":{"n":1},"enabled":false,
+                "labels":{"a":"1"}}
+                """)
+            let id = made["id"]?.text ?? ""
+            let path = "/api/v1/schedules/\(id)/trigger"
+            let run = try await plane.post(
+                path,
+                "{\"args\":{\"n\":2},\"queue\":\"held\",\"labels\":{\"b\":\"2\"},\"run_at\":\"2090-01-01T00:00:00Z\"}")
+            #expect(run.status == 201 && run["schedule_id"]?.text == id, "\(run.text)")
+            #expect(run["args"]?["n"]?.integer == 2 && run["queue"]?.text == "held" && run["trigger"]?.text == "manual")
+            #expect(run["labels"] == .object([JSONMember("a", .string("1")), JSONMember("b", .string("2"))]))
+            let again = try await plane.post(path, "{}")
+            #expect(again.status == 409 && again["code"]?.text == "overlap", "\(again.text)")
+            let waiting = try await plane.post(path, "{\"overlap\":\"queue_one\"}")
+            #expect(waiting.status == 201 && waiting["state"]?.text == "blocked", "\(waiting.text)")
+            for (body, pointer) in [
+                ("{\"overlap\":\"x\"}", "/overlap"), ("{\"args\":[]}", "/args"), ("{\"job\":\"x\"}", "/job"),
+                ("{\"attempts\":0}", "/attempts"),
+            ] {
+                let refused = try await plane.post(path, body)
+                #expect(refused.status == 422 && refused.text.contains("\"\(pointer)\""), "\(refused.text)")
+            }
+            #expect(try await plane.post("/api/v1/schedules/sch_999999/trigger", "{}").status == 404)
+            let rows = try await plane.get("/api/v1/schedules/\(id)/occurrences").items
+            #expect(rows.count == 2 && rows.allSatisfy { $0["source"]?.text == "manual" })
+            #expect(try await plane.get("/api/v1/schedules/\(id)")["run_count"]?.integer == 0)
+        }
+    }
+
+    @Test func backfillShowsItsPlanFirst() async throws {
+        try await withPlane { plane in
+            let made = try await plane.post(
+                "/api/v1/schedules",
+                "{\"job\":\"test.echo\",\"kind\":\"cron\",\"expression\":\"0 3 * * *\",\"queue\":\"backfilled\"}")
+            let path = "/api/v1/schedules/\(made["id"]?.text ?? "")/backfill"
+            let range = "\"from\":\"2026-01-01T00:00:00Z\",\"to\":\"2026-01-10T00:00:00Z\""
+            let plan = try await plane.post(path, "{\(range),\"max_parallel\":2,\"dry_run\":true}")
+            #expect(plan.status == 200 && plan["count"]?.integer == 9, "\(plan.text)")
+            #expect(plan["sample"]?.elements?.first?.text?.prefix(19) == "2026-01-01T03:00:00", "\(plan.text)")
+            let name = plan["plan"]?.text ?? ""
+            #expect(try await plane.post(path, "{\"plan\":\"\(name)\"}").status >= 400)
+            let done = try await plane.post(path, "{\"plan\":\"\(name)\"}", headers: [.idempotencyKey: "\"b1\""])
+            #expect(done.status == 200 && done["count"]?.integer == 9 && done["backfill"]?.text != nil, "\(done.text)")
+            let replay = try await plane.post(path, "{\"plan\":\"\(name)\"}", headers: [.idempotencyKey: "\"b1\""])
+            #expect(replay["backfill"] == done["backfill"])
+            let nothing = try await plane.post(path, "{\(range)}", headers: [.idempotencyKey: "\"b2\""])
+            #expect(nothing["count"]?.integer == 0 && nothing["existing"]?.integer == 9 && nothing["backfill"] == .null)
+            let runs = try await plane.get("/api/v1/runs?queue=backfilled&limit=20").items
+            #expect(runs.count == 9 && runs.allSatisfy { $0["state"]?.text == "blocked" })
+            for (body, pointer) in [
+                ("{\"to\":\"2026-01-10T00:00:00Z\"}", "/from"),
+                ("{\"from\":\"2026-01-02T00:00:00Z\",\"to\":\"2026-01-01T00:00:00Z\",\"dry_run\":true}", "/to"),
+                ("{\(range),\"max_parallel\":0,\"dry_run\":true}", "/max_parallel"),
+                ("{\(range),\"plan\":\"x\"}", "/from"),
+            ] {
+                let refused = try await plane.post(path, body, headers: [.idempotencyKey: "\"b3\""])
+                #expect(refused.status == 422 && refused.text.contains("\"\(pointer)\""), "\(refused.text)")
+            }
+            let event = try await plane.post(
+                "/api/v1/schedules",
+                "{\"job\":\"test.echo\",\"kind\":\"event\",\"spec\":{\"event\":\"host_start\"}}")
+            #expect(event.status == 201 && event["next_at"] == .null, "\(event.text)")
+            let timeless = try await plane.post(
+                "/api/v1/schedules/\(event["id"]?.text ?? "")/backfill", "{\(range),\"dry_run\":true}")
+            #expect(timeless.status == 409 && timeless["code"]?.text == "no_times")
         }
     }
 

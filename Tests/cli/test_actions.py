@@ -112,3 +112,39 @@ def test_show_says_what_is_to_come(pawl, server):
     shown = pawl("show", run_id(2)).stdout
     assert "0 of 3 used; if it goes wrong, again after 5.0s ±1.0s" in shown, shown
     assert "exponential 5.0s ×2 up to 1h 00m" in shown and "not on crashed" in shown, shown
+
+
+@pytest.fixture
+def nightly(pawl):
+    assert pawl("schedules", "create", "nightly", "--job", "csv.to_jsonl", "--cron", "30 2 * * *").returncode == 0
+    return "/api/v1/schedules/sch_1"
+
+
+def test_a_schedule_is_triggered_with_changes(pawl, server, nightly):
+    path = nightly + "/trigger"
+    server.host.answers[("POST", path)] = (201, {"id": "run_0000000000007", "state": "blocked"})
+    done = pawl("schedules", "trigger", "nightly", "--arg", "n:=1", "--queue", "slow", "--overlap", "queue_one", "--reason", "asked for")
+    assert done.returncode == 0 and done.stdout == "run_0000000000007\n" and "waits for the run" in done.stderr, done.stderr
+    assert server.host.sent("POST", path) == [{"args": {"n": 1}, "queue": "slow", "overlap": "queue_one", "reason": "asked for"}]
+    assert pawl("schedules", "trigger", "other").returncode == 4
+
+
+def test_a_schedule_skips_to_now(pawl, server, nightly):
+    path = nightly + "/skip"
+    server.host.answers[("POST", path)] = (200, {"id": "sch_1", "skip_until": "2026-11-21T12:00:00Z"})
+    assert pawl("schedules", "skip-to-now", "nightly").returncode == 0
+    assert server.host.sent("POST", path) == [{"until": "now"}]
+
+
+def test_a_backfill_shows_its_plan_and_asks(pawl, server, nightly):
+    path = nightly + "/backfill"
+    span = ["--from", "2026-11-01T00:00:00Z", "--to", "2026-11-08T00:00:00Z"]
+    server.host.answers[("POST", path)] = (200, {
+        "dry_run": True, "plan": "pln_1", "count": 7, "existing": 2, "excluded": 0, "max_parallel": 3, "first": "2026-11-01T02:30:00Z",
+        "last": "2026-11-07T02:30:00Z"})
+    shown = pawl("schedules", "backfill", "nightly", *span, "--max-parallel", "3", "--dry-run")
+    assert shown.returncode == 0 and "7 runs for 2026-11-01T02:30:00Z to 2026-11-07T02:30:00Z, 3 at once; 2 have a run already" in shown.stderr
+    assert server.host.sent("POST", path) == [{"from": span[1], "to": span[3], "max_parallel": 3, "dry_run": True}]
+    done = pawl("schedules", "backfill", "nightly", *span, "--yes")
+    assert done.returncode == 0 and done.stdout == "7 runs made\n", done.stderr
+    assert server.host.sent("POST", path)[-1] == {"plan": "pln_1"}

@@ -47,6 +47,15 @@ extension HostControlAdapter {
                 Double(figures.logLinesDropped)),
             MetricFamily(
                 "pawl_schedule_fired_total", "Firings by this host.", .counter, Double(figures.schedulesFired)),
+            MetricFamily(
+                "pawl_schedule_leader", "Whether this host is the one that fires.", .gauge, figures.isFiring ? 1 : 0),
+            MetricFamily(
+                name: "pawl_schedule_round_seconds",
+                help: "How long the last look at schedules took that fired nothing, and the last that fired some.",
+                kind: .gauge,
+                samples: [("idle", figures.idleRound), ("firing", figures.firingRound)].compactMap { kind, spent in
+                    spent.map { MetricSample($0.inSeconds, [MetricLabel("kind", kind)]) }
+                }),
             MetricFamily("pawl_stream_clients", "Followers of runs.", .gauge, Double(figures.followers)),
             MetricFamily(
                 "pawl_run_cpu_seconds_total", "Processor time of ended attempts.", .counter,

@@ -79,6 +79,8 @@ extension Permission {
         "POST /api/v1/schedules/{id}/pause": .init(.admin, .everything),
         "POST /api/v1/schedules/{id}/resume": .init(.admin, .everything),
         "POST /api/v1/schedules/{id}/skip": .init(.admin, .everything),
+        "POST /api/v1/schedules/{id}/trigger": .init(.operator, .everything),
+        "POST /api/v1/schedules/{id}/backfill": .init(.admin, .everything),
         "GET /api/v1/timezones": .init(.viewer, .neutral),
         "GET /api/v1/schedules/{id}": .init(.viewer, .everything),
         "PUT /api/v1/schedules/{id}": .init(.admin, .everything),

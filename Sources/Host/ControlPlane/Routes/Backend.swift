@@ -20,6 +20,7 @@ final class Backend {
     var terminatePlans = PlanBook<TerminatePlan>()
     var emergencyPlans = PlanBook<EmergencyPlan>()
     var removalPlans = PlanBook<RemovalPlan>()
+    var backfillPlans = PlanBook<ScheduleBackfill>()
     var overview = OverviewCache()
     /// Keys of batches that this host is taking just now.
     var batchesUnderWay: Set<String> = []

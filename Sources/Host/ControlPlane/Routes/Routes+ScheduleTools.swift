@@ -30,13 +30,15 @@ extension Backend {
         let revision = try EntityTag.revision(call.headers, isRequired: false)
         var reader = try ObjectReader(body: call.body)
         let next = reader.int("next", in: 0...10_000)
-        let until = reader.time("until")
-        if next == nil, until == nil { reader.require("next") }
-        if next != nil, until != nil { reader.fault("until", "exclusive", "cannot stand beside next") }
+        let isToNow = reader.value("until") == .string("now")
+        let until = isToNow ? nil : reader.time("until")
+        if next == nil, until == nil, !isToNow { reader.require("next") }
+        if next != nil, until != nil || isToNow { reader.fault("until", "exclusive", "cannot stand beside next") }
         try reader.finish()
         return answer(
             try await guarded(id) {
-                try await self.store.skipSchedule(
+                if isToNow { return try await self.store.skipScheduleToNow(id, ifRevision: revision) }
+                return try await self.store.skipSchedule(
                     id, next: next.map { Int($0) }, until: until, ifRevision: revision)
             }, call)
     }

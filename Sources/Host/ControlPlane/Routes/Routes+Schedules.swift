@@ -14,6 +14,8 @@ extension Backend {
             Route(.post, "/api/v1/schedules/{id}/pause", body: .json) { [self] in try await pauseSchedule($0) },
             Route(.post, "/api/v1/schedules/{id}/resume") { [self] in try await resumeSchedule($0) },
             Route(.post, "/api/v1/schedules/{id}/skip", body: .json) { [self] in try await skipSchedule($0) },
+            Route(.post, "/api/v1/schedules/{id}/trigger", body: .json) { [self] in try await triggerSchedule($0) },
+            Route(.post, "/api/v1/schedules/{id}/backfill", body: .json) { [self] in try await backfillSchedule($0) },
             Route(.get, "/api/v1/timezones") { [self] _ in listZones() },
             Route(.get, "/api/v1/schedules/{id}") { [self] in try await showSchedule($0) },
             Route(.put, "/api/v1/schedules/{id}", body: .json) { [self] in try await putSchedule($0) },
@@ -103,6 +105,8 @@ extension Backend {
             object.string("run_id", row.runID?.description)
             object.int("missed", row.missed)
             object.string("reason", row.reason?.rawValue)
+            object.string("source", row.source.rawValue)
+            object.string("event", row.event)
             return object.text
         }
         return .json(list(items))

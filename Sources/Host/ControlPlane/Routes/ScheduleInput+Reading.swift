@@ -43,6 +43,7 @@ enum ScheduleJSON {
         option("business_days")
         option("calendars")
         option("blackouts")
+        option("count_manual")
         object.time("paused_at", row.pausedAt)
         object.time("paused_until", row.pausedUntil)
         object.string("pause_reason", row.pauseReason)
@@ -179,9 +180,6 @@ extension Backend {
     /// - Parameter job: whose schedule it is, where that is told elsewhere; then the body need not say it.
     func scheduleInput(_ reader: inout ObjectReader, job owner: String? = nil) throws(Problem) -> ScheduleInput {
         let (spec, zone) = times(&reader)
-        if let spec, spec.isEvent {
-            reader.fault("kind", "not_supported", "\(spec.kind) cannot be kept yet, only previewed")
-        }
         if owner == nil { reader.require("job") }
         let job = reader.string("job", limit: 200, isEmptyAllowed: false)
         if let owner, let job, job != owner { reader.fault("job", "differs", "must be \(owner), or left out") }

@@ -82,7 +82,7 @@ export function fromSpec(kind, spec) {
 }
 
 const said = ["name", "job", "kind", "spec", "timezone", "args", "queue", "priority", "attempts", "backoff", "timeout_ms", "queue_ms", "title", "description", "labels", "owner",
-  "starts_at", "ends_at", "max_runs", "enabled", "dst", "catch_up", "overlap", "jitter_ms", "every_nth", "business_days", "calendars", "blackouts"];
+  "starts_at", "ends_at", "max_runs", "enabled", "dst", "catch_up", "overlap", "jitter_ms", "every_nth", "business_days", "calendars", "blackouts", "count_manual"];
 
 /** What somebody said of a schedule, without what happens to it: the body of a PUT. */
 export function definition(schedule) {

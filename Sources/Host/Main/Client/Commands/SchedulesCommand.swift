@@ -5,7 +5,7 @@ import JobCore
 struct SchedulesCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "schedules",
-        abstract: "List, create, preview and delete schedules.",
+        abstract: "List, create, preview, trigger, backfill and delete schedules.",
         discussion: """
             EXAMPLES
               pawl schedules
@@ -13,7 +13,10 @@ struct SchedulesCommand: ParsableCommand {
               pawl schedules preview '30 2 * * *' --tz Europe/Berlin
               pawl schedules due --within 1h
             """,
-        subcommands: [List.self, Create.self, Delete.self, Due.self, PreviewScheduleCommand.self],
+        subcommands: [
+            List.self, Create.self, Delete.self, Due.self, PreviewScheduleCommand.self, Trigger.self, SkipToNow.self,
+            Backfill.self,
+        ],
         defaultSubcommand: List.self)
 
     /// When a schedule fires: exactly one of the three.
@@ -122,17 +125,8 @@ struct SchedulesCommand: ParsableCommand {
         @Argument(help: "Ids or names of schedules.") var schedules: [String]
 
         func execute(_ session: ClientSession) throws {
-            let all = try session.get("/api/v1/schedules")["items"]?.elements ?? []
             for reference in self.schedules {
-                let matches = all.filter { $0["id"]?.text == reference || $0["name"]?.text == reference }
-                guard let id = matches.first?["id"]?.text else {
-                    throw ClientFailure(exit: .notFound, message: "There is no schedule \"\(reference)\".")
-                }
-                guard matches.count == 1 else {
-                    throw ClientFailure(
-                        exit: .usage, message: "\"\(reference)\" names \(matches.count) schedules.",
-                        details: matches.compactMap { $0["id"]?.text })
-                }
+                let id = try SchedulesCommand.find(reference, session)
                 let path = "/api/v1/schedules/\(ClientSession.escape(id))"
                 // What was seen is what is deleted: a change in between is refused.
                 let current = try session.client.send(.init(path: path))

@@ -1,0 +1,144 @@
+import HTTPTypes
+import JobCore
+import JobStore
+import UVLoop
+
+/// Times of a schedule that lie in the past, as they were shown to somebody.
+struct ScheduleBackfill: Sendable {
+    var schedule: Int64
+    var from: WallTime
+    var to: WallTime
+    var maxParallel: Int
+    var count: Int64
+}
+
+/// Runs of a schedule that its times did not make: by hand, and of times gone by.
+extension Backend {
+    // MARK: Trigger
+
+    func triggerSchedule(_ call: Call) async throws -> Answer {
+        try refuseWhileDraining()
+        try await refuseInEmergency()
+        let id = try await scheduleID(call)
+        var reader = try ObjectReader(body: call.body)
+        var changes = TriggerChanges()
+        changes.args = reader.objectText("args", limitBytes: configuration.argsLimitBytes)
+        changes.queue = reader.string("queue", limit: 100, isEmptyAllowed: false)
+        changes.priority = RunInput.priority(&reader)
+        changes.attempts = reader.int("attempts", in: 1...1000).map { Int($0) }
+        changes.timeout = reader.milliseconds("timeout_ms", from: 1, to: RunInput.longestMilliseconds)
+        changes.backoff = reader.decoded("backoff") { value throws(FieldFault) in try BackoffPolicy(value) }
+        changes.queueTime = reader.milliseconds("queue_ms", from: 1, to: RunInput.longestQueueMilliseconds)
+        changes.title = reader.string("title", limit: 500)
+        changes.description = reader.string("description", limit: 10_000)
+        changes.labels = RunInput.labels(&reader)
+        changes.owner = reader.string("owner", limit: 200)
+        changes.runAt = reader.time("run_at")
+        changes.overlap = reader.word("overlap", OverlapPolicy.self)
+        let reason = reader.string("reason", limit: 500)
+        try reader.finish()
+        guard try IdempotencyKey.read(call.headers) != nil else { return try await trigger(id, changes, reason, call) }
+        return try await once(call) { try await trigger(id, changes, reason, call) }
+    }
+
+    private func trigger(
+        _ id: Int64, _ changes: TriggerChanges, _ reason: String?, _ call: Call
+    ) async throws -> Answer {
+        let firing = try await store.triggerSchedule(id, changes)
+        wake(firing.run)
+        var detail = JSONObject()
+        detail.string("run_id", firing.run.id.description)
+        detail.string("reason", reason)
+        await note(call.principal.name, "schedule.trigger", ScheduleJSON.id(id), detail)
+        guard let run = try await store.run(firing.run.id) else {
+            throw Problem.notFound("run", firing.run.id.description)
+        }
+        var object = RunJSON.object(run, live: nil, parts: [.args])
+        if firing.run.isUnchecked { object.bool("args_unchecked", true) }
+        return Answer.json(object, .created).with(.location, "/api/v1/runs/\(firing.run.id)")
+    }
+
+    // MARK: Backfill
+
+    func backfillSchedule(_ call: Call) async throws -> Answer {
+        try refuseWhileDraining()
+        try await refuseInEmergency()
+        let id = try await scheduleID(call)
+        var reader = try ObjectReader(body: call.body)
+        let from = reader.time("from")
+        let to = reader.time("to")
+        let maxParallel = reader.int("max_parallel", in: 1...1000)
+        let isDry = reader.bool("dry_run") ?? false
+        let name = reader.string("plan", limit: 100)
+        let reason = reader.string("reason", limit: 500)
+        if name == nil {
+            reader.require("from")
+            reader.require("to")
+        } else {
+            if isDry { reader.fault("plan", "exclusive", "cannot stand beside dry_run") }
+            if from != nil { reader.fault("from", "exclusive", "cannot stand beside plan, which has its own") }
+            if to != nil { reader.fault("to", "exclusive", "cannot stand beside plan, which has its own") }
+            if maxParallel != nil {
+                reader.fault("max_parallel", "exclusive", "cannot stand beside plan, which has its own")
+            }
+        }
+        try reader.finish()
+        let none = WallTime(micros: 0)
+        let fresh = ScheduleBackfill(
+            schedule: id, from: from ?? none, to: to ?? none, maxParallel: Int(maxParallel ?? 1), count: 0)
+        if isDry { return .json(try await show(fresh)) }
+        return try await once(call) {
+            guard let name else { return try await backfill(fresh, reason, call) }
+            guard let known = backfillPlans.take(name) else { throw Plans.unknown }
+            guard known.schedule == id else {
+                backfillPlans.put(known, name)
+                throw Plans.mismatch("The plan is of another schedule.")
+            }
+            let count = Int64(try await store.planBackfill(id, from: known.from, to: known.to).times.count)
+            if Plans.hasGrown(from: known.count, to: count) {
+                throw Plans.changed(
+                    from: known.count, to: count, "would be made", plan: try await show(known))
+            }
+            return try await backfill(known, reason, call)
+        }
+    }
+
+    private func show(_ wanted: ScheduleBackfill) async throws -> JSONObject {
+        let plan = try await store.planBackfill(wanted.schedule, from: wanted.from, to: wanted.to)
+        var kept = wanted
+        kept.count = Int64(plan.times.count)
+        var object = JSONObject()
+        object.string("plan", backfillPlans.make(kept))
+        object.bool("dry_run", true)
+        object.int("count", plan.times.count)
+        object.int("existing", plan.existing)
+        object.int("excluded", plan.excluded)
+        object.int("max_parallel", wanted.maxParallel)
+        object.strings("sample", plan.times.prefix(20).map(\.rfc3339))
+        object.time("first", plan.times.first)
+        object.time("last", plan.times.last)
+        object.time("expires_at", WallClock.now.advanced(by: Plans.life))
+        return object
+    }
+
+    private func backfill(_ wanted: ScheduleBackfill, _ reason: String?, _ call: Call) async throws -> Answer {
+        let plan = try await store.planBackfill(wanted.schedule, from: wanted.from, to: wanted.to)
+        let done = try await store.backfill(
+            wanted.schedule, plan.times, maxParallel: wanted.maxParallel, actor: call.principal.name)
+        var detail = JSONObject()
+        detail.time("from", wanted.from)
+        detail.time("to", wanted.to)
+        detail.int("runs", done.runs.count)
+        detail.string("reason", reason)
+        await note(call.principal.name, "schedule.backfill", ScheduleJSON.id(wanted.schedule), detail)
+        var object = JSONObject()
+        object.bool("dry_run", false)
+        object.string("backfill", done.id.map { "bfl_\($0)" })
+        object.int("count", done.runs.count)
+        object.int("existing", plan.existing)
+        object.int("excluded", plan.excluded)
+        object.int("max_parallel", wanted.maxParallel)
+        object.strings("runs", done.runs.prefix(100).map(\.description))
+        return .json(object)
+    }
+}
