@@ -7,18 +7,17 @@ Lengths: PAWL_CHAOS_SECONDS (60), PAWL_OUTAGE_SECONDS (75: times count as missed
 import os
 import random
 import signal
+import struct
 import time
-from pathlib import Path
 
 import pytest
 
-from conftest import until
+from conftest import BIN, until
 from pawl_cluster import Cluster
 
 CHAOS = float(os.environ.get("PAWL_CHAOS_SECONDS", "60"))
 OUTAGE = float(os.environ.get("PAWL_OUTAGE_SECONDS", "75"))
 HEARTBEAT = {"PAWL_HEARTBEAT_MS": "500"}
-FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
 
 
 def leader(query):
@@ -131,26 +130,25 @@ def test_the_database_goes_away(cluster, host_factory):
         assert OUTAGE - 62 <= missed[policy] <= OUTAGE + 5, missed
 
 
-@pytest.mark.skipif(FAKETIME is None, reason="needs libfaketime")
 @pytest.mark.parametrize("hours", [1, -1])
 def test_a_clock_that_is_set(scratch, host_factory, monkeypatch, hours):
-    """The clock of the database is what fires."""
-    rate = scratch / "clock"
-    rate.write_text("+0\n")
-    rate.chmod(0o666)
-    for name, value in {"LD_PRELOAD": str(FAKETIME), "FAKETIME_TIMESTAMP_FILE": str(rate), "FAKETIME_NO_CACHE": "1",
-                        "FAKETIME_DONT_FAKE_MONOTONIC": "1"}.items():
-        monkeypatch.setenv(name, value)
+    """The clock of the machine: of the host and of its database."""
+    step = scratch / "step"
+    step.write_bytes(struct.pack("=q", 0))
+    step.chmod(0o644)
     scratch.chmod(0o755)
-    cluster = Cluster(scratch / "stepped")
+    clock = {"LD_PRELOAD": str(BIN / "fixtures" / "clock_step.so"), "CLOCK_STEP_FILE": str(step)}
+    with monkeypatch.context() as patch:
+        for name, value in clock.items():
+            patch.setenv(name, value)
+        cluster = Cluster(scratch / "stepped")
     try:
-        for name in ["LD_PRELOAD", "FAKETIME_TIMESTAMP_FILE", "FAKETIME_NO_CACHE", "FAKETIME_DONT_FAKE_MONOTONIC"]:
-            monkeypatch.delenv(name)
-        host = host_factory("host", database_url=cluster.url).start()
+        host = host_factory("host", database_url=cluster.url, environment=clock).start()
         every_second(host, cluster.query, 5, catch_up={"policy": "latest"})
         until(lambda: int(cluster.query("select count(*) from pawl.schedule_occurrence")) >= 10, 30, "two seconds")
         before = cluster.query("select now()")
-        rate.write_text(f"{hours * 3600:+d}\n")
+        with step.open("r+b") as file:
+            file.write(struct.pack("=q", hours * 3600 * 10**9))
         until(lambda: abs(float(cluster.query(f"select extract(epoch from now() - '{before}'::timestamptz)"))) > 3000, 10, "the step")
         if hours > 0:
             until(lambda: cluster.query("select count(*) from pawl.schedule where next_at < now() - interval '5 s'") == "0", 60, "the hour")
