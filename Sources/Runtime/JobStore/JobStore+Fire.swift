@@ -19,10 +19,19 @@ extension JobStore {
     ) async throws(StoreError) -> (fired: [Firing], nextDue: WallTime?) {
         // Nobody has to look for what may not fire; who has not heard of it finds nothing.
         if emergency[.stopScheduling] != nil { return ([], nil) }
+        // Mostly nothing is due, which one look tells.
+        let before = try await nextDue()
+        guard let due = before.next, due <= before.now else { return ([], before.next) }
         let times = try await fireAll(.scheduleTakeDue, limit, term)
         let events = try await fireAll(.scheduleTakeEvents, limit, term)
-        let next = try await decoding { try await self.pool.query(.scheduleNext).first?.microsOrNil(0) }
-        return (times + events, next.map { WallTime(micros: $0) })
+        return (times + events, try await nextDue().next)
+    }
+
+    private func nextDue() async throws(StoreError) -> (next: WallTime?, now: WallTime) {
+        let rows = try await query(.scheduleNext)
+        return try await decoding {
+            (try rows[0].microsOrNil(0).map { WallTime(micros: $0) }, WallTime(micros: try rows[0].micros(1)))
+        }
     }
 
     private func fireAll(_ due: PGStatement, _ limit: Int, _ term: Int64?) async throws(StoreError) -> [Firing] {
