@@ -163,6 +163,34 @@ def test_a_cancellation_does_not_reach_the_next_run(profile):
         over(child, (os.CLD_EXITED, 0))
 
 
+def test_either_thread_may_take_the_next_run(profile):
+    """The worker looks for its next run itself; the main thread takes over where none comes, or one of another handler."""
+    with Zygote(REUSE, profile) as z:
+        child = z.spawn("reuse.noop", pooled=True).spawned()
+        child.idle()
+        name = Path(f"/proc/{child.pid}/comm")
+        for handler, pause in (("noop", 0), ("state", 0), ("noop", 0), ("noop", 0.06), ("state", 0.06), ("noop", 0.012)) * 5:
+            time.sleep(pause)  # Around the moments in which the two change: nothing is expected of the time itself.
+            child.again(f"reuse.{handler}")
+            child.idle()
+            assert name.read_text() == f"reuse.{handler}\n"
+        # One that the worker took, and that lasts: the main thread hears of its end.
+        child.again("reuse.wait")
+        child.wait(LOG)
+        child.send(CANCEL, struct.pack("<II", 1, 1000))
+        assert child.end()[1]["status"] == 3
+        child.idle()
+        child.again("reuse.wait")
+        child.wait(LOG)
+        child.send(F_PING)
+        child.wait(F_PONG)
+        child.send(CANCEL, struct.pack("<II", 1, 1000))
+        assert child.end()[1]["status"] == 3
+        child.idle()
+        child.send(BYE)
+        over(child, (os.CLD_EXITED, 0))
+
+
 def test_output_is_there_before_idle(profile):
     with Zygote(REUSE, profile) as z:
         child = z.spawn("reuse.print", {"text": "one", "lines": 2}, pooled=True).spawned()

@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,8 +43,17 @@ static char *cut_text(const char **at, size_t *left, uint32_t length) {
     return copy;
 }
 
+/* Who reads what the host sends, and holds all that comes of it. The main thread, so that CANCEL is heard while a handler runs.
+ * But in a pooled child the worker itself looks for its next run first: short runs that follow each other cost no change of
+ * threads. The main thread leaves it the socket for a moment after each begin, and takes over where a run lasts longer, or
+ * where none comes. */
+static pthread_mutex_t reading = PTHREAD_MUTEX_INITIALIZER;
+#define HANDS_OFF_MS 10 /* so much later, at the most, is CANCEL heard */
+#define LINGER_MS 20    /* the worker waits so long for its next run */
+
 static uint64_t told_dropped; /* of this run's dropped lines */
-static bool begun;            /* the worker has the present run, or has had it */
+static atomic_bool begun;     /* the worker has the present run, or has had it */
+static atomic_uint_least64_t begun_at_ns;
 
 static void on_run(attempt *a, const pawl_frame *frame, const char *payload) {
     bool awaited = atomic_load(&a->phase) == ATTEMPT_NONE || (a->pooled && atomic_load(&a->phase) == ATTEMPT_OVER);
@@ -141,17 +152,54 @@ static void listen_once(attempt *a, bool wait) {
     while (frames_next(&frame, &payload)) handle(a, &frame, payload);
 }
 
+static uint32_t named = UINT32_MAX; /* the handler whose name the process has */
+
+static void mark_begun(attempt *a) {
+    begun = true;
+    begun_at_ns = monotonic_ns();
+    atomic_store(&a->phase, ATTEMPT_STARTING);
+}
+
+/* The worker has said IDLE: is its next run here, or does it come in a moment? Runs on the worker. */
+static bool next_run(attempt *a) {
+    if (pthread_mutex_trylock(&reading) != 0) return false;
+    bool is_here = false;
+    do {
+        struct pollfd readable = {.fd = PAWL_CHILD_FD_DATA, .events = POLLIN};
+        int ready = poll(&readable, 1, LINGER_MS);
+        if (ready == 0) break;
+        if (ready > 0) listen_once(a, false);
+        pay_pongs();
+        is_here = run_is_complete(a);
+    } while (!is_here);
+    /* Only the main thread can give the process another name. */
+    is_here = is_here && a->head.handler_index == named;
+    if (is_here) mark_begun(a);
+    pthread_mutex_unlock(&reading);
+    uint64_t one = 1;
+    if (!is_here && a->wake_fd >= 0 && write(a->wake_fd, &one, sizeof one) < 0) complain("pawl: the wake descriptor is broken");
+    return is_here;
+}
+
+/* Whether the main thread is to read now; then it holds `reading`. */
+static bool takes_over(const attempt *a) {
+    if (!a->pooled) return true;
+    return monotonic_ns() - begun_at_ns >= HANDS_OFF_MS * UINT64_C(1000000) && pthread_mutex_trylock(&reading) == 0;
+}
+
+static void leave(const attempt *a, bool reads) {
+    if (a->pooled && reads) pthread_mutex_unlock(&reading);
+}
+
 /* Gives the run to the worker. */
 static void begin(attempt *a) {
-    static uint32_t named = UINT32_MAX;
     uint32_t index = a->head.handler_index;
-    begun = true;
     if (index >= a->plugin->plugin.handler_count)
         worker_cannot_start("handler_index", "the host asked for a handler that this plugin does not have");
     if (index != named) prctl(PR_SET_NAME, a->plugin->handlers[index].name, 0, 0, 0);
     named = index;
-    atomic_store(&a->phase, ATTEMPT_STARTING);
-    if (!worker_take(a))
+    mark_begun(a);
+    if (!worker_take(a, next_run))
         worker_cannot_start("thread", "no thread for the handler: out of memory within its limit, or of processes");
 }
 
@@ -161,25 +209,37 @@ static _Noreturn void supervise(attempt *a) {
     position_open(a->plugin);
     for (;;) {
         int64_t due = progress_flush();
-        pay_pongs();
-        struct pollfd polled[3] = {{.fd = PAWL_CHILD_FD_DATA, .events = POLLIN},
+        bool reads = takes_over(a);
+        if (reads) pay_pongs();
+        if (reads && run_is_complete(a)) { /* the worker has read it */
+            begin(a);
+            leave(a, reads);
+            continue;
+        }
+        struct pollfd polled[3] = {{.fd = PAWL_CHILD_FD_DATA, .events = reads ? POLLIN : 0},
                                    {.fd = a->wake_fd, .events = POLLIN},
                                    {.fd = queue.port, .events = POLLIN}}; /* a negative descriptor is skipped */
-        if (frames_unsent() || pongs > 0) polled[0].events |= POLLOUT;
+        if (frames_unsent() || (reads && pongs > 0)) polled[0].events |= POLLOUT;
+        if (polled[0].events == 0) polled[0].fd = -1; /* its end would be told without end */
         int timeout = due < 0 ? -1 : (int)((due + 999999) / 1000000);
+        if (!reads && (timeout < 0 || timeout > HANDS_OFF_MS)) timeout = HANDS_OFF_MS;
         int look = begun ? reuse_reap_orphans() : -1;
         if (look >= 0 && (timeout < 0 || look < timeout)) timeout = look;
-        if (poll(polled, 3, timeout) < 0) continue;
+        if (poll(polled, 3, timeout) < 0) {
+            leave(a, reads);
+            continue;
+        }
         if ((polled[1].revents & POLLIN) != 0) {
             uint64_t rings;
             if (read(a->wake_fd, &rings, sizeof rings) < 0) complain("pawl: the wake descriptor is broken");
         }
         if ((polled[0].revents & POLLOUT) != 0) frames_flush();
         /* POLLNVAL: the plugin has closed the descriptor; reading says so, and ends the process. */
-        if ((polled[0].revents & (POLLIN | POLLHUP | POLLERR | POLLNVAL)) != 0) {
+        if (reads && (polled[0].revents & (POLLIN | POLLHUP | POLLERR | POLLNVAL)) != 0) {
             listen_once(a, false);
             if (run_is_complete(a)) begin(a);
         }
+        leave(a, reads);
         if ((polled[2].revents & POLLIN) != 0) {
             uint64_t rings; /* an eventfd, which nobody else reads: unread it would ring for ever */
             if (read(queue.port, &rings, sizeof rings) < 0 && errno != EAGAIN)
@@ -225,7 +285,7 @@ _Noreturn void child_main(const spawn_request *request, const child_image *image
     a->plugin = image->plugin != NULL ? image->plugin : load_here(image);
     if (a->pooled) reuse_prepare();
     if (a->trial) { /* the worker says UP */
-        if (!worker_take(a)) worker_cannot_start("thread", "no thread for the handler");
+        if (!worker_take(a, next_run)) worker_cannot_start("thread", "no thread for the handler");
         supervise(a);
     }
     frames_send(PAWL_F_UP, 0, NULL, 0);

@@ -236,7 +236,7 @@ _Noreturn void foreground(char **words) {
     sigaction(SIGTERM, &action, NULL);
     main_queue queue = main_queue_open(&plugin);
     atomic_store(&a->phase, ATTEMPT_STARTING);
-    if (!worker_take(a)) refuse(EXIT_SETUP, "thread", strerror(errno));
+    if (!worker_take(a, NULL)) refuse(EXIT_SETUP, "thread", strerror(errno));
     for (;;) { /* the worker ends the process */
         int64_t due = progress_flush();
         struct pollfd polled[3] = {{.fd = signal_fd, .events = POLLIN},

@@ -4,6 +4,7 @@
  * fork has another now. */
 #include "worker.h"
 
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -178,9 +179,10 @@ static void run(attempt *a) {
     fault_at("child.idle");
 }
 
-static pthread_mutex_t given_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t given_more = PTHREAD_COND_INITIALIZER;
-static unsigned given; /* runs that wait for the worker: 0 or 1 */
+/* Runs that wait for the worker: 0 or 1. A semaphore: a condition's mutex would be found locked by whoever is woken. */
+static sem_t given;
+
+static bool (*next_run)(attempt *a); /* set before the worker is there, and always the same */
 
 static void *work(void *context) {
     attempt *a = context;
@@ -189,12 +191,13 @@ static void *work(void *context) {
     a->worker_tid = gettid();
     fault_at("child.worker");
     for (;;) {
-        pthread_mutex_lock(&given_lock);
-        while (given == 0) pthread_cond_wait(&given_more, &given_lock);
-        given--;
-        pthread_mutex_unlock(&given_lock);
-        if (a->trial) try_out(a);
-        else run(a);
+        while (sem_wait(&given) != 0) {} /* EINTR */
+        if (a->trial) {
+            try_out(a);
+            continue;
+        }
+        do run(a);
+        while (next_run != NULL && next_run(a));
     }
     return NULL;
 }
@@ -210,12 +213,11 @@ static bool start_thread(void *(*function)(void *), void *context, uint64_t stac
     return started;
 }
 
-bool worker_take(attempt *a) {
+bool worker_take(attempt *a, bool (*next)(attempt *a)) {
     static bool is_there;
-    pthread_mutex_lock(&given_lock);
-    given++;
-    pthread_cond_signal(&given_more);
-    pthread_mutex_unlock(&given_lock);
+    next_run = next;
+    if (!is_there) sem_init(&given, 0, 0);
+    sem_post(&given);
     if (is_there) return true;
     uint64_t stack = a->stack_bytes == 0 ? STACK_BYTES : a->stack_bytes;
     if (stack < STACK_BYTES_MIN) stack = STACK_BYTES_MIN;

@@ -5,8 +5,9 @@
 #include "attempt.h"
 
 /* Gives the attempt's run to the worker, which is started for the first one. It ends the process when the handler's end has
- * been sent, or says IDLE in a pooled child. False: no thread. */
-bool worker_take(attempt *a);
+ * been sent. In a pooled child it says IDLE, and asks `next`, on its own thread, whether it has the next run already; else it
+ * waits for the next call, as it does where `next` is null. False: no thread. */
+bool worker_take(attempt *a, bool (*next)(attempt *a));
 
 /* Calls the plugin's pawl.cancel/1, on a thread of its own. */
 void worker_tell_cancelled(attempt *a);
