@@ -68,6 +68,15 @@ extension HostControlAdapter {
                 samples: AttemptOutcome.allCases.map {
                     MetricSample(Double(figures.ended[$0] ?? 0), [MetricLabel("outcome", $0.rawValue)])
                 }))
+        families.append(
+            Self.histogram(
+                "pawl_run_wait_seconds", "From the time when a run was due to its handler's begin.",
+                bounds: DurationBuckets.bounds, figures.waits.cumulativeCounts, figures.waits.count, figures.waits.sum))
+        families.append(
+            Self.histogram(
+                "pawl_attempt_seconds", "From a handler's begin to the end of its attempt.",
+                bounds: DurationBuckets.bounds, figures.runTimes.cumulativeCounts, figures.runTimes.count,
+                figures.runTimes.sum))
         families += Self.hosts(figures)
         families += Self.rules(self.store.admission)
         families.append(
@@ -134,15 +143,22 @@ extension HostControlAdapter {
     /// Lateness of a 10 ms timer since the start.
     private var lagFamily: MetricFamily {
         let lag = self.loopLag
-        var samples = zip(LoopLag.bounds, lag.cumulativeCounts).map {
+        return Self.histogram(
+            "pawl_event_loop_lag_seconds", "How late the event loop's timers were.", bounds: LoopLag.bounds,
+            lag.cumulativeCounts, lag.count, lag.sum)
+    }
+
+    /// - Parameter cumulative: for each bound how many were at most as long.
+    private static func histogram(
+        _ name: String, _ help: String, bounds: [Double], _ cumulative: [UInt64], _ count: UInt64, _ sum: Duration
+    ) -> MetricFamily {
+        var samples = zip(bounds, cumulative).map {
             MetricSample(Double($1), [MetricLabel("le", "\($0)")], suffix: "_bucket")
         }
-        samples.append(MetricSample(Double(lag.count), [MetricLabel("le", "+Inf")], suffix: "_bucket"))
-        samples.append(MetricSample(lag.sum.inSeconds, suffix: "_sum"))
-        samples.append(MetricSample(Double(lag.count), suffix: "_count"))
-        return MetricFamily(
-            name: "pawl_event_loop_lag_seconds", help: "How late the event loop's timers were.", kind: .histogram,
-            samples: samples)
+        samples.append(MetricSample(Double(count), [MetricLabel("le", "+Inf")], suffix: "_bucket"))
+        samples.append(MetricSample(sum.inSeconds, suffix: "_sum"))
+        samples.append(MetricSample(Double(count), suffix: "_count"))
+        return MetricFamily(name: name, help: help, kind: .histogram, samples: samples)
     }
 }
 

@@ -89,8 +89,16 @@ struct DeliveryCounters: Sendable {
     var ended: [AttemptOutcome: UInt64] = [:]
     var userCPU: Duration = .zero
     var systemCPU: Duration = .zero
+    /// From the time when a run was due to its handler's begin.
+    var waits = DurationBuckets()
+    /// From a handler's begin to the end of its attempt.
+    var runTimes = DurationBuckets()
 
-    mutating func count(_ report: AttemptReport) {
+    mutating func count(_ report: AttemptReport, due: WallTime) {
+        if let started = report.started {
+            self.waits.record(started - due)
+            self.runTimes.record(report.ended - started)
+        }
         self.ended[report.outcome, default: 0] += 1
         self.userCPU += report.resources.userCPU
         self.systemCPU += report.resources.systemCPU

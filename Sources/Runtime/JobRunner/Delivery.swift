@@ -263,7 +263,7 @@ final class Delivery {
     /// - Returns: whether its crash is the version's fault alone.
     @discardableResult
     func judge(_ held: Held, _ report: AttemptReport) -> Bool {
-        self.counters.count(report)
+        self.counters.count(report, due: held.run.runAt)
         if held.run.execution.quarantine, let version = held.version {
             self.quarantine.ended(held.run.handler, version, report)
         }

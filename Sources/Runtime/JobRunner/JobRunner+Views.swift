@@ -33,6 +33,10 @@ extension JobRunner {
         package var ended: [AttemptOutcome: UInt64]
         package var userCPU: Duration
         package var systemCPU: Duration
+        /// From the time when a run was due to its handler's begin; of attempts that have ended.
+        package var waits: DurationBuckets
+        /// From a handler's begin to the end of its attempt.
+        package var runTimes: DurationBuckets
         package var logLines: UInt64
         package var logBytesHeld: Int
         package var logBytesSpilled: Int
@@ -79,7 +83,8 @@ extension JobRunner {
             unsettled: machine.unsettled + machine.flushing, claimed: counters.claimed, started: counters.started,
             settled: counters.settled, fenced: counters.fenced, unsettleable: counters.unsettleable,
             expired: self.expired, crashesFiled: self.crashes.filed, ended: counters.ended, userCPU: counters.userCPU,
-            systemCPU: counters.systemCPU, logLines: self.logs.linesWritten, logBytesHeld: self.logs.heldBytes,
+            systemCPU: counters.systemCPU, waits: counters.waits, runTimes: counters.runTimes,
+            logLines: self.logs.linesWritten, logBytesHeld: self.logs.heldBytes,
             logBytesSpilled: self.logs.spilledBytes, logLinesSpilled: self.logs.linesSpilled,
             logLinesDropped: self.logs.linesDropped, logPath: self.logs.phase,
             schedulesFired: self.timekeeper.fired, isFiring: self.timekeeper.term != nil,
