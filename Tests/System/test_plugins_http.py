@@ -1,6 +1,7 @@
 """Plugins over HTTP and from the command line, on a real host: upload, sign, roll back, remove, refuse."""
 
 import base64
+import getpass
 import hashlib
 import http.client
 import json
@@ -96,7 +97,7 @@ def test_from_upload_to_removal(empty_host, build):
     assert done.returncode == 0 and done.stdout.startswith(f"swap\t{sha(one)[:12]}"), done.stderr
     assert result(host) == "1.0"
     shown = host.expect("GET", "/api/v1/plugins/swap")
-    assert (shown["reason"], shown["changed_by"]) == ("a test", "admin")
+    assert (shown["reason"], shown["changed_by"]) == ("a test", f"unix:{getpass.getuser()}")
     in_use = host.command("plugins", "remove", "swap", sha(one)[:8], "--yes")
     assert in_use.returncode == 73, in_use
     host.command("plugins", "activate", "swap", sha(two)[:12], "--reason", "again")

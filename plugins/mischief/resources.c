@@ -53,7 +53,8 @@ int32_t mischief_burn(void *user, pawl_attempt *attempt, pawl_bytes json) {
     if (status == PAWL_E_INVALID_INPUT) return status;
     if (elsewhere && fork() != 0)
         for (;;) pause();
-    for (volatile uint64_t turns = 0;; turns++) {}
+    volatile uint64_t turns = 0;
+    for (;;) turns = turns + 1; /* read, so that no compiler calls it unused */
 }
 
 static void *wait_for_ever(void *context) {

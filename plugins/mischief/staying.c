@@ -15,7 +15,7 @@ static void be_deaf(void) {
 
 int32_t mischief_spin(void *user, pawl_attempt *attempt, pawl_bytes json) {
     (void)user, (void)attempt, (void)json;
-    for (volatile uint64_t turns = 0;; turns++) {}
+    for (volatile uint64_t turns = 0;; turns = turns + 1) {}
 }
 
 int32_t mischief_deaf(void *user, pawl_attempt *attempt, pawl_bytes json) {
@@ -75,7 +75,7 @@ int32_t mischief_escape(void *user, pawl_attempt *attempt, pawl_bytes json) {
     int32_t status = escape_all(attempt);
     if (status != PAWL_OK) return status;
     attempt->host->log(attempt, PAWL_LOG_WARNING, PAWL_STR("all have escaped"), PAWL_NO_STR);
-    for (volatile uint64_t turns = 0;; turns++) {}
+    for (volatile uint64_t turns = 0;; turns = turns + 1) {}
 }
 
 int32_t mischief_leave(void *user, pawl_attempt *attempt, pawl_bytes json) {
