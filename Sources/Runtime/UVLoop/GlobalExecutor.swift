@@ -1,3 +1,4 @@
+#if compiler(>=6.3)
 @_spi(ExperimentalCustomExecutors) @_spi(ExperimentalScheduling) internal import _Concurrency
 
 /// Keeps tasks that libraries start with `Task {}`, and their `Task.sleep`, on the loop.
@@ -6,7 +7,8 @@
 /// `Task.sleep` asks the current executor whether it can wait (`SchedulingExecutor`), and else goes to the default one.
 /// So the loop can wait, and the process's default executor is the bound loop. Both are SPI in Swift 6.3: only this
 /// file knows them, it does not compile when they go, and a test notices when they stop working. The older hooks
-/// (`swift_task_enqueueGlobal_hook`) are not enough: `Task.sleep` passes them by.
+/// (`swift_task_enqueueGlobal_hook`) are not enough: `Task.sleep` passes them by. Swift 6.2 has only those, and its
+/// `Task.sleep` uses them: see GlobalExecutor+Hooks.swift.
 enum GlobalExecutor {
     /// Makes the bound loop the default executor. Once, before the process has started any task.
     static func takeOver() { _createExecutors(factory: Factory.self) }
@@ -41,3 +43,4 @@ extension UVLoop: SchedulingExecutor {
         }
     }
 }
+#endif

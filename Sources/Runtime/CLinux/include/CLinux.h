@@ -5,6 +5,8 @@
 #ifndef PAWL_CLINUX_H
 #define PAWL_CLINUX_H
 
+#include "swift_hooks.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
