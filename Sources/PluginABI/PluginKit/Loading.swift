@@ -76,9 +76,9 @@ private func authorMain(_ argumentCount: Int32, _ arguments: UnsafeMutableRawPoi
 /// The only symbol that a plugin exports. Its name is the header's.
 // swift-format-ignore: AlwaysUseLowerCamelCase
 #if compiler(>=6.3)
-@c(pawl_plugin_entry) @implementation
+    @c(pawl_plugin_entry) @implementation
 #else
-@_cdecl("pawl_plugin_entry")
+    @_cdecl("pawl_plugin_entry")
 #endif
 public func pawl_plugin_entry(
     _ host: UnsafePointer<pawl_host>?, _ major: UInt32, _ minor: UInt32, _ size: UInt32
