@@ -191,6 +191,40 @@ def test_either_thread_may_take_the_next_run(profile):
         over(child, (os.CLD_EXITED, 0))
 
 
+def test_a_cancellation_that_comes_with_the_run_is_heard(profile):
+    with Zygote(REUSE, profile) as z:
+        child = z.spawn("reuse.wait", pooled=True).spawned()
+        child.wait(LOG)
+        child.send(CANCEL, struct.pack("<II", 1, 1000))
+        child.end(), child.idle()
+        for pause in (0, 0.05):  # The worker reads; the main thread reads.
+            time.sleep(pause)
+            os.kill(child.pid, signal.SIGSTOP)
+            child.again("reuse.wait")
+            child.send(CANCEL, struct.pack("<II", 1, 1000))
+            os.kill(child.pid, signal.SIGCONT)
+            assert child.end()[1]["status"] == 3
+            child.idle()
+        child.send(BYE)
+        over(child, (os.CLD_EXITED, 0))
+
+
+def test_a_fork_of_the_handler_that_returns_hears_nothing_of_the_host(profile):
+    """It has the same socket: what it read would be lost to the handler."""
+    with Zygote(REUSE, profile) as z:
+        child = z.spawn("reuse.noop", pooled=True).spawned()
+        child.idle()
+        for _ in range(5):
+            child.again("reuse.fork_and_wait")
+            child.wait(LOG)
+            time.sleep(0.002)  # The copy is back in a moment; later the handler's main thread reads again.
+            child.send(CANCEL, struct.pack("<II", 1, 1000))
+            assert child.end()[1]["status"] == 3
+            child.idle()
+        child.send(BYE)
+        over(child, (os.CLD_EXITED, 0))
+
+
 def test_output_is_there_before_idle(profile):
     with Zygote(REUSE, profile) as z:
         child = z.spawn("reuse.print", {"text": "one", "lines": 2}, pooled=True).spawned()

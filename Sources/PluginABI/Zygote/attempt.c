@@ -48,6 +48,11 @@ void attempt_renew(attempt *a, uint64_t run_id) {
     atomic_store(&a->dropped, 0);
 }
 
+void attempt_wake_main(attempt *a) {
+    uint64_t one = 1;
+    if (a->wake_fd >= 0 && write(a->wake_fd, &one, sizeof one) < 0) complain("pawl: the wake descriptor is broken");
+}
+
 void attempt_args_fault(attempt *a, const char *line, bool is_missing) {
     pthread_mutex_lock(&a->lock);
     a->args_fault.length = 0;
@@ -85,7 +90,10 @@ int32_t attempt_log(attempt *a, const pawl_attempt *handle, int32_t level, pawl_
 
     /* Credit counts payload bytes. The host gives back what it has worked off. */
     int64_t cost = (int64_t)(sizeof log + log.stage_length + length + fields);
-    if (atomic_fetch_sub(&a->credit, cost) < cost) {
+    int64_t had = atomic_fetch_sub(&a->credit, cost);
+    /* More of it may lie unread. */
+    if (a->pooled && had - cost < PAWL_CREDIT_DEFAULT / 2 && !atomic_exchange(&a->main_reads, true)) attempt_wake_main(a);
+    if (had < cost) {
         atomic_fetch_add(&a->credit, cost);
         atomic_fetch_add(&a->dropped, 1);
         return PAWL_E_LIMIT;

@@ -43,7 +43,8 @@ typedef struct attempt {
     _Atomic int64_t deadline_ns;
     atomic_int cancelled;
     int cancel_fd;       /* eventfd, readable once cancelled; -1: none */
-    int wake_fd;         /* eventfd: there is progress to send */
+    int wake_fd;         /* eventfd: rings for the main thread */
+    atomic_bool main_reads; /* in a pooled child: the main thread is wanted at the socket now */
     pid_t worker_tid;
     uint64_t stack_bytes;
     pthread_mutex_t lock;
@@ -61,8 +62,11 @@ extern attempt the_attempt;
 
 /* Worker, after a run: gives back what the attempt held. */
 void attempt_forget(attempt *a);
-/* Main thread, before a run: a handle of its own, and nothing of the run before. */
+/* Whoever has read its RUN, before a run: a handle of its own, and nothing of the run before. */
 void attempt_renew(attempt *a, uint64_t run_id);
+
+/* Any thread: rings for the main thread. */
+void attempt_wake_main(attempt *a);
 
 /* Any thread: what to say for a handler that gives up over its args, or over a follow-up, without words of its own. */
 void attempt_args_fault(attempt *a, const char *line, bool is_missing);

@@ -46,9 +46,9 @@ static char *cut_text(const char **at, size_t *left, uint32_t length) {
 /* Who reads what the host sends, and holds all that comes of it. The main thread, so that CANCEL is heard while a handler runs.
  * But in a pooled child the worker itself looks for its next run first: short runs that follow each other cost no change of
  * threads. The main thread leaves it the socket for a moment after each begin, and takes over where a run lasts longer, or
- * where none comes. */
+ * where none comes; `main_reads` of the attempt calls it at once. */
 static pthread_mutex_t reading = PTHREAD_MUTEX_INITIALIZER;
-#define HANDS_OFF_MS 10 /* so much later, at the most, is CANCEL heard */
+#define HANDS_OFF_MS 10 /* so much later is CANCEL heard */
 #define LINGER_MS 20    /* the worker waits so long for its next run */
 
 static uint64_t told_dropped; /* of this run's dropped lines */
@@ -88,7 +88,7 @@ static void on_args(attempt *a, const pawl_frame *frame, const char *payload) {
 static void on_cancel(attempt *a) {
     uint64_t one = 1;
     int phase = atomic_load(&a->phase);
-    if (phase == ATTEMPT_OVER) return; /* it was on its way when the run ended */
+    if (phase == ATTEMPT_OVER && begun) return; /* it was on its way when the run ended */
     if (atomic_exchange(&a->cancelled, 1) != 0) return;
     /* Cannot fail: it is written once. */
     if (a->cancel_fd >= 0 && write(a->cancel_fd, &one, sizeof one) < 0)
@@ -157,12 +157,20 @@ static uint32_t named = UINT32_MAX; /* the handler whose name the process has */
 static void mark_begun(attempt *a) {
     begun = true;
     begun_at_ns = monotonic_ns();
+    atomic_store(&a->main_reads, false);
     atomic_store(&a->phase, ATTEMPT_STARTING);
 }
 
 /* The worker has said IDLE: is its next run here, or does it come in a moment? Runs on the worker. */
 static bool next_run(attempt *a) {
+    /* Before the try: where it fails, the main thread is about to leave the socket, and has to come back at once. */
+    atomic_store(&a->main_reads, true);
     if (pthread_mutex_trylock(&reading) != 0) return false;
+    if (atomic_load(&a->phase) != ATTEMPT_OVER) { /* the main thread has begun it already */
+        atomic_store(&a->main_reads, false);
+        pthread_mutex_unlock(&reading);
+        return false;
+    }
     bool is_here = false;
     do {
         struct pollfd readable = {.fd = PAWL_CHILD_FD_DATA, .events = POLLIN};
@@ -176,15 +184,22 @@ static bool next_run(attempt *a) {
     is_here = is_here && a->head.handler_index == named;
     if (is_here) mark_begun(a);
     pthread_mutex_unlock(&reading);
-    uint64_t one = 1;
-    if (!is_here && a->wake_fd >= 0 && write(a->wake_fd, &one, sizeof one) < 0) complain("pawl: the wake descriptor is broken");
+    if (!is_here) attempt_wake_main(a);
     return is_here;
+}
+
+/* How long the main thread still leaves the socket to the worker. */
+static uint64_t hands_off_ns(const attempt *a) {
+    if (!a->pooled || atomic_load(&a->main_reads)) return 0;
+    uint64_t until = begun_at_ns + HANDS_OFF_MS * UINT64_C(1000000); /* before the clock: a run may begin meanwhile */
+    uint64_t now = monotonic_ns();
+    return now < until ? until - now : 0;
 }
 
 /* Whether the main thread is to read now; then it holds `reading`. */
 static bool takes_over(const attempt *a) {
     if (!a->pooled) return true;
-    return monotonic_ns() - begun_at_ns >= HANDS_OFF_MS * UINT64_C(1000000) && pthread_mutex_trylock(&reading) == 0;
+    return hands_off_ns(a) == 0 && pthread_mutex_trylock(&reading) == 0;
 }
 
 static void leave(const attempt *a, bool reads) {
@@ -206,7 +221,6 @@ static void begin(attempt *a) {
 /* Listens until the process ends, which is the worker's doing, or the host's. */
 static _Noreturn void supervise(attempt *a) {
     main_queue queue = main_queue_open(a->plugin);
-    position_open(a->plugin);
     for (;;) {
         int64_t due = progress_flush();
         bool reads = takes_over(a);
@@ -222,8 +236,12 @@ static _Noreturn void supervise(attempt *a) {
         if (frames_unsent() || (reads && pongs > 0)) polled[0].events |= POLLOUT;
         if (polled[0].events == 0) polled[0].fd = -1; /* its end would be told without end */
         int timeout = due < 0 ? -1 : (int)((due + 999999) / 1000000);
-        if (!reads && (timeout < 0 || timeout > HANDS_OFF_MS)) timeout = HANDS_OFF_MS;
-        int look = begun ? reuse_reap_orphans() : -1;
+        if (!reads) {
+            uint64_t left = hands_off_ns(a);
+            int until = left == 0 ? HANDS_OFF_MS : (int)((left + 999999) / 1000000);
+            if (timeout < 0 || timeout > until) timeout = until;
+        }
+        int look = begun && atomic_load(&a->phase) != ATTEMPT_OVER ? reuse_reap_orphans() : -1;
         if (look >= 0 && (timeout < 0 || look < timeout)) timeout = look;
         if (poll(polled, 3, timeout) < 0) {
             leave(a, reads);
@@ -283,6 +301,7 @@ _Noreturn void child_main(const spawn_request *request, const child_image *image
     progress_init(a->wake_fd);
     host_table_set_sink(log_without_attempt);
     a->plugin = image->plugin != NULL ? image->plugin : load_here(image);
+    position_open(a->plugin);
     if (a->pooled) reuse_prepare();
     if (a->trial) { /* the worker says UP */
         if (!worker_take(a, next_run)) worker_cannot_start("thread", "no thread for the handler");

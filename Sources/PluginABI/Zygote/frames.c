@@ -32,6 +32,8 @@ void frames_init(uint64_t run) {
     owner = getpid();
 }
 
+bool frames_are_mine(void) { return getpid() == owner; }
+
 void frames_set_run(uint64_t run) {
     pthread_mutex_lock(&lock);
     run_id = run;

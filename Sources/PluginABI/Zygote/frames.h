@@ -17,6 +17,9 @@ void frames_set_run(uint64_t run_id);
 typedef void frames_reader(uint16_t kind, uint16_t flags, const struct iovec *parts, size_t count);
 void frames_divert(frames_reader *to);
 
+/* Whether this is the process that speaks for the run, and not one that the handler forked. */
+bool frames_are_mine(void);
+
 /* Sends one frame made of up to FRAMES_MAX_PARTS parts (together at most PAWL_FRAME_MAX bytes); waits while the
  * socket is full. Ends the process where the host is gone. Any thread but the supervising one; ignored in processes
  * that the handler forked. */

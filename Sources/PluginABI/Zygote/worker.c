@@ -167,7 +167,7 @@ static void run(attempt *a) {
     fault_at("child.ended");
     /* What printf() still holds is this run's output. Never exit(): destructors of a forked runtime would run. */
     fflush(stdout);
-    if (!a->pooled) _exit(0);
+    if (!a->pooled || !frames_are_mine()) _exit(0); /* also where it is a fork of the handler that came back */
     attempt_forget(a);
     pthread_mutex_unlock(&a->lock);
     pawl_f_idle found = {0};
@@ -182,7 +182,7 @@ static void run(attempt *a) {
 /* Runs that wait for the worker: 0 or 1. A semaphore: a condition's mutex would be found locked by whoever is woken. */
 static sem_t given;
 
-static bool (*next_run)(attempt *a); /* set before the worker is there, and always the same */
+static bool (*next_run)(attempt *a); /* set before the worker is there */
 
 static void *work(void *context) {
     attempt *a = context;
@@ -215,8 +215,10 @@ static bool start_thread(void *(*function)(void *), void *context, uint64_t stac
 
 bool worker_take(attempt *a, bool (*next)(attempt *a)) {
     static bool is_there;
-    next_run = next;
-    if (!is_there) sem_init(&given, 0, 0);
+    if (!is_there) {
+        next_run = next;
+        sem_init(&given, 0, 0);
+    }
     sem_post(&given);
     if (is_there) return true;
     uint64_t stack = a->stack_bytes == 0 ? STACK_BYTES : a->stack_bytes;

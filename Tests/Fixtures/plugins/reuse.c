@@ -169,6 +169,13 @@ static int32_t wait_for_cancel(void *user, pawl_attempt *attempt, pawl_bytes arg
     return PAWL_E_CANCELLED;
 }
 
+/* Two processes return from run(): the copy at once, the handler's own when it is cancelled. */
+static int32_t fork_and_wait(void *user, pawl_attempt *attempt, pawl_bytes args) {
+    pid_t copy = fork();
+    if (copy <= 0) return copy == 0 ? PAWL_OK : PAWL_E_INTERNAL;
+    return wait_for_cancel(user, attempt, args);
+}
+
 static int32_t spin(void *user, pawl_attempt *attempt, pawl_bytes args) {
     (void)user, (void)args;
     attempt->host->log(attempt, PAWL_LOG_INFO, PAWL_STR("spinning"), PAWL_NO_STR);
@@ -209,6 +216,7 @@ static const pawl_handler all[] = {
     HANDLER("leave_process", leave_process, NULL), HANDLER("leave_zombie", leave_zombie, NULL),
     HANDLER("reset_fails", reset_will_fail, reset), HANDLER("reset_hangs", noop, never_reset),
     HANDLER("print", print, NULL), HANDLER("wait", wait_for_cancel, NULL), HANDLER("spin", spin, NULL),
+    HANDLER("fork_and_wait", fork_and_wait, NULL),
     HANDLER("crash", crash, NULL), HANDLER("work", work, NULL),
     HANDLER("litter", litter, NULL)};
 FIXTURE_DESCRIPTOR("reuse", .handlers = all, .handler_count = sizeof all / sizeof all[0],
