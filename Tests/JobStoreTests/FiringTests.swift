@@ -227,6 +227,27 @@ import UVLoop
         }
     }
 
+    /// What ran long ago is forgotten, and must not run again by mistake.
+    @Test func aBackfillOfWhatIsForgottenHasToBeWanted() async throws {
+        try await withBench { bench in
+            let store = bench.store
+            let made = try await store.createSchedule(hourly())
+            let now = try await store.databaseTime()
+            let from = now.advanced(by: .seconds(-91 * 86_400))
+            let to = from.advanced(by: .seconds(86_400))
+            // A schedule that is younger has run nothing then.
+            #expect(try await store.planBackfill(made.id, from: from, to: to).times.count >= 24)
+            try await bench.side.execute("UPDATE pawl.schedule SET created_at = now() - interval '1 year'")
+            do {
+                _ = try await store.planBackfill(made.id, from: from, to: to)
+                Issue.record("it was taken")
+            } catch StoreError.invalid(let fault) {
+                #expect(fault.pointer == "/from" && fault.code == "forgotten")
+            }
+            #expect(try await store.planBackfill(made.id, from: from, to: to, includesForgotten: true).times.count >= 24)
+        }
+    }
+
     // MARK: Events
 
     private func after(_ text: String, job: String = "test.sleep") throws -> ScheduleInput {

@@ -62,6 +62,20 @@ def test_tokens_by_the_command_line(host):
     assert pawl("tokens", "create", "x", "--role", "emperor", *data, check=False).returncode == 65
 
 
+def test_who_triggers_a_schedule_ends_no_run_by_force(host):
+    """Also where a schedule's own rule, an admin's, says something else."""
+    made = host.call("POST", "/api/v1/schedules", {
+        "name": "mild", "job": "csv.to_jsonl", "kind": "cron", "spec": {"cron": "0 0 1 1 *"}, "timezone": "UTC",
+        "args": {"input": "/none", "output": "/none"}, "enabled": False})
+    assert made.status == 201, made.json
+    token = pawl("tokens", "create", "trigger-test", "--role", "operator", "--data-dir", host.data).stdout.strip()
+    path = f"/api/v1/schedules/{made.json['id']}/trigger"
+    refused = host.call("POST", path, {"overlap": "terminate_running"}, token=token)
+    assert refused.status == 403 and refused.json["code"] == "insufficient_scope" and "admin" in refused.json["detail"]
+    assert host.call("POST", path, {"overlap": "cancel_running"}, token=token).status == 201
+    assert host.call("POST", path, {"overlap": "terminate_running"}).status == 201
+
+
 def test_no_token_is_in_the_log(host_factory):
     host = host_factory(arguments=["--log-level", "trace"]).start()
     token = pawl("tokens", "create", "quiet", "--role", "viewer", "--data-dir", host.data).stdout.strip()

@@ -7,6 +7,8 @@ struct FileStamp: Equatable, Sendable {
     private var size: Int
     private var seconds: Int
     private var nanoseconds: Int
+    /// Of the last change of anything, rights too: what could not be taken for them may be fit now.
+    private var changed: [Int]
 
     /// Nil if there is none, or nobody lets us look.
     init?(_ path: String) {
@@ -16,6 +18,7 @@ struct FileStamp: Equatable, Sendable {
         size = info.st_size
         seconds = info.st_mtim.tv_sec
         nanoseconds = info.st_mtim.tv_nsec
+        changed = [info.st_ctim.tv_sec, info.st_ctim.tv_nsec]
     }
 }
 

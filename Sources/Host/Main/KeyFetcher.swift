@@ -43,6 +43,8 @@ struct FetchKeys: ParsableCommand {
     @Option(name: .customLong("ca-file")) var authorities: String?
 
     func run() throws {
+        // Should the host be gone that would have ended it.
+        alarm(UInt32(KeyFetcher.timeout.components.seconds) + 5)
         do throws(ClientFailure) {
             try self.fetch()
         } catch {

@@ -17,9 +17,15 @@ extension JobStore {
     /// More would be an accident.
     package static let longestBackfill = 10_000
 
+    /// What became of a planned time is known for so long, as upkeep_occurrences.sql has it.
+    package static let occurrencesKept = Duration.seconds(90 * 86_400)
+
     /// What a backfill would do, without doing it. Both ends belong to the range; of every n-th time, the first of the range counts.
-    /// Throws `.invalid` for a range that ends in the future, begins after its end, or has too many times.
-    package func planBackfill(_ id: Int64, from: WallTime, to: WallTime) async throws(StoreError) -> BackfillPlan {
+    /// Throws `.invalid` for a range that ends in the future, begins after its end, or has too many times; and, unless
+    /// `includesForgotten`, for one that begins when runs of the schedule may have been that nobody remembers any more.
+    package func planBackfill(
+        _ id: Int64, from: WallTime, to: WallTime, includesForgotten: Bool = false
+    ) async throws(StoreError) -> BackfillPlan {
         let row = try await schedule(id)
         let zone = try zone(row.input.timezone)
         guard !row.input.spec.isEvent else {
@@ -29,17 +35,24 @@ extension JobStore {
         let now = try await databaseTime()
         guard from <= to else { throw Self.badRange("/to", "out_of_range", "must not be before from") }
         guard to <= now else { throw Self.badRange("/to", "out_of_range", "must not be in the future") }
+        let known = now.advanced(by: .zero - Self.occurrencesKept)
+        guard includesForgotten || from >= known || row.createdAt > known else {
+            throw Self.badRange(
+                "/from", "forgotten",
+                "is before \(known.rfc3339), and what ran then is forgotten: with include_forgotten all those times get a run, "
+                    + "again if they had one")
+        }
         let times = row.input.timetable(zone).times(from: from, to: to, limit: Self.longestBackfill)
         guard let times else {
             throw Self.badRange(
                 "/from", "too_many", "has more than \(Self.longestBackfill) times up to the end: take a shorter range")
         }
-        let known = try await decoding {
+        let present = try await decoding {
             try await self.pool.query(
                 .scheduleBackfillTimes, [.int64(id), .timestampArray(times.wanted.map(\.micros))]
             ).map { try $0.micros(0) }
         }
-        let existing = Set(known)
+        let existing = Set(present)
         return BackfillPlan(
             times: times.wanted.filter { !existing.contains($0.micros) }, existing: existing.count,
             excluded: times.excluded, revision: row.revision)

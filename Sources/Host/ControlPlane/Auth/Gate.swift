@@ -137,7 +137,7 @@ final class Gate {
     }
 
     /// Asks the authorizer, and answers for it where it refuses.
-    func authorize(
+    static func authorize(
         _ principal: Principal, _ permission: Permission, _ resource: Resource? = nil
     ) throws(Problem) {
         guard case .refused(let refusal) = Authorizer.decide(principal, permission, resource) else { return }

@@ -225,7 +225,7 @@ final class Responder {
             }
             call.parameters[String(part.dropFirst().dropLast())] = value
         }
-        try gate.authorize(call.principal, route.permission)
+        try Gate.authorize(call.principal, route.permission)
         let declared = request.headerFields[.contentLength].flatMap { Int($0) }
         if route.body == .stream {
             call.pieces = try exchange.pieces(limit: limits.upload, declared: declared)
@@ -235,7 +235,7 @@ final class Responder {
             if !call.body.isEmpty { try Self.checkType(request.headerFields[.contentType]) }
         }
         if !call.principal.bounds.isEmpty, let resource = try await resource(call, route.permission.scope) {
-            try gate.authorize(call.principal, route.permission, resource)
+            try Gate.authorize(call.principal, route.permission, resource)
         }
         guard let action = AuditTrail.action(route.method, route.path, route.permission) else {
             return try await route.handler(call)

@@ -9,6 +9,7 @@ struct ScheduleBackfill: Sendable {
     var from: WallTime
     var to: WallTime
     var maxParallel: Int
+    var includesForgotten: Bool
     var count: Int64
 }
 
@@ -37,6 +38,10 @@ extension Backend {
         changes.overlap = reader.word("overlap", OverlapPolicy.self)
         _ = reader.string("reason", limit: 500)  // The audit has it from the request.
         try reader.finish()
+        // Whoever made the schedule may have chosen it; who only triggers it may end no run by force.
+        if changes.overlap == .terminateRunning {
+            try Gate.authorize(call.principal, Permission(.admin, .everything))
+        }
         guard try IdempotencyKey.read(call.headers) != nil else { return try await trigger(id, changes, call) }
         return try await once(call) { try await trigger(id, changes, call) }
     }
@@ -64,6 +69,7 @@ extension Backend {
         let from = reader.time("from")
         let to = reader.time("to")
         let maxParallel = reader.int("max_parallel", in: 1...1000)
+        let includesForgotten = reader.bool("include_forgotten")
         let isDry = reader.bool("dry_run") ?? false
         let name = reader.string("plan", limit: 100)
         _ = reader.string("reason", limit: 500)  // The audit has it from the request.
@@ -74,6 +80,9 @@ extension Backend {
             if isDry { reader.fault("plan", "exclusive", "cannot stand beside dry_run") }
             if from != nil { reader.fault("from", "exclusive", "cannot stand beside plan, which has its own") }
             if to != nil { reader.fault("to", "exclusive", "cannot stand beside plan, which has its own") }
+            if includesForgotten != nil {
+                reader.fault("include_forgotten", "exclusive", "cannot stand beside plan, which has its own")
+            }
             if maxParallel != nil {
                 reader.fault("max_parallel", "exclusive", "cannot stand beside plan, which has its own")
             }
@@ -81,7 +90,8 @@ extension Backend {
         try reader.finish()
         let none = WallTime(micros: 0)
         let fresh = ScheduleBackfill(
-            schedule: id, from: from ?? none, to: to ?? none, maxParallel: Int(maxParallel ?? 1), count: 0)
+            schedule: id, from: from ?? none, to: to ?? none, maxParallel: Int(maxParallel ?? 1),
+            includesForgotten: includesForgotten ?? false, count: 0)
         if isDry { return .json(try await show(fresh)) }
         return try await once(call) {
             guard let name else { return try await backfill(fresh, call) }
@@ -90,7 +100,7 @@ extension Backend {
                 backfillPlans.put(known, name)
                 throw Plans.mismatch("The plan is of another schedule.")
             }
-            let count = Int64(try await store.planBackfill(id, from: known.from, to: known.to).times.count)
+            let count = Int64(try await planBackfill(known).times.count)
             if Plans.hasGrown(from: known.count, to: count) {
                 throw Plans.changed(
                     from: known.count, to: count, "would be made", plan: try await show(known))
@@ -99,8 +109,13 @@ extension Backend {
         }
     }
 
+    private func planBackfill(_ wanted: ScheduleBackfill) async throws(StoreError) -> BackfillPlan {
+        try await store.planBackfill(
+            wanted.schedule, from: wanted.from, to: wanted.to, includesForgotten: wanted.includesForgotten)
+    }
+
     private func show(_ wanted: ScheduleBackfill) async throws -> JSONObject {
-        let plan = try await store.planBackfill(wanted.schedule, from: wanted.from, to: wanted.to)
+        let plan = try await planBackfill(wanted)
         var kept = wanted
         kept.count = Int64(plan.times.count)
         var object = JSONObject()
@@ -118,7 +133,7 @@ extension Backend {
     }
 
     private func backfill(_ wanted: ScheduleBackfill, _ call: Call) async throws -> Answer {
-        let plan = try await store.planBackfill(wanted.schedule, from: wanted.from, to: wanted.to)
+        let plan = try await planBackfill(wanted)
         let done = try await store.backfill(
             wanted.schedule, plan.times, maxParallel: wanted.maxParallel, actor: call.principal.name)
         var object = JSONObject()

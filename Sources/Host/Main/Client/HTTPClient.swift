@@ -151,6 +151,8 @@ private final class Transfer {
     /// The caller has seen enough: an aborted transfer is no fault then.
     var stopped = false
     private let onBody: (([UInt8]) -> Bool)?
+    /// Of what comes instead of a stream, in bytes.
+    static let longestRefusal = 1 << 20
 
     init(onBody: (([UInt8]) -> Bool)?) { self.onBody = onBody }
 
@@ -159,7 +161,9 @@ private final class Transfer {
         let piece = UnsafeRawBufferPointer(start: bytes, count: size * count)
         guard let onBody = transfer.onBody, (200..<300).contains(transfer.status) else {
             transfer.body.append(contentsOf: piece)
-            return piece.count
+            guard transfer.onBody != nil, transfer.body.count > Transfer.longestRefusal else { return piece.count }
+            transfer.stopped = true
+            return 0
         }
         if onBody(Array(piece)) { return piece.count }
         transfer.stopped = true

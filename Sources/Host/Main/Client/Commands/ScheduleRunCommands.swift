@@ -115,6 +115,10 @@ extension SchedulesCommand {
         @Option(help: ArgumentHelp("The last time, not in the future.", valueName: "time")) var to: String
         @Option(name: .customLong("max-parallel"), help: "So many of its runs go at once; 1 unless told.")
         var maxParallel: Int?
+        @Flag(
+            name: .customLong("include-forgotten"),
+            help: "Also times of more than 90 days ago, whether they had a run or not: that is forgotten.")
+        var includesForgotten = false
         @Option(help: "Why; kept with the record of it.") var reason: String?
         @Flag(name: .customLong("dry-run"), help: "Show the plan and stop.") var dryRun = false
         @Flag(help: "Do not ask.") var yes = false
@@ -124,6 +128,7 @@ extension SchedulesCommand {
             let order = JSONValue.members([
                 "from": .string(self.from), "to": .string(self.to),
                 "max_parallel": self.maxParallel.map { .int(Int64($0)) }, "dry_run": .boolean(true),
+                "include_forgotten": self.includesForgotten ? .boolean(true) : nil,
             ])
             let plan = try session.send("POST", path, order).json
             let count = plan["count"]?.integer ?? 0
