@@ -244,7 +244,8 @@ import UVLoop
             } catch StoreError.invalid(let fault) {
                 #expect(fault.pointer == "/from" && fault.code == "forgotten")
             }
-            #expect(try await store.planBackfill(made.id, from: from, to: to, includesForgotten: true).times.count >= 24)
+            #expect(
+                try await store.planBackfill(made.id, from: from, to: to, includesForgotten: true).times.count >= 24)
         }
     }
 
