@@ -29,7 +29,12 @@ extension JobStore {
         let now = try await databaseTime()
         guard from <= to else { throw Self.badRange("/to", "out_of_range", "must not be before from") }
         guard to <= now else { throw Self.badRange("/to", "out_of_range", "must not be in the future") }
-        let times = row.input.timetable(zone).times(from: from, to: to, limit: Self.longestBackfill)
+        guard let calendars = try await contents(ofCalendars: row.input.options.calendars) else {
+            throw .conflict(code: "calendar_gone", detail: "one of its calendars is gone", currentState: nil)
+        }
+        var timetable = row.input.timetable(zone)
+        timetable.calendars = calendars
+        let times = timetable.times(from: from, to: to, limit: Self.longestBackfill)
         guard let times else {
             throw Self.badRange(
                 "/from", "too_many", "has more than \(Self.longestBackfill) times up to the end: take a shorter range")

@@ -118,8 +118,10 @@ extension JobStore {
     /// - Parameters:
     ///   - id: of the schedule that is replaced; nil: a new one.
     ///   - source: the job that tells what args are like; nil: the schedule's own, which has to be there.
+    ///   - madeCalendars: that will be there when the schedule is.
     func parameters(
-        _ input: ScheduleInput, runCount: Int, id: Int64? = nil, source: String? = nil
+        _ input: ScheduleInput, runCount: Int, id: Int64? = nil, source: String? = nil,
+        madeCalendars: Set<String> = []
     ) async throws(StoreError) -> (list: [PGParameter], isChecked: Bool) {
         let zone = try zone(input.timezone)
         try Self.check(input.request)
@@ -136,8 +138,8 @@ extension JobStore {
         if let most = input.maxRuns, most < 1 {
             throw .invalid(FieldFault(pointer: "/max_runs", code: "out_of_range", detail: "must be 1 or more"))
         }
-        try Self.check(input.options)
         if case .after(let after) = input.spec { try await check(after, of: input, id) }
+        try await checkCalendars(input.options.calendars.filter { !madeCalendars.contains($0) }, input.options)
         let next = input.next(after: try await databaseTime(), runCount: runCount, zone: zone)
         if input.isEnabled && next == nil && !input.spec.isEvent {
             throw .invalid(FieldFault(pointer: "/spec", code: "never_fires", detail: "this schedule would never fire"))

@@ -10,7 +10,7 @@ enum ClientCommands {
         BulkCommand.self, ExplainCommand.self, DiagnoseCommand.self,
         FreezeCommand.self, ThawCommand.self, ExtendCommand.self, ReniceCommand.self,
         JobsCommand.self, PluginsCommand.self, QueuesCommand.self, ExclusiveCommand.self, StatsCommand.self,
-        HostsCommand.self, SchedulesCommand.self,
+        HostsCommand.self, SchedulesCommand.self, CalendarsCommand.self, PlanCommand.self, ApplyCommand.self,
         CrashesCommand.self, QuarantinesCommand.self, SafetyCommand.self, TokensCommand.self, WhoamiCommand.self,
         AuditCommand.self,
         UICommand.self, APICommand.self,

@@ -1,0 +1,60 @@
+import HTTPTypes
+import JobCore
+import JobStore
+
+/// How many runs schedules will make, hour by hour.
+extension Backend {
+    func showLoad(_ call: Call) async throws -> Answer {
+        let now = WallClock.now
+        let word = try call.query.one("bucket") ?? "hour"
+        guard let bucket: Int64 = ["hour": 3600, "day": 86_400][word] else {
+            throw Problem.invalidParameter("bucket", "unknown_word", "must be hour or day")
+        }
+        // Whole buckets, by UTC.
+        let start = (try call.query.time("from") ?? now).seconds
+        let from = WallTime(micros: (start - start % bucket) * 1_000_000)
+        let to = try call.query.time("to") ?? from.advanced(by: .seconds(bucket * (word == "hour" ? 24 : 31)))
+        let count = (to.seconds - from.seconds + bucket - 1) / bucket
+        guard (1...Self.mostBuckets).contains(count) else {
+            throw Problem.invalidParameter(
+                "to", "out_of_range", "must lie 1 to \(Self.mostBuckets) buckets after from, not \(count)")
+        }
+        var load = ScheduleLoad(from: from, bucket: bucket, count: Int(count))
+        var slice = LoopSlice()
+        var schedules = 0
+        for row in try await store.schedules() {
+            guard row.input.isEnabled, let next = row.nextAt, row.pausedAt == nil || row.pausedUntil != nil,
+                let zone = try? store.zone(row.input.timezone),
+                let calendars = try await store.contents(ofCalendars: row.input.options.calendars)
+            else { continue }
+            var timetable = row.input.timetable(zone)
+            timetable.calendars = calendars
+            // What has passed makes at most the runs that are made up for.
+            var (first, ordinal) = (max(next, row.pausedUntil ?? next), row.ordinal)
+            if first > next { ordinal = 0 }
+            if let until = row.skipUntil, until >= first, let later = timetable.next(after: until) { first = later }
+            load.add(
+                timetable, next: first, ordinal: ordinal,
+                most: row.input.maxRuns.map { max(0, $0 - row.runCount) } ?? .max)
+            schedules += 1
+            await slice.breathe()
+        }
+        var object = JSONObject()
+        object.time("from", from)
+        object.string("bucket", word)
+        object.int("schedules", schedules)
+        object.bool("complete", load.isComplete)
+        object.array(
+            "buckets",
+            load.counts.enumerated().map { index, runs in
+                var inner = JSONObject()
+                inner.time("at", from.advanced(by: .seconds(bucket * Int64(index))))
+                inner.int("runs", runs)
+                return inner.text
+            })
+        return .json(object)
+    }
+
+    /// A month of hours.
+    private static let mostBuckets: Int64 = 744
+}
