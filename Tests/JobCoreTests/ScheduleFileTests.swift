@@ -17,6 +17,9 @@ import Testing
         let again = try DateCalendar(icalendar: text, until: stamp, zone: { _ in nil })
         #expect(again == calendar)
         #expect(text.contains("X-WR-CALNAME:holidays\\, and more\\; \\\\ all\r\n"))
+        // An end of a line would begin another one, a control is none of a text's.
+        let odd = CalendarFile(name: "a\r\nEND:VCALENDAR\nb\rc\u{7};\u{301}").text
+        #expect(odd.contains("X-WR-CALNAME:a\\nEND:VCALENDAR\\nb\\nc\\;\u{301}\r\n"))
     }
 
     @Test func linesAreFolded() {
@@ -32,9 +35,10 @@ import Testing
     @Test(
         arguments: [
             ("echo a", "echo a", nil), ("date +\\%F", "date +%F", nil),
-            ("mail me%Hello%there", "mail me", "Hello\nthere"),
-            ("cat%", "cat", ""), ("a\\b \\\\% x", "a\\b \\\\", " x"), ("tail\\", "tail\\", nil),
-            ("cat%a\\%b", "cat", "a%b"),
+            ("mail me%Hello%there", "mail me", "Hello\nthere\n"), ("cat%a%", "cat", "a\n"), ("cat%%a", "cat", "\na\n"),
+            ("cat%", "cat", ""), ("a\\b \\\\% x", "a\\b \\\\", " x\n"), ("tail\\", "tail\\", nil),
+            ("cat%a\\%b", "cat", "a%b\n"), ("cat%a\\\\%b\\", "cat", "a\\%b\\\n"), ("a\\\\\\%", "a\\\\%", nil),
+            ("e%\u{301}", "e", "\u{301}\n"),
         ] as [(String, String, String?)])
     func percentSigns(field: String, command: String, input: String?) {
         let read = CrontabCommand(field: field)
@@ -42,8 +46,27 @@ import Testing
         #expect(CrontabCommand(field: read.field ?? "") == read)
     }
 
-    @Test func aCommandOfSeveralLinesIsNoCrontabs() {
-        #expect(CrontabCommand(command: "a\nb").field == nil)
+    @Test(
+        arguments: [
+            ("a\nb", nil), ("a\r\nb", nil), ("a\\%", nil), ("a\\", ""), ("cat", "no end"), ("cat", "a\r\nb\n"), ("cat", "\n"),
+        ] as [(String, String?)])
+    func someCommandsAreNoCrontabs(command: String, input: String?) {
+        #expect(CrontabCommand(command: command, input: input).field == nil)
+    }
+
+    /// As it comes from other systems.
+    @Test func linesMayEndWithACarriageReturn() throws {
+        let crontab = try Crontab("# a\r\n@daily x%y\r\n\r\n0 0 * * 7 z\r\n", isZone: { _ in true })
+        #expect(crontab.problems.isEmpty && crontab.entries.map(\.command) == ["x%y", "z"])
+        #expect(crontab.entries.map(\.line) == [2, 4] && crontab.entries[0].description == "a")
+    }
+
+    /// A calendar of which some days do not count would be worse than none.
+    @Test func whatRecursTooOftenIsAFault() {
+        let text = "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nDTSTART;VALUE=DATE:20000101\r\nRRULE:FREQ=DAILY\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+        #expect(throws: FieldFault.self) { try DateCalendar(icalendar: text, until: stamp, zone: { _ in nil }) }
+        let soon = WallTime(micros: 978_307_200_000_000)
+        #expect(throws: Never.self) { try DateCalendar(icalendar: text, until: soon, zone: { _ in nil }) }
     }
 
     private func load(_ kind: String, _ spec: String, _ options: String = "{}", most: Int = .max) throws -> ScheduleLoad

@@ -1,6 +1,7 @@
 import JobCore
 import JobStore
 import Postgres
+import PostgresTestSupport
 import Testing
 import UVLoop
 
@@ -55,6 +56,99 @@ import UVLoop
             #expect(try await store.calendar("c").schedules == 1)
             try await store.deleteSchedule(made.id, ifRevision: nil)
             try await store.deleteCalendar("c", ifRevision: nil)
+            #expect(try await store.calendars().isEmpty)
+        }
+    }
+
+    /// Whoever comes second waits, and then sees what the first has done.
+    @Test func namingAndRemovingDoNotPassEachOther() async throws {
+        try await withBench { bench in
+            let store = bench.store
+            // Not the one that holds them up: in a transaction it sees what it saw before.
+            let watcher = try await PostgresConnection.connect(bench.configuration, logger: TestDatabase.logger)
+            defer { watcher.close() }
+            let waiting = PGStatement(
+                name: "waiting",
+                sql: "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+            func blocked() async throws {
+                for _ in 0..<1000 {
+                    if try await watcher.query(waiting)[0].int64(0) > 0 { return }
+                    try await LoopClock.sleep(for: .milliseconds(10))
+                }
+                Issue.record("nobody waits")
+            }
+            _ = try await store.createCalendar(CalendarInput(name: "c", content: try calendar("2026-12-25")))
+            let plain = ScheduleInput(name: "n", job: "test.noop", spec: .cron(try CronExpression("@daily")))
+            let made = try await store.createSchedule(plain)
+            try await bench.side.execute(
+                "BEGIN; UPDATE pawl.schedule SET options = '{\"calendars\": [\"c\"]}' WHERE name = 'n'")
+            let removal = Task { @LoopActor in try await store.deleteCalendar("c", ifRevision: nil) }
+            try await blocked()
+            try await bench.side.execute("COMMIT")
+            await #expect(throws: StoreError.self) { try await removal.value }
+            #expect(try await store.calendar("c").schedules == 1)
+            try await store.deleteSchedule(made.id, ifRevision: nil)
+
+            try await bench.side.execute("BEGIN; DELETE FROM pawl.calendar")
+            var input = plain
+            input.options.calendars = ["c"]
+            let (naming, applying) = (input, input)
+            let creation = Task { @LoopActor in _ = try await store.createSchedule(naming) }
+            try await blocked()
+            try await bench.side.execute("COMMIT")
+            await #expect { try await creation.value } throws: { error in
+                guard case .invalid(let fault)? = error as? StoreError else { return false }
+                return fault.pointer == "/calendars" && fault.detail == "there is no calendar c"
+            }
+            // Within many changes, the pointer leads to the one.
+            try await bench.side.execute("INSERT INTO pawl.calendar (name, content) VALUES ('c', '{}')")
+            try await bench.side.execute("BEGIN; DELETE FROM pawl.calendar")
+            let apply = Task { @LoopActor in try await store.applyState([("/schedules/7", .createSchedule(applying))]) }
+            try await blocked()
+            try await bench.side.execute("COMMIT")
+            await #expect { try await apply.value } throws: { error in
+                guard case .invalid(let fault)? = error as? StoreError else { return false }
+                return fault.pointer == "/schedules/7/calendars"
+            }
+        }
+    }
+
+    /// One that could not be read back would keep nothing away.
+    @Test func onlyWhatCanBeReadIsWritten() async throws {
+        try await withBench { bench in
+            let store = bench.store
+            let days = (0...10_000).map { 20_000 + 2 * $0...20_000 + 2 * $0 }
+            await #expect(throws: StoreError.self) {
+                try await store.createCalendar(CalendarInput(name: "c", content: DateCalendar(days: days)))
+            }
+            let some = DateCalendar(days: Array(days.prefix(10_000)))
+            _ = try await store.createCalendar(CalendarInput(name: "c", content: some))
+            #expect(try await store.contents(ofCalendars: ["c"])["c"] == some)
+            // Made anew, it is another one, though its revision is the same.
+            try await store.deleteCalendar("c", ifRevision: nil)
+            _ = try await store.createCalendar(CalendarInput(name: "c", content: try calendar("2026-12-25")))
+            #expect(try await store.contents(ofCalendars: ["c"])["c"] == (try calendar("2026-12-25")))
+            try await bench.side.execute("UPDATE pawl.calendar SET content = '[]', revision = revision + 1")
+            #expect(try await store.contents(ofCalendars: ["c"]).isEmpty)
+            #expect(try await store.calendar("c").content == DateCalendar())
+        }
+    }
+
+    @Test func aCalendarInUseIsToldBeforeItIsRemoved() async throws {
+        try await withBench { bench in
+            let store = bench.store
+            let row = try await store.createCalendar(CalendarInput(name: "c", content: try calendar("2026-12-25")))
+            var input = ScheduleInput(name: "n", job: "test.noop", spec: .cron(try CronExpression("@daily")))
+            input.options.calendars = ["c"]
+            let made = try await store.createSchedule(input)
+            let removal = (pointer: "", change: StateChange.deleteCalendar("c", revision: row.revision))
+            await #expect(throws: StoreError.self) { try await store.checkState([removal]) }
+            try await store.checkState([removal, ("", .deleteSchedule(made.id, revision: made.revision))])
+            var without = input
+            without.options.calendars = []
+            let both = [removal, (pointer: "", change: StateChange.changeSchedule(made, without))]
+            try await store.checkState(both)
+            try await store.applyState(both)
             #expect(try await store.calendars().isEmpty)
         }
     }

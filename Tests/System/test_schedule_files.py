@@ -34,7 +34,7 @@ schedules:
     refused = host.command("apply", "-f", str(wrong))
     assert refused.returncode == 65 and "wrong.yaml:3: schedules.applied-pulse.job:" in refused.stderr and "did you mean applied-job?" in refused.stderr
     file.write_text("schedules: {}\n")
-    gone = host.command("apply", "-f", str(file), "--prune")
+    gone = host.command("apply", "-f", str(file), "--prune", "--yes")
     assert gone.returncode == 0 and gone.stdout.splitlines() == ["- schedule applied-pulse", "- calendar applied-freeze"], gone.stdout
     assert host.call("GET", "/api/v1/schedules/applied-pulse").status == 404
     until(lambda: host.call("DELETE", "/api/v1/jobs/applied-job?cascade=true", headers={"If-Match": "*"}).status == 200, what="the job to be removed")

@@ -91,3 +91,6 @@ def test_calendars_are_made_and_replaced(pawl, server, tmp_path):
     assert pawl("calendars", "import", "holidays", str(tmp_path / "h.ics")).returncode == 0
     assert server.host.requests[-1][2]["ics"].startswith("BEGIN:VCALENDAR\r\n")
     assert pawl("calendars", "set", "holidays").returncode == 64
+    server.host.answers[("GET", path)] = (200, {"name": "holidays", "description": "Here", "dates": [], "intervals": []})
+    assert pawl("calendars", "set", "holidays", "--date", "2026-12-26").returncode == 0
+    assert server.host.requests[-1][2] == {"description": "Here", "dates": ["2026-12-26"], "intervals": []}

@@ -56,9 +56,26 @@ def test_yaml_becomes_what_the_api_takes(pawl, state, tmp_path):
         "schedules": [{"name": "night", "job": "nightly", "kind": "cron", "expression": "30 2 * * *", "labels": {"team": "a"},
                        "args": {"path": "/a", "on": "yes", "empty": None, "ratio": 1.5, "hex": 31, "big": 12345678901234567890, "text": "5"}}],
         "set": "default", "dry_run": True}]
-    done = pawl("apply", "-f", str(file), "--prune", "--set", "mine")
+    done = pawl("apply", "-f", str(file), "--prune", "--yes", "--set", "mine", "--reason", "r")
     assert done.returncode == 0 and "changed: 2" in done.stderr
-    assert state[1]["prune"] is True and state[1]["set"] == "mine" and "dry_run" not in state[1]
+    assert state[1]["prune"] is True and state[1]["set"] == "mine" and state[1]["reason"] == "r" and "dry_run" not in state[1]
+
+
+def test_what_is_removed_is_asked_about_and_nothing_else_is_done(pawl, server, tmp_path):
+    bodies, changes = [], [{"kind": "schedule", "name": "old\u001b[1m", "action": "delete", "fields": []}]
+
+    def answer(body):
+        bodies.append(body)
+        return 200, {"dry_run": body.get("dry_run", False), "plan": "p1", "count": len(changes), "unchanged": 0, "changes": changes}
+    server.host.answers[("POST", "/api/v1/apply")] = answer
+    (tmp_path / "a.yaml").write_text("schedules: []\n")
+    done = pawl("apply", "-f", str(tmp_path / "a.yaml"), "--prune")
+    assert done.returncode == 64 and "- schedule old" in done.stderr and "\x1b" not in done.stderr, done.stderr
+    assert len(bodies) == 1 and bodies[0]["dry_run"] is True
+    # Without a removal nobody is asked; what was shown is what is done.
+    changes[0]["action"] = "create"
+    assert pawl("apply", "-f", "-", "--prune", input="schedules: []\n").returncode == 0
+    assert len(bodies) == 3 and bodies[2]["plan"] == "p1" and "dry_run" not in bodies[2]
 
 
 def test_nothing_to_change_is_exit_code_0(pawl, server, tmp_path):
@@ -72,10 +89,11 @@ def test_directories_and_several_documents_are_one_whole(pawl, state, tmp_path):
     (tmp_path / "b").mkdir()
     (tmp_path / "b/two.yml").write_text("schedules:\n  b: {job: j, kind: cron, expression: '@daily'}\n---\nschedules:\n- {name: c, job: j, kind: cron, expression: '@daily'}\n")
     (tmp_path / "one.json").write_text(json.dumps({"schedules": [{"name": "a", "job": "j", "kind": "cron", "expression": "@daily"}]}))
+    (tmp_path / "two.json").write_text(json.dumps({"schedules": [{"name": "\U0001f600", "job": "j" * 2000}]}, separators=(",", ":")))
     (tmp_path / "README.md").write_text("not: read\n")
     (tmp_path / ".hidden.yaml").write_text("nonsense: 1\n")
     assert pawl("apply", "-f", str(tmp_path)).returncode == 0
-    assert [s["name"] for s in state[0]["schedules"]] == ["b", "c", "a"]
+    assert [s["name"] for s in state[0]["schedules"]] == ["b", "c", "a", "\U0001f600"]
     assert pawl("apply", "-f", "-", input="schedules: {x: {job: j, kind: once, at: 2027-01-01T00:00:00Z}}").returncode == 0
     assert state[1]["schedules"] == [{"name": "x", "job": "j", "kind": "once", "at": "2027-01-01T00:00:00Z"}]
 

@@ -65,9 +65,21 @@ package struct CalendarFile: Sendable {
         String(ICalendarTime.text(Int64(days) * 86_400).prefix(8))
     }
 
+    /// By scalars: a character may be a semicolon with an accent. Controls have no place in a text of iCalendar.
     private static func escaped(_ text: String) -> String {
-        text.replacing("\\", with: "\\\\").replacing(";", with: "\\;").replacing(",", with: "\\,")
-            .replacing("\r\n", with: "\\n").replacing("\n", with: "\\n").replacing("\r", with: "\\n")
+        var out = String.UnicodeScalarView()
+        var isAfterReturn = false
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\\", ";", ",": out.append(contentsOf: ["\\", scalar])
+            case "\n": if !isAfterReturn { out.append(contentsOf: ["\\", "n"]) }
+            case "\r": out.append(contentsOf: ["\\", "n"])
+            case "\t": out.append(scalar)
+            default: if scalar.value >= 0x20, scalar.value != 0x7F { out.append(scalar) }
+            }
+            isAfterReturn = scalar == "\r"
+        }
+        return String(out)
     }
 
     /// No line is longer than 75 bytes; what follows begins with a blank. No character is cut.

@@ -10,33 +10,58 @@ package struct CrontabCommand: Hashable, Sendable {
         self.input = input
     }
 
-    /// The first `%` without a backslash ends the command, further ones are ends of lines; `\%` is a percent sign.
+    /// The first `%` without a backslash ends the command, further ones are ends of lines; `\%` is a percent sign. What is read
+    /// ends with the end of a line, as cron has it, unless it is empty.
     package init(field: String) {
-        var parts = [""]
+        // By scalars: a percent sign may have an accent.
+        var command = String.UnicodeScalarView()
+        var rest = field.unicodeScalars[...]
         var isEscaped = false
-        for character in field {
-            if isEscaped {
-                if character != "%" { parts[parts.count - 1].append("\\") }
-                parts[parts.count - 1].append(character)
-                isEscaped = false
-            } else if character == "\\" {
-                isEscaped = true
-            } else if character == "%" {
-                parts.append("")
-            } else {
-                parts[parts.count - 1].append(character)
+        while let scalar = rest.popFirst() {
+            if isEscaped, scalar == "%" { command.removeLast() }
+            if !isEscaped, scalar == "%" {
+                self.init(command: String(command), input: Self.input(rest))
+                return
             }
+            command.append(scalar)
+            // A backslash after one is none that escapes: here, but not in what is read.
+            isEscaped = scalar == "\\" && !isEscaped
         }
-        if isEscaped { parts[parts.count - 1].append("\\") }
-        self.init(command: parts[0], input: parts.count > 1 ? parts.dropFirst().joined(separator: "\n") : nil)
+        self.init(command: String(command))
     }
 
-    /// Nil: a crontab cannot say it, since a command has no ends of lines.
+    private static func input(_ text: Substring.UnicodeScalarView) -> String {
+        var input = String.UnicodeScalarView()
+        for scalar in text {
+            if scalar != "%" {
+                input.append(scalar)
+            } else if input.last == "\\" {
+                input.removeLast()
+                input.append("%")
+            } else {
+                input.append("\n")
+            }
+        }
+        if let last = input.last, last != "\n" { input.append("\n") }
+        return String(input)
+    }
+
+    /// Nil: a crontab cannot say it. A command has no ends of lines, nor an odd number of backslashes before a percent sign.
     package var field: String? {
-        guard !command.contains(where: \.isNewline) else { return nil }
-        func escaped(_ text: String) -> String { text.replacing("%", with: "\\%") }
-        guard let input else { return escaped(command) }
-        return ([command] + input.split(separator: "\n", omittingEmptySubsequences: false).map(String.init))
-            .map(escaped).joined(separator: "%")
+        func escaped(_ text: String) -> String {
+            var out = String.UnicodeScalarView()
+            for scalar in text.unicodeScalars {
+                if scalar == "%" { out.append("\\") }
+                out.append(scalar)
+            }
+            return String(out)
+        }
+        var field = escaped(command)
+        if let input {
+            let lines = escaped(input.unicodeScalars.last == "\n" ? String(input.unicodeScalars.dropLast()) : input)
+            field += "%" + String(String.UnicodeScalarView(lines.unicodeScalars.map { $0 == "\n" ? "%" : $0 }))
+        }
+        let isOneLine = !field.unicodeScalars.contains { $0 == "\n" || $0 == "\r" }
+        return isOneLine && CrontabCommand(field: field) == self ? field : nil
     }
 }

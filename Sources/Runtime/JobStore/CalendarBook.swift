@@ -3,22 +3,22 @@ import Postgres
 
 /// What is in calendars, as it was last understood: reading a long one again and again would hold up the firing.
 struct CalendarBook {
-    private var known: [String: (revision: Int64, content: DateCalendar)] = [:]
+    private var known: [String: (revision: Int64, updated: WallTime, content: DateCalendar)] = [:]
     /// More are not kept.
     private static let limit = 1000
 
+    /// Without those that cannot be read.
     /// - Parameter rows: of `calendar_read`.
     mutating func read(_ rows: PGRows) throws -> [String: DateCalendar] {
         if known.count > Self.limit { known = [:] }
         var contents: [String: DateCalendar] = [:]
         for row in rows {
             var reader = RowReader(row)
-            let (name, revision) = (try reader.text(), try reader.int64())
-            if let present = known[name], present.revision == revision {
+            let (name, revision, updated) = (try reader.text(), try reader.int64(), try reader.time())
+            if let present = known[name], present.revision == revision, present.updated == updated {
                 contents[name] = present.content
-            } else {
-                let content = JobStore.calendar(try reader.jsonOrNil())
-                known[name] = (revision, content)
+            } else if let content = JobStore.calendar(try reader.jsonOrNil()) {
+                known[name] = (revision, updated, content)
                 contents[name] = content
             }
         }
@@ -27,27 +27,27 @@ struct CalendarBook {
 }
 
 extension JobStore {
-    /// The calendars of these names; nil if one is missing.
-    package func contents(ofCalendars names: [String]) async throws(StoreError) -> [DateCalendar]? {
-        if names.isEmpty { return [] }
+    /// Why a schedule does not fire.
+    static let calendarGone = "one of its calendars is gone, or cannot be read"
+
+    /// What is in those of these calendars that are there.
+    package func contents(ofCalendars names: [String]) async throws(StoreError) -> [String: DateCalendar] {
+        if names.isEmpty { return [:] }
         return try await decoding {
-            let rows = try await self.pool.query(.calendarRead, [.textArray(names.map(\.storable))])
-            let contents = try self.calendarBook.read(rows)
-            let found = names.compactMap { contents[$0] }
-            return found.count == names.count ? found : nil
+            try self.calendarBook.read(try await self.pool.query(.calendarRead, [.textArray(names.map(\.storable))]))
         }
     }
 
     /// Throws `.invalid` where one of these is not there.
     func checkCalendars(_ names: [String], _ options: ScheduleOptions) async throws(StoreError) {
-        if names.isEmpty { return }
-        let known = Set(try await calendars().map(\.name))
-        guard let missing = names.first(where: { !known.contains($0) }) else { return }
-        let near = NearMatches.find(missing, among: known.sorted()).first.map { "; did you mean \($0)?" } ?? ""
+        let present = try await contents(ofCalendars: names)
+        guard let missing = names.first(where: { present[$0] == nil }) else { return }
+        let near = NearMatches.find(missing, among: try await calendars().map(\.name).filter { $0 != missing }).first
+        let hint = near.map { "; did you mean \($0)?" } ?? ""
         let index = options.calendars.firstIndex(of: missing) ?? 0
         throw .invalid(
             FieldFault(
-                pointer: "/calendars/\(index)", code: "unknown_value", detail: "there is no calendar \(missing)\(near)")
+                pointer: "/calendars/\(index)", code: "unknown_value", detail: "there is no calendar \(missing)\(hint)")
         )
     }
 

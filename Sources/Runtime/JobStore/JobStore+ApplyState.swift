@@ -92,17 +92,21 @@ extension JobStore {
         return steps
     }
 
-    /// What will be there when the schedules of the same request are.
+    /// What will be there when the schedules of the same request are, and what will not.
     private struct Made: Sendable {
         /// Handlers by the jobs that are made.
         var handlers: [String: String] = [:]
         var calendars: Set<String> = []
+        /// Schedules that go, or are replaced: what they name now does not matter.
+        var written: [Int64] = []
 
         init(_ changes: [StateChange]) {
             for change in changes {
                 switch change {
                 case .createJob(let definition): handlers[definition.name] = definition.handler
                 case .createCalendar(let input): calendars.insert(input.name)
+                case .deleteSchedule(let id, _): written.append(id)
+                case .changeSchedule(let row, _): written.append(row.id)
                 default: break
                 }
             }
@@ -125,7 +129,12 @@ extension JobStore {
             return .calendar(.create(input), name: input.name)
         case .changeCalendar(let input, let revision):
             return .calendar(.change(input, revision: revision), name: input.name)
-        case .deleteCalendar(let name, let revision): return .calendar(.delete(name, revision: revision), name: name)
+        case .deleteCalendar(let name, let revision):
+            let users = try await decoding {
+                try await self.pool.query(.calendarUsers, [.text(name), .int64Array(made.written)]).map { try $0.text(0) }
+            }
+            if !users.isEmpty { throw Self.calendarInUse(name, users) }
+            return .calendar(.delete(name, revision: revision), name: name)
         case .limitQueue(let name, let patch, let revision):
             guard (1...120).contains(name.utf8.count) else {
                 throw .invalid(FieldFault(pointer: "/name", code: "out_of_range", detail: "must have 1 to 120 bytes"))
@@ -179,6 +188,10 @@ extension JobStore {
                 try await take(step, actor, connection)
             } catch let error as StoreError {
                 throw error.under(pointer)
+            } catch let error as PostgresError {
+                // Others must stay what they are: the pool looks at them.
+                guard case .invalid = StoreError(error) else { throw error }
+                throw StoreError(error).under(pointer)
             }
         }
         guard let names else { return }

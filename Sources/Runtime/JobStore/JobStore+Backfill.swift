@@ -29,11 +29,10 @@ extension JobStore {
         let now = try await databaseTime()
         guard from <= to else { throw Self.badRange("/to", "out_of_range", "must not be before from") }
         guard to <= now else { throw Self.badRange("/to", "out_of_range", "must not be in the future") }
-        guard let calendars = try await contents(ofCalendars: row.input.options.calendars) else {
-            throw .conflict(code: "calendar_gone", detail: "one of its calendars is gone", currentState: nil)
+        let calendars = try await contents(ofCalendars: row.input.options.calendars)
+        guard let timetable = row.input.timetable(zone, calendars) else {
+            throw .conflict(code: "calendar_gone", detail: Self.calendarGone, currentState: nil)
         }
-        var timetable = row.input.timetable(zone)
-        timetable.calendars = calendars
         let times = timetable.times(from: from, to: to, limit: Self.longestBackfill)
         guard let times else {
             throw Self.badRange(

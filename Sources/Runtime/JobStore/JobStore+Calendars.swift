@@ -69,22 +69,26 @@ extension JobStore {
             name = gone
             // First, so that whoever is naming it meanwhile is waited for, and then seen.
             rows = try await connection.query(.calendarDelete, [.text(gone), .int64(orNull: revision)])
-            let users = try await connection.query(.calendarUsers, [.text(gone)])
-            if !rows.isEmpty, !users.isEmpty {
-                let names = try users.map { try $0.text(0) }.joined(separator: ", ")
-                throw StoreError.conflict(
-                    code: "calendar_in_use", detail: "the calendar \(gone) is named by \(names)", currentState: nil)
-            }
+            let users = try await connection.query(.calendarUsers, [.text(gone), .int64Array([])])
+            if !rows.isEmpty, !users.isEmpty { throw Self.calendarInUse(gone, try users.map { try $0.text(0) }) }
         }
         guard rows.isEmpty else { return }
         throw StoreError.conflict(
             code: "revision_mismatch", detail: "somebody has changed the calendar \(name) meanwhile", currentState: nil)
     }
 
+    static func calendarInUse(_ name: String, _ users: [String]) -> StoreError {
+        .conflict(
+            code: "calendar_in_use",
+            detail: "the calendar \(name) is named by the schedules \(users.joined(separator: ", "))", currentState: nil)
+    }
+
     static func check(_ input: CalendarInput) throws(StoreError) {
         guard JobDefinition.isName(input.name) else {
             throw .invalid(FieldFault(pointer: "/name", code: "bad_name", detail: JobDefinition.nameRule))
         }
+        // What came from an iCalendar file has not been through this: what is written must be readable, or no day of it would count.
+        do throws(FieldFault) { _ = try DateCalendar(input.content.json) } catch { throw .invalid(error) }
     }
 
     private static func parameters(_ input: CalendarInput) -> [PGParameter] {
@@ -97,19 +101,19 @@ extension JobStore {
                 var reader = RowReader(row)
                 return CalendarRow(
                     name: try reader.text(), description: try reader.textOrNil(),
-                    content: Self.calendar(try reader.jsonOrNil()), appliedBy: try reader.textOrNil(),
+                    content: Self.calendar(try reader.jsonOrNil()) ?? DateCalendar(), appliedBy: try reader.textOrNil(),
                     createdAt: try reader.time(), updatedAt: try reader.time(), revision: try reader.int64(),
                     schedules: try reader.int64())
             }
         }
     }
 
-    /// Ours, so that it can be read; changed by hand to something else it is shown as empty.
-    nonisolated static func calendar(_ value: JSONValue?) -> DateCalendar {
+    /// Nil: somebody has changed it by hand to something else. It is shown as empty, and schedules that name it do not fire.
+    nonisolated static func calendar(_ value: JSONValue?) -> DateCalendar? {
         do throws(FieldFault) {
             return try DateCalendar(value ?? .object([]))
         } catch {
-            return DateCalendar()
+            return nil
         }
     }
 }

@@ -33,6 +33,19 @@ extension JobStore {
         try await schedules([.null, .text(orNull: job), .null, .int64(10_000)])
     }
 
+    /// However many there are, by id. They are read in parts, which is no one transaction.
+    package func allSchedules(job: String? = nil) async throws(StoreError) -> [ScheduleRow] {
+        var all: [ScheduleRow] = []
+        while true {
+            let last = all.last?.id
+            let rows = try await schedules([.null, .text(orNull: job), .null, .int64(Int64(Self.schedulePage))], after: last)
+            all += rows
+            if rows.count < Self.schedulePage { return all }
+        }
+    }
+
+    private static let schedulePage: Int = 2000
+
     package func schedule(_ id: Int64) async throws(StoreError) -> ScheduleRow {
         guard let row = try await schedules([.int64(id), .null, .null, .int64(1)]).first else {
             throw .notFound(what: "schedule", id: String(id))
@@ -86,9 +99,9 @@ extension JobStore {
         }
     }
 
-    func schedules(_ parameters: [PGParameter]) async throws(StoreError) -> [ScheduleRow] {
+    func schedules(_ parameters: [PGParameter], after id: Int64? = nil) async throws(StoreError) -> [ScheduleRow] {
         try await decoding {
-            try await self.pool.query(.scheduleList, parameters).map { row in
+            try await self.pool.query(.scheduleList, parameters + [.int64(orNull: id)]).map { row in
                 do {
                     return try self.scheduleRow(row)
                 } catch let fault as FieldFault {
@@ -204,6 +217,16 @@ extension ScheduleInput {
 
     package func timetable(_ zone: any ZoneRules) -> Timetable {
         Timetable(spec: spec, zone: zone, options: options, start: startsAt, end: endsAt)
+    }
+
+    /// With the calendars that it names; nil: one of them is not there.
+    package func timetable(_ zone: any ZoneRules, _ calendars: [String: DateCalendar]) -> Timetable? {
+        var timetable = timetable(zone)
+        for name in options.calendars {
+            guard let calendar = calendars[name] else { return nil }
+            timetable.calendars.append(calendar)
+        }
+        return timetable
     }
 
     /// The run that a firing makes, without its schedule.

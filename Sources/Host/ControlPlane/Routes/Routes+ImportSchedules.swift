@@ -79,42 +79,78 @@ extension Backend {
     // MARK: Export
 
     private func exportSchedules(_ call: Call) async throws -> Answer {
-        let rows = try await store.schedules(job: try call.query.one("job"))
-        switch try call.query.one("format") ?? "json" {
-        case "json":
-            var object = JSONObject()
-            object.array("schedules", rows.map { ScheduleDefinition.json($0.input).json })
-            return .json(object)
-        case "crontab":
+        let job = try call.query.one("job")
+        let format = try call.query.one("format") ?? "json"
+        guard ["json", "crontab", "ics"].contains(format) else {
+            throw Problem.invalidParameter("format", "unknown_word", "must be json, crontab or ics")
+        }
+        let rows = try await store.allSchedules(job: job)
+        if format == "crontab" {
             return Answer(text: CrontabExport.text(rows.map(\.input)), type: "text/plain; charset=utf-8")
-        case "ics":
-            var file = CalendarFile(name: "Pawl")
-            let now = WallClock.now
-            var slice = LoopSlice()
-            for row in rows where row.input.isEnabled {
-                addEvent(row, to: &file, now)
+        }
+        var slice = LoopSlice()
+        if format == "json" {
+            var items: [String] = []
+            for row in rows {
+                items.append(ScheduleDefinition.json(row.input).json)
                 await slice.breathe()
             }
-            return Answer(text: file.text, type: CalendarFile.mediaType)
-        default: throw Problem.invalidParameter("format", "unknown_word", "must be json, crontab or ics")
+            var object = JSONObject()
+            object.array("schedules", items)
+            return .json(object)
         }
+        let names = Set(rows.flatMap(\.input.options.calendars)).sorted()
+        let calendars = try await store.contents(ofCalendars: names)
+        var file = CalendarFile(name: "Pawl")
+        let now = WallClock.now
+        for row in rows where row.input.isEnabled {
+            addEvent(row, calendars, to: &file, now)
+            await slice.breathe()
+        }
+        return Answer(text: file.text, type: CalendarFile.mediaType)
     }
 
-    /// By its rule where iCalendar has words for it, else its next hundred times.
-    private func addEvent(_ row: ScheduleRow, to file: inout CalendarFile, _ now: WallTime) {
-        guard let zone = try? store.zone(row.input.timezone) else { return }
-        var lines: [String]
-        do throws(FieldFault) {
-            lines = try row.input.spec.icalendarLines(zone: row.input.timezone, rules: zone)
-        } catch {
-            let timetable = row.input.timetable(zone).settled()
-            var times: [WallTime] = []
-            while times.count < 100, let next = timetable.next(after: times.last ?? now) { times.append(next) }
-            lines = CalendarFile.times(times)
+    /// By its rule where iCalendar has words for it and nothing keeps it from any of its times, else its next hundred.
+    private func addEvent(
+        _ row: ScheduleRow, _ calendars: [String: DateCalendar], to file: inout CalendarFile, _ now: WallTime
+    ) {
+        guard let zone = try? store.zone(row.input.timezone), let whole = row.input.timetable(zone, calendars) else {
+            return
         }
-        guard !lines.isEmpty else { return }
+        var lines: [String]?
+        if row.isPlain {
+            lines = try? row.input.spec.icalendarLines(zone: row.input.timezone, rules: zone)
+        }
+        let left = row.input.maxRuns.map { max(0, $0 - row.runCount) } ?? .max
+        let timesLines = lines ?? CalendarFile.times(Self.next(whole, row, now, min(left, 100)))
+        guard !timesLines.isEmpty else { return }
         file.add(
             uid: ScheduleJSON.id(row.id), summary: row.input.name ?? row.input.job,
-            description: row.input.description ?? row.input.job, stamp: row.updatedAt, lines)
+            description: row.input.description ?? row.input.job, stamp: row.updatedAt, timesLines)
+    }
+
+    /// The next times at which it runs.
+    private static func next(_ timetable: Timetable, _ row: ScheduleRow, _ now: WallTime, _ count: Int) -> [WallTime] {
+        let timetable = timetable.settled()
+        var times: [WallTime] = []
+        // Nobody counts which of each n-th the next one is, but for the one that is planned.
+        var (ordinal, looked) = (row.ordinal, 0)
+        var time = row.nextAt.flatMap { $0 > now ? $0 : nil } ?? timetable.next(after: now)
+        while let at = time, times.count < count, looked < 2000 {
+            if timetable.exclusion(at: at, ordinal: ordinal) == nil { times.append(at) }
+            ordinal += 1
+            looked += 1
+            time = timetable.next(after: at)
+        }
+        return times
+    }
+}
+
+extension ScheduleRow {
+    /// Its specification says all of its times.
+    fileprivate var isPlain: Bool {
+        let options = input.options
+        return input.startsAt == nil && input.endsAt == nil && input.maxRuns == nil && options.everyNth == 1
+            && !options.businessDays && options.calendars.isEmpty && options.blackouts == DateCalendar()
     }
 }

@@ -22,13 +22,17 @@ extension Backend {
         var load = ScheduleLoad(from: from, bucket: bucket, count: Int(count))
         var slice = LoopSlice()
         var schedules = 0
-        for row in try await store.schedules() {
-            guard row.input.isEnabled, let next = row.nextAt, row.pausedAt == nil || row.pausedUntil != nil,
-                let zone = try? store.zone(row.input.timezone),
-                let calendars = try await store.contents(ofCalendars: row.input.options.calendars)
+        let all = try await store.allSchedules().filter { row in
+            // Switched off, or paused for good, it would not fire.
+            row.input.isEnabled && row.nextAt != nil && (row.pausedAt == nil || row.pausedUntil != nil)
+        }
+        let names = Set(all.flatMap(\.input.options.calendars)).sorted()
+        let calendars = try await store.contents(ofCalendars: names)
+        for row in all {
+            // Nor does it without its zone or a calendar.
+            guard let next = row.nextAt, let zone = try? store.zone(row.input.timezone),
+                let timetable = row.input.timetable(zone, calendars)
             else { continue }
-            var timetable = row.input.timetable(zone)
-            timetable.calendars = calendars
             // What has passed makes at most the runs that are made up for.
             var (first, ordinal) = (max(next, row.pausedUntil ?? next), row.ordinal)
             if first > next { ordinal = 0 }

@@ -127,12 +127,16 @@ extension Backend {
             throw Problem.invalid([error])
         }
         let names = request.timetable.options.calendars
-        guard let calendars = try await store.contents(ofCalendars: names) else {
-            throw Problem.invalid([
-                FieldFault(pointer: "/calendars", code: "unknown_value", detail: "one of these calendars is not there")
-            ])
+        let calendars = try await store.contents(ofCalendars: names)
+        for (index, name) in names.enumerated() {
+            guard let calendar = calendars[name] else {
+                throw Problem.invalid([
+                    FieldFault(
+                        pointer: "/calendars/\(index)", code: "unknown_value", detail: "there is no calendar \(name)")
+                ])
+            }
+            request.timetable.calendars.append(calendar)
         }
-        request.timetable.calendars = calendars
         return .json(request.answer.json)
     }
 }

@@ -20,11 +20,15 @@ struct StateOptions: ParsableArguments {
     }
 
     /// The host's answer, faults told by file and line.
-    func send(dryRun: Bool, _ session: ClientSession) throws(ClientFailure) -> JSONValue {
-        let state = try StateFiles(self.files)
+    /// - Parameter plan: what was shown: nothing else is done.
+    func send(
+        _ state: StateFiles, dryRun: Bool, plan: String? = nil, reason: String? = nil, _ session: ClientSession
+    ) throws(ClientFailure) -> JSONValue {
         var body = state.json.setting("set", to: .string(self.set))
         if self.prune { body = body.setting("prune", to: .boolean(true)) }
         if dryRun { body = body.setting("dry_run", to: .boolean(true)) }
+        if let plan { body = body.setting("plan", to: .string(plan)) }
+        if let reason { body = body.setting("reason", to: .string(reason)) }
         do throws(ClientFailure) {
             return try session.send("POST", "/api/v1/apply", body).json
         } catch {
@@ -52,12 +56,13 @@ struct StateOptions: ParsableArguments {
             let action = change["action"]?.text ?? ""
             let sign = ["create": "+", "change": "~", "delete": "-"][action] ?? "?"
             let colour: Terminal.Ink = action == "create" ? .green : action == "delete" ? .red : .yellow
-            out.writeLine(
-                out.paint("\(sign) \(change["kind"]?.text ?? "") \(change["name"]?.text ?? "")", colour))
+            let name = Table.printable("\(sign) \(change["kind"]?.text ?? "") \(change["name"]?.text ?? "")")
+            out.writeLine(out.paint(name, colour))
+            guard action == "change" else { continue }
             for field in change["fields"]?.elements ?? [] {
                 let from = field["from"]?.present.map { $0.text ?? $0.json } ?? "(none)"
                 let to = field["to"]?.present.map { $0.text ?? $0.json } ?? "(none)"
-                if action == "change" { out.writeLine("    \(field["name"]?.text ?? ""): \(from) -> \(to)") }
+                out.writeLine(Table.printable("    \(field["name"]?.text ?? ""): \(from) -> \(to)"))
             }
         }
     }
@@ -84,7 +89,7 @@ struct PlanCommand: ClientCommand {
     @OptionGroup var state: StateOptions
 
     func execute(_ session: ClientSession) throws {
-        let answer = try self.state.send(dryRun: true, session)
+        let answer = try self.state.send(try StateFiles(self.state.files), dryRun: true, session)
         let changes = answer["changes"]?.elements ?? []
         if session.wantsJSON {
             session.printJSON(answer)
@@ -105,19 +110,40 @@ struct ApplyCommand: ClientCommand {
         discussion: """
             All of it or nothing, in one transaction; what is so already is not touched, so that it may be said again at any time. \
             A job or queue that stands in the files has exactly the settings that stand there. With --prune, schedules and calendars \
-            that an earlier apply of the same set made, and that stand in no file any more, are removed; jobs and queues never are.
+            that an earlier apply of the same set made, and that stand in no file any more, are removed, which it asks about first; jobs and \
+            queues never are.
 
             EXAMPLES
               pawl apply -f state/
-              pawl apply -f schedules.yaml --prune
+              pawl apply -f schedules.yaml --prune --yes --reason 'release 12'
               pawl schedules export | pawl apply -f -
             """)
 
     @OptionGroup var connection: ConnectionOptions
     @OptionGroup var state: StateOptions
 
+    @Option(help: "Why; kept with the record of it.") var reason: String?
+    @Flag(help: "Do not ask before something is removed.") var yes = false
+
     func execute(_ session: ClientSession) throws {
-        let answer = try self.state.send(dryRun: false, session)
+        // Read once: standard input is gone after that.
+        let files = try StateFiles(self.state.files)
+        var plan: String?
+        if self.state.prune, !self.yes {
+            let shown = try self.state.send(files, dryRun: true, session)
+            plan = shown["plan"]?.text
+            let removed = (shown["changes"]?.elements ?? []).filter { $0["action"]?.text == "delete" }
+            if !removed.isEmpty {
+                for change in removed {
+                    session.talk(Table.printable("- \(change["kind"]?.text ?? "") \(change["name"]?.text ?? "")"))
+                }
+                if try !session.confirm("Remove \(removed.count == 1 ? "it" : "these \(removed.count)")?") {
+                    session.talk("Nothing was changed.")
+                    return
+                }
+            }
+        }
+        let answer = try self.state.send(files, dryRun: false, plan: plan, reason: self.reason, session)
         if session.wantsJSON { return session.printJSON(answer) }
         StateOptions.printChanges(answer, session)
         let changes = answer["changes"]?.elements ?? []

@@ -17,11 +17,16 @@ struct CalendarsCommand: ParsableCommand {
 
     private static func path(_ name: String) -> String { "/api/v1/calendars/\(ClientSession.escape(name))" }
 
-    /// Replaces a calendar, or makes it.
-    private static func put(_ name: String, _ body: JSONValue, _ session: ClientSession) throws {
-        var headers = [(name: "If-None-Match", value: "*")]
+    /// Replaces the days of a calendar, or makes it.
+    private static func put(_ name: String, _ wanted: JSONValue, _ session: ClientSession) throws {
+        var (body, headers) = (wanted, [(name: "If-None-Match", value: "*")])
         do throws(ClientFailure) {
-            if let tag = try session.getTagged(Self.path(name)).tag { headers = [("If-Match", tag)] }
+            let present = try session.getTagged(Self.path(name))
+            if let tag = present.tag { headers = [("If-Match", tag)] }
+            // What is not said stays.
+            if body["description"] == nil, let text = present.json["description"]?.present {
+                body = body.setting("description", to: text)
+            }
         } catch {
             guard error.exit == .notFound else { throw error }
         }

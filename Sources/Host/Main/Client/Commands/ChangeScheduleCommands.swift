@@ -70,7 +70,8 @@ struct SetScheduleCommand: ClientCommand {
         do throws(ClientFailure) {
             changed = try session.changeSchedule(self.schedule, "PATCH", "", body)
         } catch {
-            guard self.create, error.exit == .notFound else { throw error }
+            // A job that is not there is another thing.
+            guard self.create, error.code == "schedule_not_found" else { throw error }
             let headers = [(name: "If-None-Match", value: "*")]
             return session.tellSchedule(try session.send("PUT", path, body, headers: headers).json, "created")
         }

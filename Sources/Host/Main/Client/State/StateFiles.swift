@@ -28,7 +28,7 @@ struct StateFiles {
             for file in try Self.files(path) {
                 let bytes = try Self.read(file)
                 do throws(YAMLReader.Fault) {
-                    for document in try YAMLReader.documents(bytes) { try add(document, file) }
+                    for document in try Self.documents(bytes) { try add(document, file) }
                 } catch {
                     throw Self.failure(file, error.place, error.detail)
                 }
@@ -79,6 +79,17 @@ struct StateFiles {
     }
 
     // MARK: Reading
+
+    /// JSON is YAML, but for what libyaml does not take: halves of a surrogate pair as escapes. Then places are lost.
+    private static func documents(_ bytes: [UInt8]) throws(YAMLReader.Fault) -> [PlacedValue] {
+        do throws(YAMLReader.Fault) {
+            return try YAMLReader.documents(bytes)
+        } catch {
+            guard bytes.first == UInt8(ascii: "{"), let value = try? JSONValue(parsing: String(decoding: bytes, as: UTF8.self))
+            else { throw error }
+            return [PlacedValue(value, at: error.place)]
+        }
+    }
 
     private mutating func add(_ document: PlacedValue, _ file: String) throws(YAMLReader.Fault) {
         guard case .object(let members, _) = document else {

@@ -13,6 +13,16 @@ indirect enum PlacedValue {
         var column: Int
     }
 
+    /// All of it in one place.
+    init(_ json: JSONValue, at place: Place) {
+        switch json {
+        case .array(let items): self = .list(items.map { PlacedValue($0, at: place) }, place)
+        case .object(let members):
+            self = .object(members.map { ($0.key, place, PlacedValue($0.value, at: place)) }, place)
+        default: self = .scalar(json, place)
+        }
+    }
+
     var place: Place {
         switch self {
         case .scalar(_, let place), .list(_, let place), .object(_, let place): place
@@ -107,6 +117,7 @@ struct YAMLReader {
         default:
             try Self.check(node, tag: "map")
             var members: [(key: String, keyPlace: PlacedValue.Place, value: PlacedValue)] = []
+            var lines: [String: Int] = [:]
             for index in 0..<pawl_yaml_pairs(node) {
                 let key = try child(pawl_yaml_key(node, index), &document, depth, place)
                 guard case .scalar(let name, let keyPlace) = key else {
@@ -114,9 +125,8 @@ struct YAMLReader {
                 }
                 let text = name.text ?? name.json
                 if text == "<<" { throw Fault(detail: "merge keys are not understood", place: keyPlace) }
-                if let first = members.first(where: { $0.key == text }) {
-                    throw Fault(
-                        detail: "\(text) stands here and in line \(first.keyPlace.line)", place: keyPlace)
+                if let first = lines.updateValue(keyPlace.line, forKey: text) {
+                    throw Fault(detail: "\(text) stands here and in line \(first)", place: keyPlace)
                 }
                 members.append((text, keyPlace, try child(pawl_yaml_value(node, index), &document, depth, place)))
             }
