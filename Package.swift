@@ -100,6 +100,8 @@ let package = Package(
         .systemLibrary(
             name: "CCurl", path: "Sources/Host/CCurl", pkgConfig: "libcurl",
             providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(
+            name: "CYaml", path: "Sources/Host/CYaml", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .target(
             name: "EmbeddedPostgres",
             dependencies: ["CLinux", "UVLoop", .product(name: "Logging", package: "swift-log")],
@@ -128,7 +130,7 @@ let package = Package(
         .executableTarget(
             name: "pawl",
             dependencies: [
-                "CCurl", "CLinux", "ControlPlane", "EmbeddedPostgres", "JobCore", "JobRunner", "JobStore", "NIOLibuv",
+                "CCurl", "CLinux", "CYaml", "ControlPlane", "EmbeddedPostgres", "JobCore", "JobRunner", "JobStore", "NIOLibuv",
                 "Plugins", "Postgres", "Supervision", "UVLoop",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Crypto", package: "swift-crypto"),

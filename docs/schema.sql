@@ -1290,6 +1290,20 @@ ALTER TABLE pawl.audit ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
 );
 
 --
+-- Name: calendar; Type: TABLE; Schema: pawl; Owner: -
+--
+
+CREATE TABLE pawl.calendar (
+    name text NOT NULL COLLATE pg_catalog."C",
+    description text,
+    content json NOT NULL,
+    applied_by text,
+    created_at timestamp with time zone DEFAULT now() NOT NULL,
+    updated_at timestamp with time zone DEFAULT now() NOT NULL,
+    revision bigint DEFAULT 1 NOT NULL
+);
+
+--
 -- Name: counter_delta; Type: TABLE; Schema: pawl; Owner: -
 --
 
@@ -3465,6 +3479,7 @@ CASE
     WHEN (kind = 'after'::text) THEN (spec ->> 'job'::text)
     ELSE NULL::text
 END) STORED COLLATE pg_catalog."C",
+    applied_by text,
     CONSTRAINT schedule_attempts_check CHECK (((attempts >= 1) AND (attempts <= 1000))),
     CONSTRAINT schedule_kind_check CHECK ((kind = ANY (ARRAY['once'::text, 'interval'::text, 'cron'::text, 'calendar'::text, 'oncalendar'::text, 'rrule'::text, 'after'::text, 'event'::text]))),
     CONSTRAINT schedule_max_runs_check CHECK ((max_runs > 0)),
@@ -3959,6 +3974,13 @@ ALTER TABLE ONLY pawl.attempt_90_default
 
 ALTER TABLE ONLY pawl.audit
     ADD CONSTRAINT audit_pkey PRIMARY KEY (id);
+
+--
+-- Name: calendar calendar_pkey; Type: CONSTRAINT; Schema: pawl; Owner: -
+--
+
+ALTER TABLE ONLY pawl.calendar
+    ADD CONSTRAINT calendar_pkey PRIMARY KEY (name);
 
 --
 -- Name: crash_pending crash_pending_pkey; Type: CONSTRAINT; Schema: pawl; Owner: -

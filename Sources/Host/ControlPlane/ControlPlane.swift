@@ -95,7 +95,8 @@ package final class ControlPlane {
             + backend.definitionRoutes + backend.errorGroupRoutes + backend.quarantineRoutes + backend.pluginByteRoutes
             + backend.explainRoutes
             + backend.pluginRoutes + backend.pluginOrderRoutes + backend.pluginUploadRoutes
-            + backend.tokenRoutes + backend.auditRoutes
+            + backend.tokenRoutes + backend.auditRoutes + backend.calendarRoutes + backend.stateRoutes
+            + backend.scheduleFileRoutes
         if backend.configuration.compatSeeds { routes += backend.seedRoutes }
         return routes
     }

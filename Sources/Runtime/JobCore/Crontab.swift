@@ -40,7 +40,8 @@ package struct Crontab: Sendable {
         var length = 0
         var comments: [String] = []
         var number = 0
-        for raw in text.split(separator: "\n", omittingEmptySubsequences: false) {
+        // Files from elsewhere have two characters at the end of a line, which are one `Character`.
+        for raw in text.split(omittingEmptySubsequences: false, whereSeparator: { $0 == "\n" || $0 == "\r\n" }) {
             number += 1
             let line = String(raw).trimmed
             if line.isEmpty {

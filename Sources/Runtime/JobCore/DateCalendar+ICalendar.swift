@@ -1,6 +1,6 @@
 extension DateCalendar {
     /// Reads the events of an iCalendar file (RFC 5545): whole days, and times with their zone. Events that recur are written
-    /// out up to `until`, and no more than 5,000 times each. Everything but VEVENT is passed over.
+    /// out up to `until`; 5,000 times or more are a fault. Everything but VEVENT is passed over.
     /// - Parameters:
     ///   - until: how far recurring events are written out.
     ///   - zone: rules by the name in `TZID`; nil for an unknown one, which is a fault.
@@ -67,6 +67,11 @@ extension DateCalendar {
                 }
             }
             starts = recurrence.times(until: until.seconds)
+            guard starts.count < RecurrenceRule.mostWritten else {
+                // Some of its days would not count, and nobody would know which.
+                throw Self.fault(
+                    "an event from \(begin.value) on comes \(RecurrenceRule.mostWritten) times or more; say a nearer end")
+            }
         }
         for start in starts where !begin.value.isEmpty {
             let end = start + length
@@ -88,13 +93,16 @@ extension DateCalendar {
 }
 
 extension RecurrenceRule {
+    /// More are not written out.
+    fileprivate static let mostWritten = 5000
+
     /// All times up to `end`, on the wall.
     fileprivate func times(until end: Int64) -> [Int64] {
         var result: [Int64] = []
         var from = start
         var (rule, steps) = (self, 10 * ScheduleSpec.mostSteps)
         rule.settleCount(&steps)
-        while result.count < 5000, steps > 0, let time = rule.first(atOrAfter: from, steps: &steps), time <= end {
+        while result.count < Self.mostWritten, steps > 0, let time = rule.first(atOrAfter: from, steps: &steps), time <= end {
             if case .universal(let last) = until, time > last { break }
             result.append(time)
             from = time + 1

@@ -39,7 +39,7 @@ package struct Timetable: Sendable {
     }
 
     /// The same, for many questions in a row.
-    func settled() -> Timetable {
+    package func settled() -> Timetable {
         var settled = self
         settled.spec = spec.settled()
         return settled

@@ -73,25 +73,35 @@ struct FiringBatch {
             }
         }
         store.underFire = Array(seen)
+        // One look for all of them.
+        let names = Set(found.flatMap { $0.schedule.input.options.calendars }).sorted()
+        let calendars = try await store.contents(ofCalendars: names, connection)
+        var ready: [(schedule: ScheduleRow, timetable: Timetable, event: String?)] = []
+        for (schedule, zone, event) in found {
+            if let timetable = schedule.input.timetable(zone, calendars) {
+                ready.append((schedule, timetable, event))
+            } else {
+                broken.append((schedule.id, JobStore.calendarGone))
+            }
+        }
         if !broken.isEmpty { try await postpone(broken) }
-        guard !found.isEmpty else { return step }
-        let going = try await going(found.map(\.schedule))
-        let due = found.map { schedule, zone, event in
+        guard !ready.isEmpty else { return step }
+        let going = try await going(ready.map(\.schedule))
+        let due = ready.map { schedule, timetable, event in
             Due(
                 schedule: schedule, event: event,
-                plan: Self.plan(schedule, zone, event, going[schedule.id] ?? [], now))
+                plan: Self.plan(schedule, timetable, event, going[schedule.id] ?? [], now))
         }
         step.fired = try await write(due)
         return step
     }
 
     private static func plan(
-        _ schedule: ScheduleRow, _ zone: any ZoneRules, _ event: String?, _ going: [(RunID, Bool)], _ now: WallTime
+        _ schedule: ScheduleRow, _ timetable: Timetable, _ event: String?, _ going: [(RunID, Bool)], _ now: WallTime
     ) -> FiringPlan {
         var state = schedule.firingState
         state.going = going.map(\.0)
         state.hasWaiting = going.contains { $0.1 }
-        let timetable = schedule.input.timetable(zone)
         if event != nil, let at = schedule.nextAt {
             // What happens before its start or after its end is none of its times.
             if timetable.start.map({ at < $0 }) == true || timetable.end.map({ at > $0 }) == true { state.next = nil }

@@ -42,7 +42,11 @@ extension JobStore {
                 "is before \(known.rfc3339), and what ran then is forgotten: with include_forgotten all those times get a run, "
                     + "again if they had one")
         }
-        let times = row.input.timetable(zone).times(from: from, to: to, limit: Self.longestBackfill)
+        let calendars = try await contents(ofCalendars: row.input.options.calendars)
+        guard let timetable = row.input.timetable(zone, calendars) else {
+            throw .conflict(code: "calendar_gone", detail: Self.calendarGone, currentState: nil)
+        }
+        let times = timetable.times(from: from, to: to, limit: Self.longestBackfill)
         guard let times else {
             throw Self.badRange(
                 "/from", "too_many", "has more than \(Self.longestBackfill) times up to the end: take a shorter range")

@@ -38,14 +38,6 @@ extension JobStore {
         try await changeSchedule(id, .scheduleSkipNow, [], ifRevision)
     }
 
-    /// What the pure plan knows and no host does yet.
-    static func check(_ options: ScheduleOptions) throws(StoreError) {
-        if let name = options.calendars.first {
-            throw .invalid(
-                FieldFault(pointer: "/calendars/0", code: "unknown_value", detail: "there is no calendar \(name)"))
-        }
-    }
-
     /// The other job must be there, and must not come of this schedule's runs: they would go on for ever.
     func check(_ after: ScheduleSpec.AfterJob, of input: ScheduleInput, _ id: Int64?) async throws(StoreError) {
         let pointer = "/spec/job"

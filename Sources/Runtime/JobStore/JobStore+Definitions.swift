@@ -15,6 +15,26 @@ extension JobStore {
     /// a handler that no plugin ever brought, `.conflict("job_exists")`, `.conflict("schedule_exists")`.
     /// - Parameter actor: who wants it, for the record.
     package func createJob(_ definition: JobDefinition, actor: String? = nil) async throws(StoreError) -> JobRow {
+        try Self.check(definition)
+        let schedules = try await scheduleRows(definition)
+        let isMade = try await withTransaction { connection -> Bool? in
+            let isMade = try await self.make(definition, schedules, connection)
+            if isMade == true {
+                let detail = JSONText.object(["handler": definition.handler])
+                _ = try await connection.query(
+                    .auditNote, Self.auditNote(actor, "job.create", definition.name, detail))
+            }
+            return isMade
+        }
+        guard let isMade else { throw await unknownHandler(definition.handler) }
+        guard isMade else {
+            throw .conflict(code: "job_exists", detail: "there is a job \(definition.name) already", currentState: nil)
+        }
+        schemas.forget()
+        return try await job(definition.name)
+    }
+
+    static func check(_ definition: JobDefinition) throws(StoreError) {
         guard JobDefinition.isName(definition.name) else {
             throw .invalid(FieldFault(pointer: "/name", code: "bad_name", detail: JobDefinition.nameRule))
         }
@@ -23,38 +43,32 @@ extension JobStore {
         } catch {
             throw .invalid(error.under("/settings"))
         }
-        let schedules = try await scheduleRows(definition)
-        let isMade = try await withTransaction { connection -> Bool? in
-            let handler = PGParameter.text(definition.handler.storable)
-            guard let source = try await connection.query(.jobSource, [handler]).first else { return nil }
-            let name = PGParameter.text(definition.name)
-            let made = try await connection.query(
-                .jobDefine, [name, .text(try source.text(0)), .text(orNull: definition.description)])
-            guard !made.isEmpty else { return false }
-            if !definition.settings.isEmpty {
-                do {
-                    try await self.apply(
-                        definition.settings, to: definition.name, Limits(), ExecutionSettings(), connection)
-                } catch StoreError.invalid(let fault) {
-                    throw StoreError.invalid(fault.under("/settings"))
-                }
+    }
+
+    /// Makes a job that was checked, within somebody's transaction.
+    /// - Parameter schedules: rows of its schedules.
+    /// - Returns: nil: no plugin brought the handler; false: the name is taken.
+    func make(
+        _ definition: JobDefinition, _ schedules: [[PGParameter]], _ connection: PostgresConnection
+    ) async throws -> Bool? {
+        let handler = PGParameter.text(definition.handler.storable)
+        guard let source = try await connection.query(.jobSource, [handler]).first else { return nil }
+        let name = PGParameter.text(definition.name)
+        let made = try await connection.query(
+            .jobDefine, [name, .text(try source.text(0)), .text(orNull: definition.description)])
+        guard !made.isEmpty else { return false }
+        if !definition.settings.isEmpty {
+            do {
+                try await apply(definition.settings, to: definition.name, Limits(), ExecutionSettings(), connection)
+            } catch StoreError.invalid(let fault) {
+                throw StoreError.invalid(fault.under("/settings"))
             }
-            for (input, row) in zip(definition.schedules, schedules) {
-                guard try await !connection.query(.scheduleInsert, row).isEmpty else {
-                    throw Self.scheduleExists(input.name)
-                }
-            }
-            let detail = JSONText.object(["handler": definition.handler])
-            _ = try await connection.query(
-                .auditNote, Self.auditNote(actor, "job.create", definition.name, detail))
-            return true
         }
-        guard let isMade else { throw await unknownHandler(definition.handler) }
-        guard isMade else {
-            throw .conflict(code: "job_exists", detail: "there is a job \(definition.name) already", currentState: nil)
+        for (input, row) in zip(definition.schedules, schedules) {
+            let rows = try await connection.query(.scheduleInsert, row)
+            if rows.isEmpty { throw Self.scheduleExists(input.name) }
         }
-        schemas.forget()
-        return try await job(definition.name)
+        return true
     }
 
     /// What would go with a job.
@@ -163,10 +177,7 @@ extension JobStore {
     /// Its schedules as rows. The job is not there yet: its handler says what args are like.
     private func scheduleRows(_ definition: JobDefinition) async throws(StoreError) -> [[PGParameter]] {
         if definition.schedules.isEmpty { return [] }
-        let source = try await decoding {
-            try await self.pool.query(.jobSource, [.text(definition.handler.storable)]).first?.text(0)
-        }
-        guard let source else { throw await unknownHandler(definition.handler) }
+        let source = try await sourceJob(of: definition.handler)
         var rows: [[PGParameter]] = []
         for (index, input) in definition.schedules.enumerated() {
             do throws(StoreError) {
@@ -176,6 +187,15 @@ extension JobStore {
             }
         }
         return rows
+    }
+
+    /// A job that says what the handler declares. Throws `.notFound` with near matches.
+    func sourceJob(of handler: String) async throws(StoreError) -> String {
+        let source = try await decoding {
+            try await self.pool.query(.jobSource, [.text(handler.storable)]).first?.text(0)
+        }
+        guard let source else { throw await unknownHandler(handler) }
+        return source
     }
 
     private func unknownHandler(_ name: String) async -> StoreError {

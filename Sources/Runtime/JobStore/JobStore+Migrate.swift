@@ -38,6 +38,8 @@ struct Migration {
         Migration("m0022_schedule_names", PackageResources.m0022_schedule_names_up_sql, isBreaking: false),
         // A host that does not know of the lease would fire beside the one that holds it.
         Migration("m0023_firing", PackageResources.m0023_firing_up_sql, isBreaking: true),
+        // A host that does not know calendars would fire on their days.
+        Migration("m0024_calendars", PackageResources.m0024_calendars_up_sql, isBreaking: true),
     ]
 
     init(_ name: String, _ bytes: [UInt8], isBreaking: Bool) {

@@ -106,9 +106,7 @@ extension JobStore {
         let mismatch = try await changingRules { connection -> Int64? in
             let now = try await connection.query(.queueLock, [.text(name)]).first?.int64(0) ?? 0
             if let ifRevision, ifRevision != now { return now }
-            _ = try await connection.query(.rulesQueue, Self.parameters(name, patch))
-            try await Self.countRunning(connection, .queue(name), patch)
-            _ = try await connection.query(.rulesWake, [.textArray([name])])
+            try await Self.limitQueue(connection, name, patch)
             _ = try await connection.query(
                 .auditNote, Self.auditNote(actor, "queue.limit", name, patch.summary))
             return nil
@@ -116,6 +114,13 @@ extension JobStore {
         if let mismatch { return .mismatch(mismatch) }
         noteRules(.queue(name))
         return .changed(try await queue(name))
+    }
+
+    /// The limits of a queue, within a transaction whose first statement took the lock.
+    static func limitQueue(_ connection: PostgresConnection, _ name: String, _ patch: ConcurrencyPatch) async throws {
+        _ = try await connection.query(.rulesQueue, parameters(name, patch))
+        try await countRunning(connection, .queue(name), patch)
+        _ = try await connection.query(.rulesWake, [.textArray([name])])
     }
 
     /// The limits of a job, within the transaction that changes its settings, whose first statement took the lock.

@@ -33,6 +33,19 @@ extension JobStore {
         try await schedules([.null, .text(orNull: job), .null, .int64(10_000)])
     }
 
+    /// However many there are, by id. They are read in parts, which is no one transaction.
+    package func allSchedules(job: String? = nil) async throws(StoreError) -> [ScheduleRow] {
+        var all: [ScheduleRow] = []
+        while true {
+            let last = all.last?.id
+            let rows = try await schedules([.null, .text(orNull: job), .null, .int64(Int64(Self.schedulePage))], after: last)
+            all += rows
+            if rows.count < Self.schedulePage { return all }
+        }
+    }
+
+    private static let schedulePage: Int = 2000
+
     package func schedule(_ id: Int64) async throws(StoreError) -> ScheduleRow {
         guard let row = try await schedules([.int64(id), .null, .null, .int64(1)]).first else {
             throw .notFound(what: "schedule", id: String(id))
@@ -86,9 +99,9 @@ extension JobStore {
         }
     }
 
-    func schedules(_ parameters: [PGParameter]) async throws(StoreError) -> [ScheduleRow] {
+    func schedules(_ parameters: [PGParameter], after id: Int64? = nil) async throws(StoreError) -> [ScheduleRow] {
         try await decoding {
-            try await self.pool.query(.scheduleList, parameters).map { row in
+            try await self.pool.query(.scheduleList, parameters + [.int64(orNull: id)]).map { row in
                 do {
                     return try self.scheduleRow(row)
                 } catch let fault as FieldFault {
@@ -118,8 +131,10 @@ extension JobStore {
     /// - Parameters:
     ///   - id: of the schedule that is replaced; nil: a new one.
     ///   - source: the job that tells what args are like; nil: the schedule's own, which has to be there.
+    ///   - madeCalendars: that will be there when the schedule is.
     func parameters(
-        _ input: ScheduleInput, runCount: Int, id: Int64? = nil, source: String? = nil
+        _ input: ScheduleInput, runCount: Int, id: Int64? = nil, source: String? = nil,
+        madeCalendars: Set<String> = []
     ) async throws(StoreError) -> (list: [PGParameter], isChecked: Bool) {
         let zone = try zone(input.timezone)
         try Self.check(input.request)
@@ -136,8 +151,8 @@ extension JobStore {
         if let most = input.maxRuns, most < 1 {
             throw .invalid(FieldFault(pointer: "/max_runs", code: "out_of_range", detail: "must be 1 or more"))
         }
-        try Self.check(input.options)
         if case .after(let after) = input.spec { try await check(after, of: input, id) }
+        try await checkCalendars(input.options.calendars.filter { !madeCalendars.contains($0) }, input.options)
         let next = input.next(after: try await databaseTime(), runCount: runCount, zone: zone)
         if input.isEnabled && next == nil && !input.spec.isEvent {
             throw .invalid(FieldFault(pointer: "/spec", code: "never_fires", detail: "this schedule would never fire"))
@@ -202,6 +217,16 @@ extension ScheduleInput {
 
     package func timetable(_ zone: any ZoneRules) -> Timetable {
         Timetable(spec: spec, zone: zone, options: options, start: startsAt, end: endsAt)
+    }
+
+    /// With the calendars that it names; nil: one of them is not there.
+    package func timetable(_ zone: any ZoneRules, _ calendars: [String: DateCalendar]) -> Timetable? {
+        var timetable = timetable(zone)
+        for name in options.calendars {
+            guard let calendar = calendars[name] else { return nil }
+            timetable.calendars.append(calendar)
+        }
+        return timetable
     }
 
     /// The run that a firing makes, without its schedule.

@@ -47,6 +47,7 @@ package final class JobStore {
     var lastHeavyUpkeep: LoopInstant?
     /// How often the database was asked what jobs there are, or what one takes.
     package internal(set) var lookups: UInt64 = 0
+    var calendarBook = CalendarBook()
     /// Jobs that are gone and whose runs were not found: when to look again, and the pause after that.
     var orphans = OrphanBook()
     /// No fold of counters before.

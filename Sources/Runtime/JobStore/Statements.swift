@@ -6,6 +6,8 @@ extension PGStatement {
         PGStatement(name: name, sql: String(decoding: bytes, as: UTF8.self))
     }
 
+    static let appliedList = file("applied_list", PackageResources.applied_list_sql)
+    static let appliedMark = file("applied_mark", PackageResources.applied_mark_sql)
     static let attemptList = file("attempt_list", PackageResources.attempt_list_sql)
     static let auditAdd = file("audit_add", PackageResources.audit_add_sql)
     static let auditList = file("audit_list", PackageResources.audit_list_sql)
@@ -20,6 +22,12 @@ extension PGStatement {
     static let blobPart = file("blob_part", PackageResources.blob_part_sql)
     static let blobPresent = file("blob_present", PackageResources.blob_present_sql)
     static let blobPut = file("blob_put", PackageResources.blob_put_sql)
+    static let calendarDelete = file("calendar_delete", PackageResources.calendar_delete_sql)
+    static let calendarInsert = file("calendar_insert", PackageResources.calendar_insert_sql)
+    static let calendarList = file("calendar_list", PackageResources.calendar_list_sql)
+    static let calendarRead = file("calendar_read", PackageResources.calendar_read_sql)
+    static let calendarUpdate = file("calendar_update", PackageResources.calendar_update_sql)
+    static let calendarUsers = file("calendar_users", PackageResources.calendar_users_sql)
     static let contractCounts = file("contract_counts", PackageResources.contract_counts_sql)
     static let contractRuns = file("contract_runs", PackageResources.contract_runs_sql)
     static let contractSchedules = file("contract_schedules", PackageResources.contract_schedules_sql)

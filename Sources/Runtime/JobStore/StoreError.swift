@@ -71,5 +71,12 @@ extension StoreError: CustomStringConvertible {
         }
     }
 
-    init(_ error: PostgresError) { self = error.isTransient ? .unavailable(error) : .database(error) }
+    init(_ error: PostgresError) {
+        if error.sqlState == .foreignKeyViolation, error.constraint == "schedule_calendars" {
+            // Removed after the schedule was checked, before it was written.
+            self = .invalid(FieldFault(pointer: "/calendars", code: "unknown_value", detail: error.message))
+        } else {
+            self = error.isTransient ? .unavailable(error) : .database(error)
+        }
+    }
 }

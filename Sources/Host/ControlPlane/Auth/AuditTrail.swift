@@ -26,6 +26,7 @@ enum AuditTrail {
         "DELETE /api/v1/safety/emergency": "emergency.off",
         "POST /api/v1/plugins/{plugin}/versions": "plugin.upload",
         "DELETE /api/v1/plugins/{plugin}/versions/{version}": "plugin.remove",
+        "POST /api/v1/apply": "state.apply",
         // Done, it is `runs.` and what was done to them.
         "POST /api/v1/bulk-operations": "runs.bulk",
         "DELETE /admin/jobs/queue/{queueName}/clear": "queue.clear",

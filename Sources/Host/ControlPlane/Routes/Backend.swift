@@ -21,6 +21,8 @@ final class Backend {
     var emergencyPlans = PlanBook<EmergencyPlan>()
     var removalPlans = PlanBook<RemovalPlan>()
     var backfillPlans = PlanBook<ScheduleBackfill>()
+    /// By what they would do, as text.
+    var statePlans = PlanBook<String>()
     var overview = OverviewCache()
     /// Keys of batches that this host is taking just now.
     var batchesUnderWay: Set<String> = []

@@ -95,11 +95,7 @@ extension Backend {
                 var inner = try ObjectReader(element.json, under: "/schedules/\(index)")
                 inputs.append(try scheduleInput(&inner, job: job ?? ""))
             } catch {
-                let faults = error.fields.map { field in
-                    guard case .pointer(let pointer) = field.place else { preconditionFailure("it reads a body only") }
-                    return FieldFault(pointer: pointer, code: field.code, detail: field.detail)
-                }
-                reader.add(faults)
+                reader.add(error.fieldFaults)
             }
         }
         return inputs

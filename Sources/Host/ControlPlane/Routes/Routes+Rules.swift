@@ -49,7 +49,7 @@ extension Backend {
     }
 
     /// Outer nil: not said.
-    private static func limit(_ reader: inout ObjectReader, _ name: String) -> Int?? {
+    static func limit(_ reader: inout ObjectReader, _ name: String) -> Int?? {
         if reader.isNull(name) { return .some(nil) }
         guard let value = reader.value(name) else { return nil }
         guard let number = value.integer else {

@@ -9,7 +9,7 @@ extension Backend {
             Route(.post, "/api/v1/schedules", body: .json) { [self] in try await createSchedule($0) },
             Route(.get, "/api/v1/schedules", query: ["job", "enabled"]) { [self] in try await listSchedules($0) },
             Route(.get, "/api/v1/schedules/due", query: ["within_ms", "limit"]) { [self] in try await listDue($0) },
-            Route(.post, "/api/v1/schedules/preview", body: .json) { [self] in try previewSchedule($0) },
+            Route(.post, "/api/v1/schedules/preview", body: .json) { [self] in try await previewSchedule($0) },
             Route(.post, "/api/v1/schedules/parse", body: .json) { [self] in try parseSchedules($0) },
             Route(.post, "/api/v1/schedules/{id}/pause", body: .json) { [self] in try await pauseSchedule($0) },
             Route(.post, "/api/v1/schedules/{id}/resume") { [self] in try await resumeSchedule($0) },
@@ -114,17 +114,29 @@ extension Backend {
 
     // MARK: Preview
 
-    private func previewSchedule(_ call: Call) throws -> Answer {
+    private func previewSchedule(_ call: Call) async throws -> Answer {
         var reader = try ObjectReader(body: call.body)
         let members = PreviewRequest.memberNames.compactMap { name in
             reader.value(name).map { JSONMember(name, $0) }
         }
         try reader.finish()
+        var request: PreviewRequest
         do throws(FieldFault) {
-            let request = try PreviewRequest(.object(members), now: WallClock.now) { try? self.store.zone($0) }
-            return .json(request.answer.json)
+            request = try PreviewRequest(.object(members), now: WallClock.now) { try? self.store.zone($0) }
         } catch {
             throw Problem.invalid([error])
         }
+        let names = request.timetable.options.calendars
+        let calendars = try await store.contents(ofCalendars: names)
+        for (index, name) in names.enumerated() {
+            guard let calendar = calendars[name] else {
+                throw Problem.invalid([
+                    FieldFault(
+                        pointer: "/calendars/\(index)", code: "unknown_value", detail: "there is no calendar \(name)")
+                ])
+            }
+            request.timetable.calendars.append(calendar)
+        }
+        return .json(request.answer.json)
     }
 }

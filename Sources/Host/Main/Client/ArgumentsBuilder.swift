@@ -61,7 +61,7 @@ enum ArgumentsBuilder {
     private static let ofType: Set<String> = ["type", "enum", "const", "anyOf", "oneOf"]
 
     /// Of one `name=text` that stands where the schema wants another type; nil for all others.
-    static func hint(_ member: String, _ places: [(pointer: String, code: String)]) -> String? {
+    static func hint(_ member: String, _ places: [(pointer: String, code: String, detail: String)]) -> String? {
         guard let equals = member.firstIndex(of: "="), !member[..<equals].hasSuffix(":") else { return nil }
         let name = String(member[..<equals])
         let pointer = "/args/" + name.replacing("~", with: "~0").replacing("/", with: "~1")

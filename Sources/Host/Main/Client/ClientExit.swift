@@ -6,7 +6,7 @@ enum ClientExit: Int32, Sendable {
     case done = 0
     /// The run failed, or an error that has no code of its own.
     case failed = 1
-    /// Done, but not to all of them.
+    /// Done, but not to all of them; of `plan`: something would change.
     case partly = 2
     /// The run was cancelled or terminated.
     case cancelled = 3
@@ -73,8 +73,9 @@ struct ClientFailure: Error, CustomStringConvertible {
     var code: String?
     /// HTTP status, when there was an answer.
     var status: Int?
-    /// Which members of the request's body are wrong, as JSON pointers, with the server's code for each.
-    var places: [(pointer: String, code: String)] = []
+    /// Which members of the request's body are wrong, as JSON pointers, with the server's code and words
+    /// for each.
+    var places: [(pointer: String, code: String, detail: String)] = []
 
     var description: String { ([self.message] + self.details).joined(separator: "\n") }
 }

@@ -19,7 +19,7 @@ enum ProblemDetails {
         for error in problem["errors"]?.elements ?? [] {
             let pointer = error["pointer"]?.text ?? error["parameter"]?.text ?? error["header"]?.text ?? ""
             let text = error["detail"]?.text ?? error["code"]?.text ?? ""
-            failure.places.append((pointer, error["code"]?.text ?? ""))
+            failure.places.append((pointer, error["code"]?.text ?? "", text))
             // Of a single fault the sentence above says it all.
             if detail.contains(text) && (pointer.isEmpty || detail.hasPrefix(pointer)) { continue }
             failure.details.append(pointer.isEmpty ? text : "\(Self.field(pointer)): \(text)")

@@ -5,21 +5,27 @@ import JobCore
 struct SchedulesCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "schedules",
-        abstract: "List, create, preview, trigger, backfill and delete schedules.",
+        abstract: "What runs when: make, change, pause and look at schedules.",
         discussion: """
+            A schedule is named by its name or its id.
+
             EXAMPLES
               pawl schedules
               pawl schedules create nightly --job text.stats --cron '30 2 * * *'
+              pawl schedules set nightly --tz Europe/Berlin --overlap skip
               pawl schedules preview '30 2 * * *' --tz Europe/Berlin
               pawl schedules due --within 1h
             """,
         subcommands: [
-            List.self, Create.self, Delete.self, Due.self, PreviewScheduleCommand.self, Trigger.self, SkipToNow.self,
-            Backfill.self,
+            List.self, ShowScheduleCommand.self, Create.self, SetScheduleCommand.self, Delete.self,
+            PauseScheduleCommand.self, ResumeScheduleCommand.self, SkipScheduleCommand.self,
+            EnableScheduleCommand.self, DisableScheduleCommand.self, Due.self, OccurrencesCommand.self,
+            ScheduleLoadCommand.self, PreviewScheduleCommand.self, ParseScheduleCommand.self,
+            ImportSchedulesCommand.self, ExportSchedulesCommand.self, Trigger.self, SkipToNow.self, Backfill.self,
         ],
         defaultSubcommand: List.self)
 
-    /// When a schedule fires: exactly one of the three.
+    /// When a schedule fires: exactly one of the five.
     struct Times: ParsableArguments {
         @Option(help: ArgumentHelp("Five fields: minute hour day month weekday.", valueName: "expression"))
         var cron: String?
@@ -30,31 +36,57 @@ struct SchedulesCommand: ParsableCommand {
         @Option(help: ArgumentHelp("Once, at this time (RFC 3339).", valueName: "time"))
         var at: String?
 
-        @Option(help: ArgumentHelp("The zone in which the cron expression is read.", valueName: "zone"))
+        @Option(
+            help: ArgumentHelp(
+                "Of whatever kind: 'Mon..Fri 10:00', 'FREQ=MONTHLY;BYDAY=-1FR', @daily.", valueName: "text"))
+        var when: String?
+
+        @Option(
+            help: ArgumentHelp(
+                "Days by the calendar, as JSON: {\"last_day\": true, \"time\": \"18:00\"}.", valueName: "json"))
+        var calendar: String?
+
+        @Option(
+            name: [.customLong("timezone"), .customLong("tz")],
+            help: ArgumentHelp("The zone on whose clocks it is read.", valueName: "zone"))
         var timezone: String?
 
-        func check() throws {
-            if [self.cron, self.every, self.at].filter({ $0 != nil }).count != 1 {
-                throw ValidationError("Say when with exactly one of --cron, --every and --at.")
+        func check(isRequired: Bool = true) throws {
+            let given = [self.cron, self.every, self.at, self.when, self.calendar].count { $0 != nil }
+            if given > 1 || given == 0 && isRequired {
+                throw ValidationError("Say when with exactly one of --cron, --every, --at, --when and --calendar.")
             }
             if let every, (Format.parseDuration(every) ?? 0) <= 0 {
                 throw ValidationError("\"\(every)\" is no duration: write 500ms, 30s, 10m, 6h or 2d.")
             }
         }
 
-        func apply(to body: JSONValue) -> JSONValue {
+        /// Throws where --when or --calendar makes no sense.
+        func apply(to body: JSONValue) throws(ClientFailure) -> JSONValue {
             var body = body
-            let kind: (name: String, spec: JSONValue) =
-                if let cron {
-                    ("cron", .members(["expression": .string(cron)]))
-                } else if let every = self.every.flatMap(Format.parseDuration) {
-                    ("interval", .members(["every_ms": .int(every)]))
-                } else {
-                    ("once", .members(["at": .string(self.at ?? "")]))
-                }
-            body = body.setting("kind", to: .string(kind.name)).setting("spec", to: kind.spec)
             if let timezone { body = body.setting("timezone", to: .string(timezone)) }
-            return body
+            if let cron {
+                return Self.set("cron", .members(["expression": .string(cron)]), body)
+            } else if let every = self.every.flatMap(Format.parseDuration) {
+                return Self.set("interval", .members(["every_ms": .int(every)]), body)
+            } else if let at {
+                return Self.set("once", .members(["at": .string(at)]), body)
+            } else if let calendar {
+                guard let spec = try? JSONValue(parsing: calendar), spec.object != nil else {
+                    throw ClientFailure(exit: .usage, message: "--calendar must be a JSON object.")
+                }
+                return Self.set("calendar", spec, body)
+            }
+            guard let when else { return body }
+            do throws(FieldFault) {
+                return (try ScheduleText.members(when)).reduce(body) { $0.setting($1.key, to: $1.value) }
+            } catch {
+                throw ClientFailure(exit: .invalidInput, message: "--when: \(error.detail)")
+            }
+        }
+
+        private static func set(_ kind: String, _ spec: JSONValue, _ body: JSONValue) -> JSONValue {
+            body.setting("kind", to: .string(kind)).setting("spec", to: spec)
         }
     }
 
@@ -92,7 +124,11 @@ struct SchedulesCommand: ParsableCommand {
             name: .customLong("args"),
             help: ArgumentHelp("All arguments: JSON, @FILE, or - for standard input.", valueName: "json"))
         var arguments: String?
+        @OptionGroup(title: "How it fires") var options: ScheduleOptionFlags
         @OptionGroup(title: "How its runs are run") var terms: RunTerms
+        @Flag(help: "Make it switched off.") var disabled = false
+        @Flag(name: .customLong("if-missing"), help: "Do nothing if it is there already, just like this.")
+        var ifMissing = false
 
         func validate() throws {
             try self.times.check()
@@ -101,13 +137,16 @@ struct SchedulesCommand: ParsableCommand {
 
         func execute(_ session: ClientSession) throws {
             var body = JSONValue.members(["name": .string(self.name), "job": .string(self.job)])
-            body = self.times.apply(to: body)
+            body = try self.times.apply(to: body)
             if let arguments = try ArgumentsBuilder.build(whole: self.arguments, members: self.members) {
                 body = body.setting("args", to: arguments)
             }
-            for (name, value) in self.terms.fields { body = body.setting(name, to: value) }
+            for (name, value) in self.options.fields + self.terms.fields { body = body.setting(name, to: value) }
+            if self.disabled { body = body.setting("enabled", to: .boolean(false)) }
+            let path = self.ifMissing ? ClientSession.schedulePath(self.name) : "/api/v1/schedules"
+            let headers = self.ifMissing ? [(name: "If-None-Match", value: "*")] : []
             let answer = try ArgumentsBuilder.sending(self.members) { () throws(ClientFailure) in
-                try session.send("POST", "/api/v1/schedules", body).json
+                try session.send(self.ifMissing ? "PUT" : "POST", path, body, headers: headers).json
             }
             if session.wantsJSON { return session.printJSON(answer) }
             session.terminal.out.writeLine(answer["id"]?.text ?? answer["id"]?.json ?? "")
@@ -170,14 +209,17 @@ struct SchedulesCommand: ParsableCommand {
                 .init(Self.times(schedule)),
                 .init(schedule["timezone"]?.text ?? ""),
                 .init(next.map { "\(Format.relative($0, now: now))" } ?? "never"),
-                .init(
-                    schedule["enabled"]?.bool == false ? "off" : "on",
-                    schedule["enabled"]?.bool == false ? .yellow : .green),
+                Self.state(schedule),
                 .init(schedule["id"]?.text ?? "", .dim),
             ])
         }
         if table.rows.isEmpty { return session.talk(empty) }
         table.print(to: session.terminal)
+    }
+
+    private static func state(_ schedule: JSONValue) -> Table.Cell {
+        if schedule["enabled"]?.bool == false { return .init("off", .yellow) }
+        return schedule["paused_at"]?.present != nil ? .init("paused", .yellow) : .init("on", .green)
     }
 
     private static func times(_ schedule: JSONValue) -> String {
