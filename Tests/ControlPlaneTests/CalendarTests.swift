@@ -30,7 +30,8 @@ import UVLoop
             #expect(try await plane.get(path)["schedules"]?.integer == 1)
             let used = try await plane.send(.delete, path, headers: [.ifMatch: "*"])
             #expect(
-                used.status == 409 && used.code == "calendar_in_use" && used.text.contains("named by the schedules s"), "\(used.text)"
+                used.status == 409 && used.code == "calendar_in_use" && used.text.contains("named by the schedules s"),
+                "\(used.text)"
             )
             #expect(try await plane.send(.delete, "/api/v1/schedules/s", headers: [.ifMatch: "*"]).status == 204)
             #expect(try await plane.send(.delete, path, headers: [.ifMatch: "*"]).status == 204)
