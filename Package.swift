@@ -130,7 +130,8 @@ let package = Package(
         .executableTarget(
             name: "pawl",
             dependencies: [
-                "CCurl", "CLinux", "CYaml", "ControlPlane", "EmbeddedPostgres", "JobCore", "JobRunner", "JobStore", "NIOLibuv",
+                "CCurl", "CLinux", "CYaml", "ControlPlane", "EmbeddedPostgres", "JobCore", "JobRunner", "JobStore",
+                "NIOLibuv",
                 "Plugins", "Postgres", "Supervision", "UVLoop",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Crypto", package: "swift-crypto"),

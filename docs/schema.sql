@@ -343,6 +343,27 @@ CREATE FUNCTION pawl.histogram_read(packed bytea, OUT bucket integer, OUT n bigi
 $$;
 
 --
+-- Name: hold_calendars(); Type: FUNCTION; Schema: pawl; Owner: -
+--
+
+CREATE FUNCTION pawl.hold_calendars() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    missing text;
+BEGIN
+    PERFORM FROM pawl.calendar c WHERE c.name IN (SELECT json_array_elements_text(NEW.options -> 'calendars'))
+    ORDER BY c.name FOR KEY SHARE;
+    SELECT n.name INTO missing FROM json_array_elements_text(NEW.options -> 'calendars') AS n (name)
+    WHERE NOT EXISTS (SELECT FROM pawl.calendar c WHERE c.name = n.name) LIMIT 1;
+    IF missing IS NOT NULL THEN
+        RAISE foreign_key_violation USING MESSAGE = format('there is no calendar %s', missing), CONSTRAINT = 'schedule_calendars';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+--
 -- Name: is_whole(jsonb, bigint, bigint); Type: FUNCTION; Schema: pawl; Owner: -
 --
 
@@ -5209,6 +5230,12 @@ CREATE CONSTRAINT TRIGGER run_live_find_lane AFTER INSERT ON pawl.run_live DEFER
 --
 
 CREATE CONSTRAINT TRIGGER run_live_wake AFTER INSERT ON pawl.run_live DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((current_setting('pawl.host'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION pawl.wake();
+
+--
+-- Name: schedule schedule_calendars; Type: TRIGGER; Schema: pawl; Owner: -
+--
+
+CREATE TRIGGER schedule_calendars BEFORE INSERT OR UPDATE OF options ON pawl.schedule FOR EACH ROW WHEN ((((new.options -> 'calendars'::text) ->> 0) IS NOT NULL)) EXECUTE FUNCTION pawl.hold_calendars();
 
 --
 -- Name: partition partition_parent_fkey; Type: FK CONSTRAINT; Schema: pawl; Owner: -

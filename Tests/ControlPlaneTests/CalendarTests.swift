@@ -30,7 +30,8 @@ import UVLoop
             #expect(try await plane.get(path)["schedules"]?.integer == 1)
             let used = try await plane.send(.delete, path, headers: [.ifMatch: "*"])
             #expect(
-                used.status == 409 && used.code == "calendar_in_use" && used.text.contains("named by the schedules s"), "\(used.text)"
+                used.status == 409 && used.code == "calendar_in_use" && used.text.contains("named by the schedules s"),
+                "\(used.text)"
             )
             #expect(try await plane.send(.delete, "/api/v1/schedules/s", headers: [.ifMatch: "*"]).status == 204)
             #expect(try await plane.send(.delete, path, headers: [.ifMatch: "*"]).status == 204)
@@ -116,6 +117,10 @@ import UVLoop
             #expect(
                 again.status == 200 && again["count"]?.integer == 0 && again["unchanged"]?.integer == 3, "\(again.text)"
             )
+            let wrong =
+                #"{"format":"json","skip_faulty":true,"schedules":[{"name":"w","job":"none","kind":"cron","expression":"@daily"}]}"#
+            let partly = try await plane.post("/api/v1/schedules/import", wrong)
+            #expect(partly["problems"]?.elements?.first?["detail"]?.text?.hasPrefix("w: ") == true, "\(partly.text)")
             let crontab = try await plane.get("/api/v1/schedules/export?format=crontab&job=test.echo").text
             #expect(crontab.contains(#"30 2 * * * pawl run test.echo --args '{"x":"it'\''s 5\u0025"}'"#), "\(crontab)")
             #expect(crontab.contains("# b is left out"))

@@ -48,7 +48,8 @@ import Testing
 
     @Test(
         arguments: [
-            ("a\nb", nil), ("a\r\nb", nil), ("a\\%", nil), ("a\\", ""), ("cat", "no end"), ("cat", "a\r\nb\n"), ("cat", "\n"),
+            ("a\nb", nil), ("a\r\nb", nil), ("a\\%", nil), ("a\\", ""), ("cat", "no end"), ("cat", "a\r\nb\n"),
+            ("cat", "\n"),
         ] as [(String, String?)])
     func someCommandsAreNoCrontabs(command: String, input: String?) {
         #expect(CrontabCommand(command: command, input: input).field == nil)
@@ -63,7 +64,9 @@ import Testing
 
     /// A calendar of which some days do not count would be worse than none.
     @Test func whatRecursTooOftenIsAFault() {
-        let text = "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nDTSTART;VALUE=DATE:20000101\r\nRRULE:FREQ=DAILY\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+        let event = ["DTSTART;VALUE=DATE:20000101", "RRULE:FREQ=DAILY"]
+        let text = (["BEGIN:VCALENDAR", "BEGIN:VEVENT"] + event + ["END:VEVENT", "END:VCALENDAR"]).joined(
+            separator: "\r\n")
         #expect(throws: FieldFault.self) { try DateCalendar(icalendar: text, until: stamp, zone: { _ in nil }) }
         let soon = WallTime(micros: 978_307_200_000_000)
         #expect(throws: Never.self) { try DateCalendar(icalendar: text, until: soon, zone: { _ in nil }) }

@@ -69,7 +69,9 @@ import UVLoop
             defer { watcher.close() }
             let waiting = PGStatement(
                 name: "waiting",
-                sql: "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+                sql: """
+                    SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+                    """)
             func blocked() async throws {
                 for _ in 0..<1000 {
                     if try await watcher.query(waiting)[0].int64(0) > 0 { return }
@@ -143,7 +145,7 @@ import UVLoop
             let made = try await store.createSchedule(input)
             let removal = (pointer: "", change: StateChange.deleteCalendar("c", revision: row.revision))
             await #expect(throws: StoreError.self) { try await store.checkState([removal]) }
-            try await store.checkState([removal, ("", .deleteSchedule(made.id, revision: made.revision))])
+            try await store.checkState([removal, ("", .deleteSchedule(made))])
             var without = input
             without.options.calendars = []
             let both = [removal, (pointer: "", change: StateChange.changeSchedule(made, without))]
@@ -180,7 +182,7 @@ import UVLoop
             // Looked at before somebody changed it.
             _ = try await store.pauseSchedule(row.id)
             await #expect(throws: StoreError.self) {
-                try await store.applyState([("", .deleteSchedule(row.id, revision: row.revision))])
+                try await store.applyState([("", .deleteSchedule(row))])
             }
             #expect(try await store.schedule(named: "n") != nil)
         }

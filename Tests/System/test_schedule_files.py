@@ -43,7 +43,7 @@ schedules:
 def test_a_crontab_runs_as_it_did(host, scratch):
     host.until("/api/v1/jobs", lambda jobs: any(j["name"] == "shell.exec" for j in jobs["items"]), "the handler to appear")
     crontab = scratch / "crontab"
-    crontab.write_text(f"GREETING=hello\n# Says it\n@daily cat > {scratch}/out; echo $GREETING >> {scratch}/out%input%\n")
+    crontab.write_text(f"GREETING=hello\n# Says it\n@daily cat > {scratch}/out; echo $GREETING >> {scratch}/out%input\n")
     plan = host.command("schedules", "import", str(crontab), "--dry-run")
     assert plan.returncode == 2 and plan.stdout.startswith("+ schedule cat-"), plan.stderr
     assert host.command("schedules", "import", str(crontab)).returncode == 0
@@ -56,7 +56,7 @@ def test_a_crontab_runs_as_it_did(host, scratch):
     assert run["state"] == "succeeded", run
     assert (scratch / "out").read_text() == "input\nhello\n"
     exported = host.command("schedules", "export", "--format", "crontab", "--job", "shell.exec")
-    assert f"@daily cat > {scratch}/out; echo $GREETING >> {scratch}/out%input%\n" in exported.stdout
+    assert f"@daily cat > {scratch}/out; echo $GREETING >> {scratch}/out%input\n" in exported.stdout
     shown = host.command("schedules", "show", name)
     assert shown.returncode == 0 and "Says it" in shown.stdout
     assert host.command("schedules", "pause", name, "--reason", "test").returncode == 0

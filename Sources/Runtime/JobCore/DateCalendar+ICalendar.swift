@@ -70,7 +70,7 @@ extension DateCalendar {
             guard starts.count < RecurrenceRule.mostWritten else {
                 // Some of its days would not count, and nobody would know which.
                 throw Self.fault(
-                    "an event from \(begin.value) on comes \(RecurrenceRule.mostWritten) times or more; say a nearer end")
+                    "an event at \(begin.value) comes \(RecurrenceRule.mostWritten) times or more; say a nearer end")
             }
         }
         for start in starts where !begin.value.isEmpty {
@@ -102,7 +102,9 @@ extension RecurrenceRule {
         var from = start
         var (rule, steps) = (self, 10 * ScheduleSpec.mostSteps)
         rule.settleCount(&steps)
-        while result.count < Self.mostWritten, steps > 0, let time = rule.first(atOrAfter: from, steps: &steps), time <= end {
+        while result.count < Self.mostWritten, steps > 0, let time = rule.first(atOrAfter: from, steps: &steps),
+            time <= end
+        {
             if case .universal(let last) = until, time > last { break }
             result.append(time)
             from = time + 1

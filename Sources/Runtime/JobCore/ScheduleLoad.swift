@@ -4,11 +4,13 @@ package struct ScheduleLoad: Sendable {
     /// One length for all buckets, in seconds.
     package let bucket: Int64
     package private(set) var counts: [Int]
-    /// False: some schedule has more times than were counted.
+    /// False: some schedules have more times than were counted.
     package private(set) var isComplete = true
 
     /// Times of one schedule that are looked at.
     private static let mostTimes = 20_000
+    /// Times of all of them together that may still be looked at: somebody waits for the answer.
+    private var looksLeft = 1_000_000
 
     /// - Parameters:
     ///   - from: where the first bucket begins, in whole seconds.
@@ -37,11 +39,12 @@ package struct ScheduleLoad: Sendable {
             (time, number) = (timetable.next(after: WallTime(micros: from.micros - 1)), 0)
         }
         while let at = time, at < end, left > 0 {
-            guard looked < Self.mostTimes else {
+            guard looked < Self.mostTimes, looksLeft > 0 else {
                 isComplete = false
                 return
             }
             looked += 1
+            looksLeft -= 1
             if timetable.exclusion(at: at, ordinal: number) == nil {
                 left -= 1
                 count(at, 1)

@@ -80,7 +80,8 @@ extension JobStore {
     static func calendarInUse(_ name: String, _ users: [String]) -> StoreError {
         .conflict(
             code: "calendar_in_use",
-            detail: "the calendar \(name) is named by the schedules \(users.joined(separator: ", "))", currentState: nil)
+            detail: "the calendar \(name) is named by the schedules \(users.joined(separator: ", "))", currentState: nil
+        )
     }
 
     static func check(_ input: CalendarInput) throws(StoreError) {

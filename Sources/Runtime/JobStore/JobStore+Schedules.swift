@@ -38,7 +38,8 @@ extension JobStore {
         var all: [ScheduleRow] = []
         while true {
             let last = all.last?.id
-            let rows = try await schedules([.null, .text(orNull: job), .null, .int64(Int64(Self.schedulePage))], after: last)
+            let parameters: [PGParameter] = [.null, .text(orNull: job), .null, .int64(Int64(Self.schedulePage))]
+            let rows = try await schedules(parameters, after: last)
             all += rows
             if rows.count < Self.schedulePage { return all }
         }

@@ -12,7 +12,7 @@ package enum StateChange: Sendable {
     case changeJob(String, JobPatch, description: String?, revision: Int64)
     case createSchedule(ScheduleInput)
     case changeSchedule(ScheduleRow, ScheduleInput)
-    case deleteSchedule(Int64, revision: Int64)
+    case deleteSchedule(ScheduleRow)
 
     /// What others rest on comes first, and goes last.
     var rank: Int {

@@ -8,10 +8,12 @@ enum CrontabExport {
         var settings = Settings()
         // A crontab cannot take back a variable: those with the fewest come first.
         let parts = schedules.map { (schedule: $0, shell: ShellCall($0)) }
-        let sorted = parts.enumerated().sorted {
-            ($0.element.shell?.environment.count ?? 0, $0.offset) < ($1.element.shell?.environment.count ?? 0, $1.offset)
+        let most = parts.map { $0.shell?.environment.count ?? 0 }.max() ?? 0
+        for count in 0...most {
+            for part in parts where part.shell?.environment.count ?? 0 == count {
+                add(part.schedule, part.shell, &settings, &lines)
+            }
         }
-        for (_, part) in sorted { add(part.schedule, part.shell, &settings, &lines) }
         return lines.joined(separator: "\n") + "\n"
     }
 

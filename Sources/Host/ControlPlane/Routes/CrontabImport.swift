@@ -58,7 +58,7 @@ struct CrontabImport {
         if let home = entry.environment["HOME"] { args.append(JSONMember("directory", .string(home))) }
         if let text = command.input { args.append(JSONMember("stdin", .string(text))) }
         var input = ScheduleInput(
-            name: name(entry, rules), job: job, spec: entry.spec, timezone: entry.timezone,
+            name: name(entry, command, rules), job: job, spec: entry.spec, timezone: entry.timezone,
             args: JSONValue.object(args).json)
         input.queue = rules.queue
         input.isEnabled = rules.isEnabled
@@ -69,13 +69,15 @@ struct CrontabImport {
         return input
     }
 
-    /// Comes from what the line says, so that the same line has the same name wherever it stands.
-    private static func name(_ entry: Crontab.Entry, _ rules: Rules) -> String {
-        let word = entry.command.split(whereSeparator: \.isWhitespace).first.map(String.init) ?? ""
+    /// Comes from what the line means, so that the same line has the same name wherever it stands, and after an export.
+    private static func name(_ entry: Crontab.Entry, _ command: CrontabCommand, _ rules: Rules) -> String {
+        let word = command.command.split(whereSeparator: \.isWhitespace).first.map(String.init) ?? ""
         let base = word.split(separator: "/").last.map(String.init) ?? "cron"
         let plain = base.lowercased().filter { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == "_") }
-        let text = [entry.spec.kind, entry.spec.json, entry.timezone, entry.user ?? "", entry.command].joined(
-            separator: "\n")
+        let parts = [
+            entry.spec.kind, entry.spec.json, entry.timezone, entry.user ?? "", command.command, command.input ?? "",
+        ]
+        let text = parts.joined(separator: "\n")
         // FNV-1a (RFC 9923): tells lines of the same command apart, resists nobody.
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }

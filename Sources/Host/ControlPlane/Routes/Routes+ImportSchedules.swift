@@ -34,7 +34,11 @@ extension Backend {
         if skipsFaulty {
             let faulty = try await store.faults(of: state.schedules)
             problems += faulty.map { index, fault in
-                CrontabImport.Problem(line: CrontabImport.line(state.schedules[index].pointer), fault: fault)
+                let (pointer, input) = state.schedules[index]
+                var told = fault
+                // Of exported JSON there is no line to tell it by.
+                if format == "json" { told.detail = "\(input.name ?? ""): \(fault.detail)" }
+                return CrontabImport.Problem(line: CrontabImport.line(pointer), fault: told)
             }
             let indexes = Set(faulty.map(\.index))
             state.schedules = state.schedules.enumerated().filter { !indexes.contains($0.offset) }.map(\.element)

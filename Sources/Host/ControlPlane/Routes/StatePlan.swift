@@ -194,7 +194,7 @@ extension Backend {
                 let present = try await store.schedule(row.id)
                 plan.add(
                     "schedule", row.name, "", from: ScheduleDefinition.json(present.input), to: nil,
-                    .deleteSchedule(row.id, revision: present.revision))
+                    .deleteSchedule(present))
             case .calendar where !calendars.contains(row.name):
                 let present = try await store.calendar(row.name)
                 let old = CalendarInput(name: row.name, description: present.description, content: present.content)

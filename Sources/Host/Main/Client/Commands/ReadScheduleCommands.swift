@@ -202,7 +202,8 @@ enum ScheduleFiles {
     static func tellProblems(_ answer: JSONValue, _ session: ClientSession) throws {
         let problems = answer["problems"]?.elements ?? []
         for problem in problems {
-            session.talk("line \(problem["line"]?.integer ?? 0): \(Table.printable(problem["detail"]?.text ?? ""))")
+            let line = problem["line"]?.integer ?? 0
+            session.talk((line > 0 ? "line \(line): " : "") + Table.printable(problem["detail"]?.text ?? ""))
         }
         if !problems.isEmpty { throw ClientExit.partly.code }
     }

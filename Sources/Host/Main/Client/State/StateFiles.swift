@@ -85,8 +85,8 @@ struct StateFiles {
         do throws(YAMLReader.Fault) {
             return try YAMLReader.documents(bytes)
         } catch {
-            guard bytes.first == UInt8(ascii: "{"), let value = try? JSONValue(parsing: String(decoding: bytes, as: UTF8.self))
-            else { throw error }
+            let text = String(decoding: bytes, as: UTF8.self)
+            guard bytes.first == UInt8(ascii: "{"), let value = try? JSONValue(parsing: text) else { throw error }
             return [PlacedValue(value, at: error.place)]
         }
     }
