@@ -107,7 +107,7 @@ import UVLoop
             changes.args = "{\"n\": 7}"
             changes.queue = "other"
             changes.labels = ["b": "3"]
-            let first = try await store.triggerSchedule(made.id, changes)
+            let first = try await store.triggerSchedule(made.id, changes, actor: "ada")
             let run = try #require(try await store.run(first.run.id))
             #expect(run.args == "{\"n\": 7}" && run.queue == "other" && run.labels == ["a": "1", "b": "3"])
             #expect(run.priority == 3 && run.trigger == "manual" && run.scheduleID == made.id)
@@ -118,6 +118,9 @@ import UVLoop
             } catch StoreError.conflict(let code, let detail, _) {
                 #expect(code == "overlap" && detail.contains("\(run.id)"))
             }
+            let audit = try await store.auditRows(AuditFilter(), limit: 10)
+            #expect(audit.map(\.action) == ["schedule.trigger"] && audit.first?.actor == "ada")
+            #expect(audit.first?.target == "sch_\(made.id)")
             for (overlap, state) in [(OverlapPolicy.queueOne, RunState.blocked), (.allow, .queued)] {
                 changes.overlap = overlap
                 let next = try await store.triggerSchedule(made.id, changes)
@@ -164,9 +167,10 @@ import UVLoop
                 """)
             let plan = try await store.planBackfill(made.id, from: from, to: last)
             #expect(plan.times.count == 4 && plan.times.first == from && plan.existing == 1 && plan.excluded == 0)
-            let done = try await store.backfill(made.id, plan.times, maxParallel: 2)
+            let done = try await store.backfill(made.id, plan.times, maxParallel: 2, actor: "ada")
             #expect(done.id != nil && done.runs.count == 4)
-            #expect(try await store.backfill(made.id, plan.times, maxParallel: 2).runs.isEmpty)
+            #expect(try await store.backfill(made.id, plan.times, maxParallel: 2, actor: "ada").runs.isEmpty)
+            #expect(try await store.auditRows(AuditFilter(), limit: 10).map(\.action) == ["schedule.backfill"])
             var order: [RunID] = []
             for round in 0..<2 {
                 #expect(try await store.releaseTurns().released == 2)
@@ -187,6 +191,16 @@ import UVLoop
             _ = try await store.releaseTurns()
             #expect(
                 try await bench.number("SELECT count(*) FROM pawl.schedule_backfill WHERE ended_at IS NOT NULL") == 1)
+            _ = try await store.maintain(isForced: true)
+            #expect(try await bench.number("SELECT count(*) FROM pawl.schedule_backfill") == 1)
+            try await bench.side.execute(
+                """
+                UPDATE pawl.schedule_backfill SET ended_at = now() - interval '91 days';
+                UPDATE pawl.schedule_occurrence SET fired_at = now() - interval '91 days'
+                """)
+            _ = try await store.maintain(isForced: true)
+            #expect(try await bench.number("SELECT count(*) FROM pawl.schedule_backfill") == 0)
+            #expect(try await bench.number("SELECT count(*) FROM pawl.schedule_occurrence") == 0)
         }
     }
 

@@ -51,6 +51,7 @@ extension JobStore {
 
     /// Makes runs for these times, those that have one left out. No more than `maxParallel` of them go at once, the oldest first;
     /// the others are `blocked` until then.
+    /// - Parameter actor: for the audit; nil leaves no row there.
     /// - Returns: the backfill, and its runs, oldest first; no backfill if there was nothing to do.
     package func backfill(
         _ id: Int64, _ times: [WallTime], maxParallel: Int, actor: String? = nil
@@ -76,6 +77,14 @@ extension JobStore {
             for start in stride(from: 0, to: times.count, by: 1000) {
                 let part = Array(times[start..<min(start + 1000, times.count)])
                 runs += try await self.backfill(schedule, part, backfill, connection)
+            }
+            if let actor {
+                let detail = JSONText.object([
+                    "backfill": "bfl_\(backfill)", "from": first.rfc3339, "to": last.rfc3339,
+                    "runs": String(runs.count),
+                ])
+                _ = try await connection.query(
+                    .auditNote, Self.auditNote(actor, "schedule.backfill", "sch_\(id)", detail))
             }
             return (backfill, runs)
         }

@@ -29,13 +29,22 @@ extension JobStore {
     ///
     /// Throws `.conflict("overlap")` if a run is going and the overlap rule leaves no room: `skip`, or `queue_one` with one that
     /// waits.
-    package func triggerSchedule(_ id: Int64, _ changes: TriggerChanges) async throws(StoreError) -> Firing {
+    /// - Parameter actor: for the audit; nil leaves no row there.
+    package func triggerSchedule(
+        _ id: Int64, _ changes: TriggerChanges, actor: String? = nil
+    ) async throws(StoreError) -> Firing {
         let present = try await schedule(id)
         let request = present.input.request(changes)
         try Self.check(request)
         let isChecked = try await checkArgs(request)
         var firing = try await withTransaction { connection in
-            try await self.trigger(id, request, changes.overlap, connection)
+            let firing = try await self.trigger(id, request, changes.overlap, connection)
+            if let actor {
+                let detail = JSONText.object(["run_id": firing.run.id.description])
+                _ = try await connection.query(
+                    .auditNote, Self.auditNote(actor, "schedule.trigger", "sch_\(id)", detail))
+            }
+            return firing
         }
         noteLanes([firing.run])
         firing.run.isUnchecked = !isChecked

@@ -35,21 +35,17 @@ extension Backend {
         changes.owner = reader.string("owner", limit: 200)
         changes.runAt = reader.time("run_at")
         changes.overlap = reader.word("overlap", OverlapPolicy.self)
-        let reason = reader.string("reason", limit: 500)
+        _ = reader.string("reason", limit: 500)  // The audit has it from the request.
         try reader.finish()
-        guard try IdempotencyKey.read(call.headers) != nil else { return try await trigger(id, changes, reason, call) }
-        return try await once(call) { try await trigger(id, changes, reason, call) }
+        guard try IdempotencyKey.read(call.headers) != nil else { return try await trigger(id, changes, call) }
+        return try await once(call) { try await trigger(id, changes, call) }
     }
 
     private func trigger(
-        _ id: Int64, _ changes: TriggerChanges, _ reason: String?, _ call: Call
+        _ id: Int64, _ changes: TriggerChanges, _ call: Call
     ) async throws -> Answer {
-        let firing = try await store.triggerSchedule(id, changes)
+        let firing = try await store.triggerSchedule(id, changes, actor: call.principal.name)
         wake(firing.run)
-        var detail = JSONObject()
-        detail.string("run_id", firing.run.id.description)
-        detail.string("reason", reason)
-        await note(call.principal.name, "schedule.trigger", ScheduleJSON.id(id), detail)
         guard let run = try await store.run(firing.run.id) else {
             throw Problem.notFound("run", firing.run.id.description)
         }
@@ -70,7 +66,7 @@ extension Backend {
         let maxParallel = reader.int("max_parallel", in: 1...1000)
         let isDry = reader.bool("dry_run") ?? false
         let name = reader.string("plan", limit: 100)
-        let reason = reader.string("reason", limit: 500)
+        _ = reader.string("reason", limit: 500)  // The audit has it from the request.
         if name == nil {
             reader.require("from")
             reader.require("to")
@@ -88,7 +84,7 @@ extension Backend {
             schedule: id, from: from ?? none, to: to ?? none, maxParallel: Int(maxParallel ?? 1), count: 0)
         if isDry { return .json(try await show(fresh)) }
         return try await once(call) {
-            guard let name else { return try await backfill(fresh, reason, call) }
+            guard let name else { return try await backfill(fresh, call) }
             guard let known = backfillPlans.take(name) else { throw Plans.unknown }
             guard known.schedule == id else {
                 backfillPlans.put(known, name)
@@ -99,7 +95,7 @@ extension Backend {
                 throw Plans.changed(
                     from: known.count, to: count, "would be made", plan: try await show(known))
             }
-            return try await backfill(known, reason, call)
+            return try await backfill(known, call)
         }
     }
 
@@ -121,16 +117,10 @@ extension Backend {
         return object
     }
 
-    private func backfill(_ wanted: ScheduleBackfill, _ reason: String?, _ call: Call) async throws -> Answer {
+    private func backfill(_ wanted: ScheduleBackfill, _ call: Call) async throws -> Answer {
         let plan = try await store.planBackfill(wanted.schedule, from: wanted.from, to: wanted.to)
         let done = try await store.backfill(
             wanted.schedule, plan.times, maxParallel: wanted.maxParallel, actor: call.principal.name)
-        var detail = JSONObject()
-        detail.time("from", wanted.from)
-        detail.time("to", wanted.to)
-        detail.int("runs", done.runs.count)
-        detail.string("reason", reason)
-        await note(call.principal.name, "schedule.backfill", ScheduleJSON.id(wanted.schedule), detail)
         var object = JSONObject()
         object.bool("dry_run", false)
         object.string("backfill", done.id.map { "bfl_\($0)" })
