@@ -385,7 +385,7 @@ def test_without_utf8_the_signs_are_ascii(pawl, server):
 
 @pytest.mark.parametrize("command", [
     "run", "runs", "show", "logs", "watch", "wait", "cancel", "terminate", "retry", "run-now", "change", "bulk", "jobs", "plugins", "queues", "hosts", "schedules",
-    "safety", "ui", "api", "version", "explain", "diagnose", "freeze", "thaw", "extend", "renice", "crashes", "quarantines"])
+    "safety", "ui", "api", "version", "explain", "diagnose", "pauses", "freeze", "thaw", "extend", "renice", "crashes", "quarantines"])
 def test_help_of_every_command_has_three_examples(pawl, command):
     done = pawl(command, "--help")
     assert done.returncode == 0
