@@ -44,6 +44,7 @@ extension JobStore {
                     throw Self.scheduleExists(input.name)
                 }
             }
+            try await self.checkChain(definition.schedules.map { ($0, nil) }, "/schedules", connection)
             let detail = JSONText.object(["handler": definition.handler])
             _ = try await connection.query(
                 .auditNote, Self.auditNote(actor, "job.create", definition.name, detail))
