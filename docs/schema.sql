@@ -4803,7 +4803,7 @@ CREATE INDEX schedule_due ON pawl.schedule USING btree (COALESCE(retry_at, next_
 -- Name: schedule_event_due; Type: INDEX; Schema: pawl; Owner: -
 --
 
-CREATE INDEX schedule_event_due ON pawl.schedule_event USING btree (due_at);
+CREATE INDEX schedule_event_due ON pawl.schedule_event USING btree (schedule_id, due_at);
 
 --
 -- Name: schedule_job; Type: INDEX; Schema: pawl; Owner: -
@@ -4834,6 +4834,12 @@ CREATE UNIQUE INDEX schedule_occurrence_event ON pawl.schedule_occurrence USING 
 --
 
 CREATE INDEX schedule_occurrence_run ON pawl.schedule_occurrence USING btree (schedule_id, planned_at DESC) WHERE (run_id IS NOT NULL);
+
+--
+-- Name: schedule_of_events; Type: INDEX; Schema: pawl; Owner: -
+--
+
+CREATE INDEX schedule_of_events ON pawl.schedule USING btree (id) WHERE (kind = ANY (ARRAY['after'::text, 'event'::text]));
 
 --
 -- Name: schedule_turn_backfill; Type: INDEX; Schema: pawl; Owner: -

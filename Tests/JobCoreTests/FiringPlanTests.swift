@@ -75,6 +75,53 @@ private func words(_ plan: FiringPlan) -> [String] {
         #expect(plan.fired == 1 && plan.occurrences.count == 1001 && plan.unlisted == 4000 && plan.ordinal == 5001)
     }
 
+    @Test func ofEachReasonTheLatestThousandAreListed() throws {
+        var table = try timetable {
+            $0.missed = MissedPolicy(.all)
+            $0.blackouts.intervals = [time("1T00:00")..<time("1T20:00")]
+        }
+        table.spec = .interval(every: .seconds(60), anchor: time("1T00:00"))
+        let paused = state("1T00:00") { $0.isPaused = true }
+        let plan = FiringPlan(table, paused, now: time("3T00:00"))
+        let reasons = plan.occurrences.map(\.verdict)
+        #expect(reasons.count == 2000 && plan.fired == 0 && plan.unlisted == 0 && plan.ordinal == 2881)
+        #expect(reasons.prefix(1000).allSatisfy { $0 == .record(.blackout) })
+        #expect(reasons.suffix(1000).allSatisfy { $0 == .record(.paused) })
+        // 1200 minutes of blackout, 1681 of pause.
+        #expect(plan.occurrences.filter { $0.unlisted > 0 }.map(\.unlisted) == [200, 681])
+        #expect(plan.occurrences[0].unlisted == 200 && plan.occurrences[1000].unlisted == 681)
+    }
+
+    // MARK: Events
+
+    @Test func eachEventStandsForItself() throws {
+        let events = ["1T05:00", "1T05:01", "1T05:02", "1T05:03"].map { time($0) }
+        func plan(_ change: (inout ScheduleOptions) -> Void, _ state: FiringPlan.State) throws -> [String] {
+            words(FiringPlan(try timetable(change), state, events: events, now: time("1T08:00"))).map {
+                String($0.dropFirst(8))
+            }
+        }
+        let none = FiringPlan.State(schedule: 7, next: nil)
+        // The latest of missed times stands for those before it; an event does not.
+        #expect(try plan({ _ in }, none) == ["fire", "fire", "fire", "fire"])
+        #expect(try plan({ $0.missed = MissedPolicy(.none) }, none) == ["missed", "missed", "missed", "missed"])
+        #expect(
+            try plan({ $0.missed = MissedPolicy(.latest, window: .seconds(3 * 3600 - 90)) }, none)
+                == ["missed", "missed", "fire", "fire"])
+        #expect(try plan({ $0.overlap = .queueOne }, none) == ["fire", "queue", "overlap", "overlap"])
+        #expect(try plan({ $0.overlap = .cancelRunning }, none) == ["overlap", "overlap", "overlap", "fire"])
+        #expect(try plan({ $0.everyNth = 2 }, none) == ["fire", "fire"])
+        var last = none
+        last.maxRuns = 3
+        last.runCount = 1
+        last.skipNext = 1
+        #expect(try plan({ _ in }, last) == ["skipped", "fire", "fire"])
+        var table = try timetable()
+        table.start = time("1T05:01")
+        table.end = time("1T05:02")
+        #expect(FiringPlan(table, none, events: events, now: time("1T08:00")).fired == 2)
+    }
+
     // MARK: Overlap: policy × one run going × one waiting
 
     @Test(arguments: [

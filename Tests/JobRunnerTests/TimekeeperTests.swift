@@ -1,5 +1,6 @@
 import JobCore
 import JobStore
+import Postgres
 import PostgresTestSupport
 import Testing
 import UVLoop
@@ -44,6 +45,34 @@ import UVLoop
             try await Self.wait("and goes on") { keepers[1].fired >= 2 }
             #expect(keepers[0].fired == last)
             keepers[1].stop()
+        }
+    }
+
+    /// However many runs have become due at once, what fires has its turn among them.
+    @Test func schedulesFireWhileManyRunsBecomeDue() async throws {
+        try await withStage { stage in
+            try await stage.side.execute(
+                """
+                INSERT INTO pawl.run_waiting (id, queue, rank, state, run_at, job, args, max_attempts, created_at, retention, trigger)
+                SELECT nextval('pawl.run_id'), 'default', 0, 'scheduled', now() - interval '1 minute', 'test.noop', '{}', 3, now(), r.retention, 'api'
+                FROM generate_series(1, 12000), (SELECT retention FROM pawl.job WHERE name = 'test.noop') r
+                """)
+            let made = try await stage.store.createSchedule(
+                ScheduleInput(job: "test.noop", spec: .interval(every: .seconds(86_400), anchor: WallTime(micros: 0))))
+            try await stage.side.execute("UPDATE pawl.schedule SET next_at = now() - interval '1 second'")
+            let keeper = Timekeeper(store: stage.store, logger: TestDatabase.logger)
+            keeper.lease = { stage.lease }
+            var looks = 0
+            var firedAt: Int?
+            keeper.onWork = {
+                looks += 1
+                if keeper.fired > 0, firedAt == nil { firedAt = looks }
+            }
+            keeper.look()
+            try await Self.wait("all are moved") { looks >= 13 }
+            keeper.stop()
+            #expect(try #require(firedAt) < 10)
+            #expect(try await stage.store.schedule(made.id).runCount == 1)
         }
     }
 }

@@ -13,6 +13,8 @@ package struct FiringPlan: Equatable, Sendable {
     package struct Occurrence: Hashable, Sendable {
         package var planned: WallTime
         package var verdict: Verdict
+        /// Times before it that made no run for the same reason and have no row of their own.
+        package var unlisted = 0
     }
 
     /// What a schedule is like before.
@@ -53,7 +55,8 @@ package struct FiringPlan: Equatable, Sendable {
     package var ordinal = 0
     package var skipNext = 0
 
-    private static let listedMisses = 1000
+    /// Of each reason, so many times have rows of their own: the latest.
+    private static let listedOfReason = 1000
     /// After years without a host, the exact number of missed times matters to nobody.
     private static let longestWalk = 100_000
     /// Looks, where one time is not found at once.
@@ -85,6 +88,45 @@ package struct FiringPlan: Equatable, Sendable {
                 (steps, isShortened) = (Self.mostSteps, true)
             }
         }
+        let wanted = exclude(due, times, state)
+        let missed = Self.missed(wanted, timetable.options.missed, now)
+        for planned in missed { occurrences.append(Occurrence(planned: planned, verdict: .record(.missed))) }
+        fire(wanted.filter { !missed.contains($0) }, timetable, state)
+        occurrences.sort { $0.planned < $1.planned }
+        limitRows()
+        if let most = state.maxRuns, state.runCount + fired >= most { next = nil }
+    }
+
+    /// What becomes of things that have happened, of which each stands for itself: none of them is late because others came after it.
+    /// - Parameter events: when; rising, no two at the same time.
+    package init(_ timetable: Timetable, _ state: State, events: [WallTime], now: WallTime) {
+        ordinal = state.ordinal
+        skipNext = state.skipNext
+        let times = timetable.settled()
+        var due: [(planned: WallTime, ordinal: Int)] = []
+        for planned in events {
+            // What happens before its start or after its end is none of its times.
+            if let start = timetable.start, planned < start { continue }
+            if let end = timetable.end, planned > end { continue }
+            due.append((planned, ordinal))
+            ordinal += 1
+        }
+        var wanted: [WallTime] = []
+        for planned in exclude(due, times, state) {
+            if Self.missed([planned], timetable.options.missed, now).isEmpty {
+                wanted.append(planned)
+            } else {
+                occurrences.append(Occurrence(planned: planned, verdict: .record(.missed)))
+            }
+        }
+        fire(wanted, timetable, state)
+        occurrences.sort { $0.planned < $1.planned }
+    }
+
+    /// Writes down what a reason keeps from firing; answers the others.
+    private mutating func exclude(
+        _ due: [(planned: WallTime, ordinal: Int)], _ timetable: Timetable, _ state: State
+    ) -> [WallTime] {
         var wanted: [WallTime] = []
         for (planned, ordinal) in due {
             if let reason = exclusion(planned, ordinal, timetable, state) {
@@ -94,12 +136,7 @@ package struct FiringPlan: Equatable, Sendable {
                 wanted.append(planned)
             }
         }
-        let missed = Self.missed(wanted, timetable.options.missed, now)
-        for planned in missed { occurrences.append(Occurrence(planned: planned, verdict: .record(.missed))) }
-        fire(wanted.filter { !missed.contains($0) }, timetable, state)
-        occurrences.sort { $0.planned < $1.planned }
-        limitMisses()
-        if let most = state.maxRuns, state.runCount + fired >= most { next = nil }
+        return wanted
     }
 
     /// Runs that it makes.
@@ -136,6 +173,7 @@ package struct FiringPlan: Equatable, Sendable {
         var isGoing = !state.going.isEmpty
         var hasWaiting = state.hasWaiting
         var left = state.maxRuns.map { max(0, $0 - state.runCount) } ?? Int.max
+        var newest: Int?
         for planned in times {
             // The schedule is over: what comes after its last run is not one of its times.
             guard left > 0 else { break }
@@ -152,12 +190,11 @@ package struct FiringPlan: Equatable, Sendable {
             case .cancelRunning, .terminateRunning:
                 if timetable.options.overlap == .cancelRunning { cancel = state.going } else { terminate = state.going }
                 // The newest replaces the others, those of this very plan too.
-                for index in occurrences.indices {
-                    if case .fire = occurrences[index].verdict {
-                        occurrences[index].verdict = .record(.overlap)
-                        left += 1
-                    }
+                if let index = newest {
+                    occurrences[index].verdict = .record(.overlap)
+                    left += 1
                 }
+                newest = occurrences.endIndex
             }
             if case .record = verdict {} else { left -= 1 }
             isGoing = true
@@ -165,11 +202,28 @@ package struct FiringPlan: Equatable, Sendable {
         }
     }
 
-    private mutating func limitMisses() {
-        let misses = occurrences.indices.filter { occurrences[$0].verdict == .record(.missed) }
-        guard misses.count > Self.listedMisses else { return }
-        let removed = Set(misses.dropLast(Self.listedMisses))
-        unlisted += removed.count
-        occurrences = occurrences.indices.filter { !removed.contains($0) }.map { occurrences[$0] }
+    /// Leaves out the earliest rows of reasons that have too many. Missed times are told with the first that fires after them, others with
+    /// the first that has a row.
+    private mutating func limitRows() {
+        var counts: [OccurrenceReason: Int] = [:]
+        for occurrence in occurrences {
+            if case .record(let reason) = occurrence.verdict { counts[reason, default: 0] += 1 }
+        }
+        guard counts.values.contains(where: { $0 > Self.listedOfReason }) else { return }
+        var tooMany = counts.mapValues { max(0, $0 - Self.listedOfReason) }
+        let untold = tooMany
+        var kept: [Occurrence] = []
+        for var occurrence in occurrences {
+            if case .record(let reason) = occurrence.verdict, let count = untold[reason], count > 0 {
+                if let left = tooMany[reason], left > 0 {
+                    tooMany[reason] = left - 1
+                    continue
+                }
+                if reason != .missed, tooMany.removeValue(forKey: reason) != nil { occurrence.unlisted = count }
+            }
+            kept.append(occurrence)
+        }
+        unlisted += untold[.missed] ?? 0
+        occurrences = kept
     }
 }

@@ -10,6 +10,8 @@ package struct Timetable: Sendable {
     package var end: WallTime?
     /// Those that `options` names.
     package var calendars: [DateCalendar]
+    /// Blackouts and calendars, laid out for many questions; nil: not yet.
+    private var covers: (blackouts: DateCover, calendars: [DateCover])?
 
     package init(
         spec: ScheduleSpec, zone: any ZoneRules, options: ScheduleOptions = ScheduleOptions(), start: WallTime? = nil,
@@ -38,10 +40,11 @@ package struct Timetable: Sendable {
         return next
     }
 
-    /// The same, for many questions in a row.
+    /// The same, for many questions in a row. Its options and calendars must not be changed any more.
     package func settled() -> Timetable {
         var settled = self
         settled.spec = spec.settled()
+        settled.covers = (DateCover(options.blackouts), calendars.map { DateCover($0) })
         return settled
     }
 
@@ -66,8 +69,10 @@ package struct Timetable: Sendable {
     /// - Parameter ordinal: which of the schedule's times it is, from 0.
     package func exclusion(at planned: WallTime, ordinal: Int = 0) -> OccurrenceReason? {
         if options.everyNth > 1, ordinal % options.everyNth != 0 { return .everyNth }
-        if options.blackouts.covers(planned, zone: zone) { return .blackout }
+        let isBlackout = covers?.blackouts.covers(planned, zone: zone) ?? options.blackouts.covers(planned, zone: zone)
+        if isBlackout { return .blackout }
         if options.businessDays, [0, 6].contains(zone.local(at: planned.seconds).weekday) { return .calendar }
+        if let covers { return covers.calendars.contains { $0.covers(planned, zone: zone) } ? .calendar : nil }
         return calendars.contains { $0.covers(planned, zone: zone) } ? .calendar : nil
     }
 

@@ -17,6 +17,11 @@ final class Timekeeper {
     static let leaseTime: Duration = .seconds(4)
     /// While runs wait for others of their schedule, whose end nobody announces.
     static let turnPause: Duration = .milliseconds(200)
+    /// After so long of firing times, and of firing events, the lease and everything else have their turn.
+    private static let firingSlice: Duration = .milliseconds(100)
+    /// Waiting runs that are moved to their queues in one statement, and how many such statements a round has before it fires.
+    private static let promotionLimit = 1000
+    private static let promotionSteps = 4
     /// Between two looks at the release of the time zone database.
     private static let zonePause: Duration = .seconds(60)
 
@@ -86,15 +91,16 @@ final class Timekeeper {
         do {
             var next: WallTime?
             var hasMoved = false
-            let limit = 1000
-            while true {
-                let promoted = try await self.store.promoteDue(limit: limit)
+            for step in 1...Self.promotionSteps {
+                let promoted = try await self.store.promoteDue(limit: Self.promotionLimit)
                 if promoted.moved > 0 {
                     hasMoved = true
                     self.onWork?()
                 }
                 next = promoted.nextDue
-                if promoted.moved < limit || self.isStopped { break }
+                if promoted.moved < Self.promotionLimit || self.isStopped { break }
+                // However many there are: schedules must not wait for all of them, nor the lease.
+                if step == Self.promotionSteps { self.mustTurnAgain = true }
             }
             let firing = try await self.fire()
             if firing.hasMoved { hasMoved = true }
@@ -144,7 +150,7 @@ final class Timekeeper {
             _ = try await self.store.followZoneRelease()
             self.nextZoneLook = began.advanced(by: Self.zonePause)
         }
-        let answer = try await self.store.fireDue(term: term)
+        let answer = try await self.store.fireDue(term: term, slice: Self.firingSlice)
         let turns = try await self.store.releaseTurns(term: term)
         let spent = LoopInstant.now - began
         if answer.fired.isEmpty { self.idleRound = spent } else { self.firingRound = spent }

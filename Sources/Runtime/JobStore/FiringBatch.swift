@@ -8,16 +8,31 @@ import UVLoop
 @LoopActor
 struct FiringBatch {
     struct Step: Sendable {
+        /// Schedules that were dealt with.
         var taken = 0
-        /// Further events of a schedule that has one in this batch.
-        var deferred = 0
+        /// There may be others that are due, or more events of these.
+        var mayHaveMore = false
         var fired: [Firing] = []
+    }
+
+    /// A schedule that is held, with what is needed to plan it.
+    private struct Found {
+        var schedule: ScheduleRow
+        var timetable: Timetable
+        /// What has happened for it, the first first; nil: it has times.
+        var events: [Event]?
+    }
+
+    private struct Event {
+        var at: WallTime
+        var name: String
     }
 
     /// A schedule and what becomes of it.
     fileprivate struct Due {
         var schedule: ScheduleRow
-        var event: String?
+        /// Those that are dealt with, by their planned times; nil: it has times.
+        var events: [WallTime: String]?
         var plan: FiringPlan
     }
 
@@ -27,12 +42,22 @@ struct FiringBatch {
         var planned: WallTime
         var verdict: FiringPlan.Verdict
         var missed = 0
+        var event: String?
     }
 
     private struct Key: Hashable {
         var schedule: Int64
         var planned: Int64
     }
+
+    /// So many rows, and no further schedule joins the batch: a lease lasts seconds, and what waits for the rows waits as long.
+    private static let mostRows = 5000
+    /// After so long, no further schedule does either.
+    private static let longestPlanning: Duration = .milliseconds(500)
+    /// Events of one schedule in one batch.
+    static let mostEvents = 200
+    /// How often another planned time is tried for an event, each time further away: half a minute in all.
+    private static let eventTries = 24
 
     private let store: JobStore
     private let connection: PostgresConnection
@@ -46,24 +71,25 @@ struct FiringBatch {
 
     func fire(_ statement: PGStatement, limit: Int) async throws -> Step {
         let isEvent = statement == .scheduleTakeEvents
+        // Whoever orders an end of scheduling waits for us; the next statement sees what was ordered before.
+        _ = try await connection.query(.scheduleShare)
         let rows = try await connection.query(statement, [.int64(orNull: term), .int64(Int64(limit))])
         var step = Step()
-        var found: [(schedule: ScheduleRow, zone: any ZoneRules, event: String?)] = []
+        step.mayHaveMore = rows.count >= limit
+        var held: [(schedule: ScheduleRow, zone: any ZoneRules)] = []
         var broken: [(id: Int64, reason: String)] = []
-        var seen: Set<Int64> = []
         var now = WallTime(micros: 0)
+        var slice = LoopSlice()
+        var ids: [Int64] = []
         for row in rows {
-            step.taken += 1
+            await slice.breathe()
             let id = try row.int64(0)
-            guard seen.insert(id).inserted else {
-                step.deferred += 1
-                continue
-            }
+            ids.append(id)
             now = WallTime(micros: try row.micros("now"))
             do {
                 let schedule = try store.scheduleRow(row)
                 if let zone = store.zones.rules(schedule.input.timezone) {
-                    found.append((schedule, zone, isEvent ? try row.text("event") : nil))
+                    held.append((schedule, zone))
                 } else {
                     broken.append((id, "no time zone \(schedule.input.timezone) on this host"))
                 }
@@ -72,42 +98,79 @@ struct FiringBatch {
                 broken.append((id, "its specification cannot be read: \(fault)"))
             }
         }
-        store.underFire = Array(seen)
+        store.underFire = ids
         // One look for all of them.
-        let names = Set(found.flatMap { $0.schedule.input.options.calendars }).sorted()
+        let names = Set(held.flatMap { $0.schedule.input.options.calendars }).sorted()
         let calendars = try await store.contents(ofCalendars: names, connection)
-        var ready: [(schedule: ScheduleRow, timetable: Timetable, event: String?)] = []
-        for (schedule, zone, event) in found {
+        var found: [Found] = []
+        for (schedule, zone) in held {
             if let timetable = schedule.input.timetable(zone, calendars) {
-                ready.append((schedule, timetable, event))
+                found.append(Found(schedule: schedule, timetable: timetable))
             } else {
                 broken.append((schedule.id, JobStore.calendarGone))
             }
         }
         if !broken.isEmpty { try await postpone(broken) }
-        guard !ready.isEmpty else { return step }
-        let going = try await going(ready.map(\.schedule))
-        let due = ready.map { schedule, timetable, event in
-            Due(
-                schedule: schedule, event: event,
-                plan: Self.plan(schedule, timetable, event, going[schedule.id] ?? [], now))
-        }
+        step.taken = broken.count
+        guard !found.isEmpty else { return step }
+        if isEvent, try await addEvents(&found) { step.mayHaveMore = true }
+        let due = try await plan(found, now)
+        step.taken += due.count
+        // The others are let go with the end of the transaction.
+        if due.count < found.count { step.mayHaveMore = true }
         step.fired = try await write(due)
         return step
     }
 
-    private static func plan(
-        _ schedule: ScheduleRow, _ timetable: Timetable, _ event: String?, _ going: [(RunID, Bool)], _ now: WallTime
-    ) -> FiringPlan {
+    // MARK: Planning
+
+    /// - Returns: whether one of them may have further events.
+    private func addEvents(_ found: inout [Found]) async throws -> Bool {
+        let rows = try await connection.query(
+            .scheduleEvents, [.int64Array(found.map(\.schedule.id)), .int64(Int64(Self.mostEvents))])
+        var events: [Int64: [Event]] = [:]
+        for row in rows {
+            var at = WallTime(micros: try row.micros(1))
+            let id = try row.int64(0)
+            // Two at the same microsecond are two planned times.
+            if let last = events[id]?.last, at <= last.at { at = last.at.advanced(by: .microseconds(1)) }
+            events[id, default: []].append(Event(at: at, name: try row.text(2)))
+        }
+        for index in found.indices { found[index].events = events[found[index].schedule.id] ?? [] }
+        return events.values.contains { $0.count >= Self.mostEvents }
+    }
+
+    /// As many of them as belong into one batch, the first in any case.
+    private func plan(_ found: [Found], _ now: WallTime) async throws -> [Due] {
+        let going = try await going(found.map(\.schedule))
+        var due: [Due] = []
+        var rows = 0
+        let began = LoopInstant.now
+        var slice = LoopSlice()
+        for item in found {
+            if !due.isEmpty, rows >= Self.mostRows || LoopInstant.now - began > Self.longestPlanning { break }
+            let planned = Self.plan(item, going[item.schedule.id] ?? [], now)
+            rows += planned.plan.occurrences.count
+            due.append(planned)
+            await slice.breathe()
+        }
+        return due
+    }
+
+    private static func plan(_ item: Found, _ going: [(RunID, Bool)], _ now: WallTime) -> Due {
+        let schedule = item.schedule
         var state = schedule.firingState
         state.going = going.map(\.0)
         state.hasWaiting = going.contains { $0.1 }
-        if event != nil, let at = schedule.nextAt {
-            // What happens before its start or after its end is none of its times.
-            if timetable.start.map({ at < $0 }) == true || timetable.end.map({ at > $0 }) == true { state.next = nil }
-            if !schedule.input.isEnabled { state.next = nil }
+        guard let events = item.events else {
+            return Due(schedule: schedule, plan: FiringPlan(item.timetable, state, now: now))
         }
-        return FiringPlan(timetable, state, now: now)
+        var names: [WallTime: String] = [:]
+        for event in events { names[event.at] = event.name }
+        // What happens while it is disabled is none of its times.
+        let times = schedule.input.isEnabled ? events.map(\.at) : []
+        return Due(
+            schedule: schedule, events: names, plan: FiringPlan(item.timetable, state, events: times, now: now))
     }
 
     /// It cannot fire now; it says why, and is tried again in a minute, at the time that was planned.
@@ -139,7 +202,9 @@ struct FiringBatch {
             var missed = item.plan.unlisted
             for occurrence in item.plan.occurrences where occurrence.verdict == .record(.missed) { missed += 1 }
             for occurrence in item.plan.occurrences {
-                var entry = Entry(due: index, planned: occurrence.planned, verdict: occurrence.verdict)
+                var entry = Entry(
+                    due: index, planned: occurrence.planned, verdict: occurrence.verdict, missed: occurrence.unlisted,
+                    event: item.events?[occurrence.planned])
                 if case .record = occurrence.verdict {
                 } else {
                     // Times that were missed are told with the first that fires after them.
@@ -151,40 +216,51 @@ struct FiringBatch {
         }
         entries = try await record(entries, due)
         let firings = try await enqueue(entries, due)
-        for item in due where firings.contains(where: { $0.scheduleID == item.schedule.id }) {
-            for run in item.plan.cancel { try await store.giveWay(run, .cancel, connection) }
-            for run in item.plan.terminate { try await store.giveWay(run, .terminate, connection) }
-        }
+        try await giveWay(due, firings)
         try await finish(due, firings)
         return firings
+    }
+
+    /// Runs that give way to those of their schedules that have been made now.
+    private func giveWay(_ due: [Due], _ firings: [Firing]) async throws {
+        let fired = Set(firings.map(\.scheduleID))
+        var ends: [(run: RunID, action: HostSignal.Action)] = []
+        for item in due where fired.contains(item.schedule.id) {
+            ends += item.plan.cancel.map { ($0, .cancel) }
+            ends += item.plan.terminate.map { ($0, .terminate) }
+        }
+        try await store.giveWay(ends, connection)
     }
 
     /// Writes rows; answers the entries that had none before.
     private func record(_ entries: [Entry], _ due: [Due]) async throws -> [Entry] {
         var new: [Entry] = []
         var left = entries
-        // Two events at the same microsecond are two planned times.
-        for _ in 0..<100 where !left.isEmpty {
+        var shift: Int64 = 1
+        for _ in 0..<Self.eventTries where !left.isEmpty {
             let rows = try await connection.query(
                 .scheduleRecord,
                 [
                     .int64Array(left.map { due[$0.due].schedule.id }), .timestampArray(left.map(\.planned.micros)),
                     .int64Array(left.map { Int64($0.missed) }), .textArray(left.map { $0.verdict.reason?.rawValue }),
-                    .textArray(left.map { due[$0.due].source }), .textArray(left.map { due[$0.due].event }),
+                    .textArray(left.map { due[$0.due].source }), .textArray(left.map(\.event)),
                 ])
             var written: Set<Key> = []
             for row in rows { written.insert(Key(schedule: try row.int64(0), planned: try row.micros(1))) }
             var again: [Entry] = []
             for entry in left {
-                if written.contains(Key(schedule: due[entry.due].schedule.id, planned: entry.planned.micros)) {
+                // A time that was tried for two of them is one's.
+                if written.remove(Key(schedule: due[entry.due].schedule.id, planned: entry.planned.micros)) != nil {
                     new.append(entry)
-                } else if due[entry.due].event != nil {
+                } else if entry.event != nil {
+                    // Another event had this microsecond; a thousand may have.
                     var later = entry
-                    later.planned = entry.planned.advanced(by: .microseconds(1))
+                    later.planned = entry.planned.advanced(by: .microseconds(shift))
                     again.append(later)
                 }
             }
             left = again
+            shift *= 2
         }
         return new
     }
@@ -232,10 +308,11 @@ struct FiringBatch {
     }
 
     private func finish(_ due: [Due], _ firings: [Firing]) async throws {
-        let events = due.filter { $0.event != nil }
+        var events: [(schedule: Int64, name: String)] = []
+        for item in due { for name in (item.events ?? [:]).values { events.append((item.schedule.id, name)) } }
         if !events.isEmpty {
             _ = try await connection.query(
-                .scheduleEventsDone, [.int64Array(events.map(\.schedule.id)), .textArray(events.map(\.event))])
+                .scheduleEventsDone, [.int64Array(events.map(\.schedule)), .textArray(events.map(\.name))])
         }
         var last: [Int64: Firing] = [:]
         var counts: [Int64: Int64] = [:]
@@ -243,27 +320,22 @@ struct FiringBatch {
             last[firing.scheduleID] = firing
             counts[firing.scheduleID, default: 0] += 1
         }
-        let done = try await connection.query(
+        _ = try await connection.query(
             .scheduleFired,
             [
                 .int64Array(due.map(\.schedule.id)),
                 .timestampArray(due.map { last[$0.schedule.id]?.plannedAt.micros }),
                 .nullableInt64Array(due.map { last[$0.schedule.id]?.run.id.rawValue }),
-                .timestampArray(due.map { $0.event == nil ? $0.plan.next?.micros : nil }),
+                .timestampArray(due.map { $0.events == nil ? $0.plan.next?.micros : nil }),
                 .int64Array(due.map { counts[$0.schedule.id] ?? 0 }), .int64Array(due.map { Int64($0.plan.ordinal) }),
-                .int64Array(due.map { Int64($0.plan.skipNext) }), .int64(orNull: term),
+                .int64Array(due.map { Int64($0.plan.skipNext) }),
             ])
-        guard done.count == due.count else {
-            // Another host has taken over between the look and now: nothing of this may stay.
-            throw StoreError.conflict(
-                code: "another_leader", detail: "another host fires schedules now", currentState: nil)
-        }
     }
 }
 
 extension FiringBatch.Due {
     /// What made it.
-    fileprivate var source: String { event == nil ? "time" : schedule.input.spec.kind }
+    fileprivate var source: String { events == nil ? "time" : schedule.input.spec.kind }
 }
 
 extension FiringPlan.Verdict {

@@ -45,11 +45,33 @@ extension JobStore {
             throw .invalid(FieldFault(pointer: pointer, code: "unknown_value", detail: "there is no job \(after.job)"))
         }
         let rows = try await query(.scheduleAfterCycle, [.text(input.job), .text(after.job), .int64(orNull: id)])
-        if try await decoding({ try rows[0].bool(0) }) {
-            throw .invalid(
-                FieldFault(
-                    pointer: pointer, code: "never_ends",
-                    detail: "runs of \(input.job) lead to runs of \(after.job): this would go on for ever"))
+        if try await decoding({ try rows[0].bool(0) }) { throw Self.neverEnds(after, of: input, pointer) }
+    }
+
+    /// The same at what is written now, as the last thing of a transaction that has written it: two that would close a circle together may
+    /// both have passed the first look.
+    /// - Parameter pointer: of the specification, if it is refused.
+    func checkChain(
+        _ written: [(input: ScheduleInput, id: Int64?)], _ pointer: String, _ connection: PostgresConnection
+    ) async throws {
+        let chained = written.compactMap { input, id -> (ScheduleInput, ScheduleSpec.AfterJob, Int64?)? in
+            if case .after(let after) = input.spec { (input, after, id) } else { nil }
         }
+        guard !chained.isEmpty else { return }
+        _ = try await connection.query(.scheduleChain)
+        for (input, after, id) in chained {
+            let rows = try await connection.query(
+                .scheduleAfterCycle, [.text(input.job), .text(after.job), .int64(orNull: id)])
+            if try rows[0].bool(0) { throw Self.neverEnds(after, of: input, pointer) }
+        }
+    }
+
+    private static func neverEnds(
+        _ after: ScheduleSpec.AfterJob, of input: ScheduleInput, _ pointer: String
+    ) -> StoreError {
+        .invalid(
+            FieldFault(
+                pointer: pointer, code: "never_ends",
+                detail: "runs of \(input.job) lead to runs of \(after.job): this would go on for ever"))
     }
 }

@@ -68,6 +68,7 @@ extension JobStore {
             let rows = try await connection.query(.scheduleInsert, row)
             if rows.isEmpty { throw Self.scheduleExists(input.name) }
         }
+        try await checkChain(definition.schedules.map { ($0, nil) }, "/schedules", connection)
         return true
     }
 

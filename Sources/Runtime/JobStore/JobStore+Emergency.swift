@@ -1,4 +1,5 @@
 package import JobCore
+import Logging
 import Postgres
 
 /// What everybody must stop doing. It stands in the database, so a restart keeps it; claims and schedules look at it in their own
@@ -63,7 +64,22 @@ extension JobStore {
             return (isNew, ended)
         }
         try await lookForEmergency()
+        if mode == .stopScheduling { try await awaitFirings() }
         return (isNew, ended)
+    }
+
+    /// Waits for firings that began before the order was there. One that takes longer than firings take, because its host was stopped in
+    /// the middle, is rolled back.
+    private func awaitFirings() async throws(StoreError) {
+        let steps: [(PGStatement, [PGParameter])] = [(.rulesPatience, []), (.scheduleQuiet, [])]
+        do {
+            _ = try await transaction(steps)
+        } catch {
+            guard error.sqlState == .lockNotAvailable else { throw error }
+            logger.warning("a firing holds up the end of scheduling; it is rolled back")
+            _ = try await query(.scheduleFree)
+            _ = try await transaction(steps)
+        }
     }
 
     /// Hosts look for work at once.

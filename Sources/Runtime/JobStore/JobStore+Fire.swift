@@ -1,11 +1,14 @@
 package import JobCore
 import Logging
 import Postgres
+import UVLoop
 
 /// Fires what is due: the runs of its times and events, and rows for times that make none, which say why (`FiringPlan`).
 extension JobStore {
     /// So many schedules in one transaction.
     private static let fireBatch = 500
+    /// The same where each may have many events.
+    private static let eventBatch = 50
     /// Where a run is put that must not start before somebody lets it.
     nonisolated static let farAway = WallTime(micros: 253_370_764_800 * 1_000_000)
 
@@ -13,17 +16,19 @@ extension JobStore {
     /// - Parameters:
     ///   - limit: at most so many schedules now.
     ///   - term: the term as leader under which it fires; if that is over, nothing is fired. Nil: whoever comes.
-    /// - Returns: the firings, and when the next schedule is due (in the past if `limit` was reached).
+    ///   - slice: after so long nothing further is begun, of times and of events each, so that whoever calls can do something else
+    ///     in between. Nil: all that is due.
+    /// - Returns: the firings, and when the next schedule is due (in the past if `limit` or `slice` was reached).
     package func fireDue(
-        limit: Int = 100_000, term: Int64? = nil
+        limit: Int = 100_000, term: Int64? = nil, slice: Duration? = nil
     ) async throws(StoreError) -> (fired: [Firing], nextDue: WallTime?) {
         // Nobody has to look for what may not fire; who has not heard of it finds nothing.
         if emergency[.stopScheduling] != nil { return ([], nil) }
         // Mostly nothing is due, which one look tells.
         let before = try await nextDue()
         guard let due = before.next, due <= before.now else { return ([], before.next) }
-        let times = try await fireAll(.scheduleTakeDue, limit, term)
-        let events = try await fireAll(.scheduleTakeEvents, limit, term)
+        let times = try await fireAll(.scheduleTakeDue, limit, term, slice)
+        let events = try await fireAll(.scheduleTakeEvents, limit, term, slice)
         return (times + events, try await nextDue().next)
     }
 
@@ -34,13 +39,17 @@ extension JobStore {
         }
     }
 
-    private func fireAll(_ due: PGStatement, _ limit: Int, _ term: Int64?) async throws(StoreError) -> [Firing] {
+    private func fireAll(
+        _ due: PGStatement, _ limit: Int, _ term: Int64?, _ slice: Duration?
+    ) async throws(StoreError) -> [Firing] {
         var fired: [Firing] = []
         var left = limit
-        // So many go one by one: the fault of one must not hold up the others.
-        var alone = 0
+        let began = LoopInstant.now
+        let batch = due == .scheduleTakeEvents ? Self.eventBatch : Self.fireBatch
         while left > 0 {
-            let size = alone > 0 ? 1 : min(left, Self.fireBatch)
+            // So many go one by one: the fault of one must not hold up the others.
+            let alone = firingAlone[due.name] ?? 0
+            let size = alone > 0 ? 1 : min(left, batch)
             do throws(StoreError) {
                 let step = try await withTransaction { connection in
                     try await FiringBatch(self, connection, term).fire(due, limit: size)
@@ -48,17 +57,18 @@ extension JobStore {
                 noteLanes(step.fired.map(\.run))
                 fired += step.fired
                 left -= max(1, step.taken)
-                alone -= size == 1 ? 1 : 0
-                if step.taken < size && step.deferred == 0 { break }
+                firingAlone[due.name] = step.mayHaveMore ? max(0, alone - 1) : 0
+                if !step.mayHaveMore { break }
             } catch {
                 guard error.mayBeOfOne else { throw error }
                 if size > 1 {
-                    alone = size
+                    firingAlone[due.name] = size
                 } else {
                     try await postpone(underFire.map { ($0, "\(error)") })
-                    alone -= 1
+                    firingAlone[due.name] = max(0, alone - 1)
                 }
             }
+            if let slice, LoopInstant.now - began > slice { break }
         }
         return fired
     }
@@ -79,8 +89,8 @@ extension JobStore {
     /// Lets runs go that were kept back and whose turn has come: nothing else of their schedule goes, or their backfill has room.
     /// - Returns: how many are kept back still, and how many may go now.
     package func releaseTurns(term: Int64? = nil) async throws(StoreError) -> (waiting: Int, released: Int) {
-        let row = try await query(.scheduleRelease, [.int64(orNull: term)])
-        return try await decoding { (Int(try row[0].int64(0)), Int(try row[0].int64(1))) }
+        let rows = try await transaction([(.scheduleShare, []), (.scheduleRelease, [.int64(orNull: term)])])
+        return try await decoding { (Int(try rows[1][0].int64(0)), Int(try rows[1][0].int64(1))) }
     }
 
     // MARK: Leader

@@ -5,8 +5,8 @@ import Postgres
 extension JobStore {
     /// What has to be done to a schedule so that it is as it should be.
     enum ScheduleStep: Sendable {
-        case insert(name: String?, [PGParameter])
-        case update(Int64, revision: Int64, name: String?, [PGParameter])
+        case insert(ScheduleInput, [PGParameter])
+        case update(Int64, revision: Int64, ScheduleInput, [PGParameter])
         case delete(Int64, revision: Int64)
     }
 
@@ -94,17 +94,21 @@ extension JobStore {
             let gone = try await connection.query(.scheduleDelete, [.int64(id), .int64(revision)])
             if gone.isEmpty { throw Self.scheduleChanged(id) }
         }
+        var written: [(input: ScheduleInput, id: Int64?)] = []
         for step in steps {
             switch step {
             case .delete: break
-            case .insert(let name, let row):
+            case .insert(let input, let row):
                 let made = try await connection.query(.scheduleInsert, row)
-                if made.isEmpty { throw Self.scheduleExists(name) }
-            case .update(let id, let revision, _, let row):
+                guard let id = try made.first?.int64(0) else { throw Self.scheduleExists(input.name) }
+                written.append((input, id))
+            case .update(let id, let revision, let input, let row):
                 let changed = try await connection.query(.scheduleUpdate, row + [.int64(id), .int64(revision)])
                 if changed.isEmpty { throw Self.scheduleChanged(id) }
+                written.append((input, id))
             }
         }
+        try await checkChain(written, "/schedules", connection)
     }
 
     /// What makes the schedules of a job these.
@@ -140,12 +144,13 @@ extension JobStore {
     /// Nil: it is so already.
     func step(_ input: ScheduleInput, _ present: ScheduleRow?) async throws(StoreError) -> ScheduleStep? {
         guard let present else {
-            return .insert(name: input.name, try await parameters(input, runCount: 0).list)
+            return .insert(input, try await parameters(input, runCount: 0).list)
         }
+        if !input.openMembers.isEmpty { try present.checkReadable() }
         let input = input.settled(by: present.input)
-        if input == present.input { return nil }
+        if present.isReadable, input == present.input { return nil }
         let row = try await parameters(input, runCount: present.runCount, id: present.id).list
-        return .update(present.id, revision: present.revision, name: input.name, row)
+        return .update(present.id, revision: present.revision, input, row)
     }
 
     private static func scheduleChanged(_ id: Int64) -> StoreError {

@@ -21,7 +21,11 @@ extension JobStore {
     /// another one has its name.
     package func createSchedule(_ input: ScheduleInput) async throws(StoreError) -> ScheduleRow {
         let (parameters, isChecked) = try await parameters(input, runCount: 0)
-        let id = try await decoding { try await self.pool.query(.scheduleInsert, parameters).first?.int64(0) }
+        let id = try await withTransaction { connection -> Int64? in
+            let id = try await connection.query(.scheduleInsert, parameters).first?.int64(0)
+            try await self.checkChain([(input, id)], "/spec/job", connection)
+            return id
+        }
         guard let id else { throw Self.scheduleExists(input.name) }
         var row = try await schedule(id)
         row.isUnchecked = !isChecked
@@ -67,10 +71,17 @@ extension JobStore {
         _ id: Int64, _ input: ScheduleInput, ifRevision: Int64?
     ) async throws(StoreError) -> ScheduleRow {
         let present = try await schedule(id)
+        // What says everything itself may put it right; what leaves something open cannot be read either.
+        if !input.openMembers.isEmpty { try present.checkReadable() }
         let input = input.settled(by: present.input)
         let (parameters, isChecked) = try await parameters(input, runCount: present.runCount, id: id)
         let rows = try await namingSchedule(input.name) { () async throws(StoreError) in
-            try await self.query(.scheduleUpdate, parameters + [.int64(id), .int64(orNull: ifRevision)])
+            try await self.withTransaction { connection in
+                let rows = try await connection.query(
+                    .scheduleUpdate, parameters + [.int64(id), .int64(orNull: ifRevision)])
+                try await self.checkChain([(input, id)], "/spec/job", connection)
+                return rows
+            }
         }
         guard !rows.isEmpty else { throw await revisionMismatch(id) }
         var row = try await schedule(id)
@@ -106,10 +117,11 @@ extension JobStore {
                 do {
                     return try self.scheduleRow(row)
                 } catch let fault as FieldFault {
-                    // Changed by hand: shown all the same, with why it will not fire.
-                    var shown = try self.scheduleRow(row, spec: .once(at: WallTime(micros: 0)))
+                    // Changed by hand, or by a later version: shown all the same, with why it will not fire.
+                    var shown = try self.scheduleRow(row, isReadable: false)
                     shown.nextAt = nil
                     shown.lastError = "its specification cannot be read: \(fault)"
+                    shown.isReadable = false
                     return shown
                 }
             }
@@ -173,8 +185,8 @@ extension JobStore {
     }
 
     /// A row of `schedule_list` or `schedule_take_due`. Throws `FieldFault` if its specification makes no sense.
-    /// - Parameter replacement: in place of its specification.
-    func scheduleRow(_ row: PGRow, spec replacement: ScheduleSpec? = nil) throws -> ScheduleRow {
+    /// - Parameter isReadable: false: specification and options are left out.
+    func scheduleRow(_ row: PGRow, isReadable: Bool = true) throws -> ScheduleRow {
         var reader = RowReader(row)
         let id = try reader.int64()
         let name = try reader.textOrNil()
@@ -197,10 +209,11 @@ extension JobStore {
         let lastError = try reader.textOrNil()
         let createdAt = try reader.time()
         // Specifications are stored complete, so that neither time nor zone matter here.
-        input.spec = try replacement ?? ScheduleSpec(kind: kind, spec: spec, now: createdAt, zone: UTCRules())
+        if isReadable { input.spec = try ScheduleSpec(kind: kind, spec: spec, now: createdAt, zone: UTCRules()) }
         let updatedAt = try reader.time()
         let revision = try reader.int64()
-        input.options = try ScheduleOptions(try reader.jsonOrNil() ?? .object([]))
+        let options = try reader.jsonOrNil() ?? .object([])
+        if isReadable { input.options = try ScheduleOptions(options) }
         return ScheduleRow(
             id: id, input: input, nextAt: nextAt, runCount: runCount, lastPlannedAt: lastPlannedAt,
             lastRunID: lastRunID, lastError: lastError, createdAt: createdAt, updatedAt: updatedAt, revision: revision,

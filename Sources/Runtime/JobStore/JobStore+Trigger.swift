@@ -33,31 +33,41 @@ extension JobStore {
     package func triggerSchedule(
         _ id: Int64, _ changes: TriggerChanges, actor: String? = nil
     ) async throws(StoreError) -> Firing {
-        let present = try await schedule(id)
-        let request = present.input.request(changes)
-        try Self.check(request)
-        let isChecked = try await checkArgs(request)
-        var firing = try await withTransaction { connection in
-            let firing = try await self.trigger(id, request, changes.overlap, connection)
-            if let actor {
-                let detail = JSONText.object(["run_id": firing.run.id.description])
-                _ = try await connection.query(
-                    .auditNote, Self.auditNote(actor, "schedule.trigger", "sch_\(id)", detail))
+        // Somebody who changes the schedule between the look and the deed makes us begin again; a few times in a row is unheard of.
+        for _ in 0..<5 {
+            let present = try await schedule(id)
+            try present.checkReadable()
+            let request = present.input.request(changes)
+            try Self.check(request)
+            let isChecked = try await checkArgs(request)
+            let made = try await withTransaction { connection -> Firing? in
+                let firing = try await self.trigger(present, request, changes.overlap, connection)
+                if let actor, let firing {
+                    let detail = JSONText.object(["run_id": firing.run.id.description])
+                    _ = try await connection.query(
+                        .auditNote, Self.auditNote(actor, "schedule.trigger", "sch_\(id)", detail))
+                }
+                return firing
             }
+            guard var firing = made else { continue }
+            noteLanes([firing.run])
+            firing.run.isUnchecked = !isChecked
             return firing
         }
-        noteLanes([firing.run])
-        firing.run.isUnchecked = !isChecked
-        return firing
+        throw .conflict(
+            code: "schedule_changed", detail: "the schedule is changed all the time; ask again", currentState: nil)
     }
 
+    /// - Returns: nil: the schedule is not what the request was made from any more.
     private func trigger(
-        _ id: Int64, _ request: NewRun, _ wish: OverlapPolicy?, _ connection: PostgresConnection
-    ) async throws -> Firing {
+        _ present: ScheduleRow, _ request: NewRun, _ wish: OverlapPolicy?, _ connection: PostgresConnection
+    ) async throws -> Firing? {
+        let id = present.id
         guard let row = try await connection.query(.scheduleLock, [.int64(id)]).first else {
             throw StoreError.notFound(what: "schedule", id: String(id))
         }
-        let options = try self.scheduleRow(row).input.options
+        guard try row.int64("revision") == present.revision else { return nil }
+        let options = present.input.options
         let now = WallTime(micros: try row.micros("now"))
         let overlap = wish ?? options.overlap
         var going: [(id: RunID, isWaiting: Bool)] = []
@@ -92,7 +102,7 @@ extension JobStore {
         _ = try await connection.query(.scheduleTriggered, [.int64(id), .int64(enqueued.id.rawValue)])
         if overlap == .cancelRunning || overlap == .terminateRunning {
             let action: HostSignal.Action = overlap == .cancelRunning ? .cancel : .terminate
-            for run in going { try await giveWay(run.id, action, connection) }
+            try await giveWay(going.map { ($0.id, action) }, connection)
         }
         return Firing(scheduleID: id, plannedAt: planned, run: enqueued, isKeptBack: isKeptBack)
     }
@@ -115,13 +125,15 @@ extension JobStore {
             code: "overlap", detail: "a thousand runs were made at this moment", currentState: nil)
     }
 
-    /// A run that gives way to a newer one of its schedule: ended if it waits, else its host is told.
-    func giveWay(_ run: RunID, _ action: HostSignal.Action, _ connection: PostgresConnection) async throws {
+    /// Runs that give way to newer ones of their schedules: ended if they wait, else their hosts are told.
+    func giveWay(
+        _ ends: [(run: RunID, action: HostSignal.Action)], _ connection: PostgresConnection
+    ) async throws {
+        guard !ends.isEmpty else { return }
         let reason = PGParameter.text("its schedule has come again")
-        let number = PGParameter.int64(run.rawValue)
-        _ = try await connection.query(.runCancelWaiting, [number, reason])
-        _ = try await connection.query(
-            .runCancelRunning, [number, reason, .null, .text(action.rawValue), .text("schedule")])
+        let runs = PGParameter.int64Array(ends.map(\.run.rawValue))
+        _ = try await connection.query(.scheduleGiveWayWaiting, [runs, reason])
+        _ = try await connection.query(.scheduleGiveWay, [runs, .textArray(ends.map(\.action.rawValue)), reason])
     }
 }
 

@@ -40,6 +40,8 @@ package final class JobStore {
     let zones: ZoneDatabase
     /// Schedules that are being fired: if that fails of one, which it was.
     var underFire: [Int64] = []
+    /// By the statement that takes them, how many are fired one by one because a batch has failed.
+    var firingAlone: [String: Int] = [:]
     /// When the last settle or claim returned.
     var lastExchange = LoopInstant(nanoseconds: 0)
     /// The last claim: whose jobs and queues the watermarks are for.

@@ -88,6 +88,18 @@ package struct ScheduleRow: Sendable, Hashable {
     package var skipUntil: WallTime?
     /// Of the answer to a change: its args were too much to be compared with what the job takes.
     package var isUnchecked = false
+    /// False: this version of the program cannot read its specification or its options; those that are shown are none of its own.
+    package var isReadable = true
+
+    /// Throws `.conflict("schedule_unreadable")`: what is made out of what is shown would replace what cannot be read.
+    package func checkReadable() throws(StoreError) {
+        guard !isReadable else { return }
+        throw .conflict(
+            code: "schedule_unreadable",
+            detail:
+                "this version of pawl cannot read the schedule (\(lastError ?? "")); replace it as a whole, or remove it",
+            currentState: nil)
+    }
 }
 
 package struct OccurrenceRow: Sendable, Hashable {
@@ -95,7 +107,8 @@ package struct OccurrenceRow: Sendable, Hashable {
     package var plannedAt: WallTime
     package var firedAt: WallTime
     package var runID: RunID?
-    /// Times before `plannedAt` that passed without a host and were left out.
+    /// Of one that made a run, times before `plannedAt` that passed without a host and were left out; else, times before it of the same
+    /// reason that have no row of their own.
     package var missed: Int
     /// Why it made no run; nil: it did.
     package var reason: OccurrenceReason?

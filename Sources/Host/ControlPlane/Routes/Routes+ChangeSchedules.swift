@@ -45,6 +45,7 @@ extension Backend {
 
     /// 200 if it is what was asked for, else 412 with its tag.
     private func registered(_ present: ScheduleRow, _ wanted: ScheduleInput, _ call: Call) throws -> Answer {
+        try present.checkReadable()
         guard wanted.settled(by: present.input) == present.input else {
             let names = ScheduleDefinition.differences(
                 ScheduleDefinition.json(present.input),
@@ -72,6 +73,7 @@ extension Backend {
         let patch = try JSONValue(parsing: call.body.isEmpty ? "{}" : String(decoding: call.body, as: UTF8.self))
         let present = try await store.schedule(id)
         if let revision, revision != present.revision { throw try await scheduleChanged(id) }
+        try present.checkReadable()
         var reader = try ObjectReader(ScheduleDefinition.merged(present.input, patch).json)
         let input = try scheduleInput(&reader)
         return answer(

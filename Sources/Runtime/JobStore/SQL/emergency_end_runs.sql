@@ -1,9 +1,12 @@
 -- emergency_end_runs: asks for the end of everything that runs, by force, and tells the hosts. $1 actor, $2 reason
-WITH asked AS (
-    UPDATE pawl.run_live
-    SET terminate_requested_at = clock_timestamp(), cancel_reason = coalesce(cancel_reason, $2)
-    WHERE state = 'running' AND terminate_requested_at IS NULL
-    RETURNING id, host_id, attempt
+WITH running AS MATERIALIZED (
+    -- In the order of the runs, as they are settled: nobody waits for us who has what we wait for.
+    SELECT id FROM pawl.run_live WHERE state = 'running' AND terminate_requested_at IS NULL ORDER BY id FOR UPDATE
+), asked AS (
+    UPDATE pawl.run_live l
+    SET terminate_requested_at = clock_timestamp(), cancel_reason = coalesce(l.cancel_reason, $2)
+    FROM running r WHERE l.id = r.id
+    RETURNING l.id, l.host_id, l.attempt
 ), events AS (
     INSERT INTO pawl.run_event (run_id, attempt, kind, actor, detail)
     SELECT id, attempt, 'terminate_requested', $1, json_build_object('reason', $2::text, 'emergency', true) FROM asked

@@ -26,7 +26,9 @@ CREATE TABLE pawl.schedule_event (
     due_at timestamptz NOT NULL,
     PRIMARY KEY (schedule_id, event)
 );
-CREATE INDEX schedule_event_due ON pawl.schedule_event (due_at);
+CREATE INDEX schedule_event_due ON pawl.schedule_event (schedule_id, due_at);
+-- Those for which there may be any.
+CREATE INDEX schedule_of_events ON pawl.schedule (id) WHERE kind IN ('after', 'event');
 
 -- Each end of a run is one event for each schedule that waits for it, in the transaction of the end: none is lost, none comes twice.
 CREATE FUNCTION pawl.note_ends() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -2,4 +2,6 @@
 -- many ms
 UPDATE pawl.holding o SET ended_at = now(), end_reason = 'overdue'
 WHERE o.kind = 'role' AND o.name = 'scheduler' AND o.ended_at IS NULL AND (o.host_id, o.host_epoch) <> ($1::bigint, $2::bigint)
-    AND coalesce(o.renewed_at, o.taken_at) < now() - $3::bigint * interval '1 millisecond'
+    AND (coalesce(o.renewed_at, o.taken_at) < now() - $3::bigint * interval '1 millisecond'
+        -- The clock was set back: a renewal that lies ahead says nothing.
+        OR o.renewed_at > now() + $3::bigint * interval '1 millisecond')
