@@ -80,14 +80,25 @@ extension Backend {
                     "schedule", name, pointer, from: ScheduleDefinition.json(present.input), to: wanted,
                     .changeSchedule(present, input))
             } else {
-                var shown = input
-                shown.openMembers = []
-                plan.add(
-                    "schedule", name, pointer, from: nil, to: ScheduleDefinition.json(shown), .createSchedule(input))
+                plan.add("schedule", name, pointer, from: nil, to: Self.shown(input), .createSchedule(input))
             }
         }
         if let set, prunes { try await planRemovals(state, set, &plan) }
         return plan
+    }
+
+    /// A schedule that is to be made, without what is settled when it is made: an anchor that is then, say, would be another
+    /// one in each plan.
+    private static func shown(_ input: ScheduleInput) -> JSONValue {
+        var shown = input
+        shown.openMembers = []
+        let whole = ScheduleDefinition.json(shown)
+        guard !input.openMembers.isEmpty, case .object(let members) = whole else { return whole }
+        return .object(
+            members.map { member in
+                guard member.key == "spec", case .object(let spec) = member.value else { return member }
+                return JSONMember("spec", .object(spec.filter { !input.openMembers.contains($0.key) }))
+            })
     }
 
     private func planCalendars(_ state: StateInput, _ plan: inout StatePlan) async throws {
