@@ -125,7 +125,7 @@ extension JobStore {
             }
             note = ("job.settings", name)
         case .schedule(let schedule, let name):
-            try await take([schedule], connection)
+            try await take([schedule], connection, pointer: "/spec/job")
             note = (schedule.word, name)
         }
         _ = try await connection.query(.auditNote, Self.auditNote(actor, note.action, note.target))

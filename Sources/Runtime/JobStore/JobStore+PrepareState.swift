@@ -95,12 +95,13 @@ extension JobStore {
             return .changeJob(name, patch, description: description, revision: revision)
         case .createSchedule(let input):
             let row = try await parameters(input, runCount: 0, made)
-            return .schedule(.insert(name: input.name, row), name: input.name ?? "")
+            return .schedule(.insert(input, row), name: input.name ?? "")
         case .changeSchedule(let present, let input):
-            let row = try await parameters(
-                input.settled(by: present.input), runCount: present.runCount, id: present.id, made)
+            if !input.openMembers.isEmpty { try present.checkReadable() }
+            let settled = input.settled(by: present.input)
+            let row = try await parameters(settled, runCount: present.runCount, id: present.id, made)
             return .schedule(
-                .update(present.id, revision: present.revision, name: input.name, row), name: input.name ?? "")
+                .update(present.id, revision: present.revision, settled, row), name: input.name ?? "")
         case .deleteSchedule(let row):
             return .schedule(.delete(row.id, revision: row.revision), name: row.input.name ?? "sch_\(row.id)")
         }

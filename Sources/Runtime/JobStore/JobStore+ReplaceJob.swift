@@ -89,7 +89,10 @@ extension JobStore {
     }
 
     /// Those that go leave their names to those that come.
-    func take(_ steps: [ScheduleStep], _ connection: PostgresConnection) async throws {
+    /// - Parameter pointer: of the specification of one that would never end.
+    func take(
+        _ steps: [ScheduleStep], _ connection: PostgresConnection, pointer: String = "/schedules"
+    ) async throws {
         for case .delete(let id, let revision) in steps {
             let gone = try await connection.query(.scheduleDelete, [.int64(id), .int64(revision)])
             if gone.isEmpty { throw Self.scheduleChanged(id) }
@@ -108,7 +111,7 @@ extension JobStore {
                 written.append((input, id))
             }
         }
-        try await checkChain(written, "/schedules", connection)
+        try await checkChain(written, pointer, connection)
     }
 
     /// What makes the schedules of a job these.
