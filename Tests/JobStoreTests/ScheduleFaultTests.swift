@@ -188,9 +188,11 @@ import UVLoop
             // The first lies behind the second in the table.
             try await bench.side.execute(
                 """
-                UPDATE pawl.run_live SET pid = 1 WHERE id = \(ids[0].rawValue);
-                BEGIN; SELECT FROM pawl.run_live WHERE id = \(ids[0].rawValue) FOR UPDATE
+                WITH gone AS (DELETE FROM pawl.run_live WHERE id = \(ids[0].rawValue) RETURNING *)
+                INSERT INTO pawl.run_live SELECT * FROM gone
                 """)
+            try await bench.side.execute(
+                "BEGIN; SELECT FROM pawl.run_live WHERE id = \(ids[0].rawValue) FOR UPDATE")
             let order = loopTask {
                 try await bench.store.declare(.terminateAll, reason: "now", actor: nil).ended.count
             }
