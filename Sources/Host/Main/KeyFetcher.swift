@@ -11,7 +11,7 @@ struct KeyFetcher: JWTKeyFetching {
     /// A file with the certificates that the address's own must come from; nil: the system's.
     var authorities: String?
 
-    static let timeout = Duration.seconds(10)
+    nonisolated static let timeout = Duration.seconds(10)
     /// More is not read, in bytes.
     nonisolated static let limit = 1 << 20
 
