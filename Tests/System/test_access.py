@@ -65,7 +65,7 @@ def test_tokens_by_the_command_line(host):
 def test_who_triggers_a_schedule_ends_no_run_by_force(host):
     """Also where a schedule's own rule, an admin's, says something else."""
     made = host.call("POST", "/api/v1/schedules", {
-        "name": "mild", "job": "csv.to_jsonl", "kind": "cron", "spec": {"cron": "0 0 1 1 *"}, "timezone": "UTC",
+        "name": "mild", "job": "csv.to_jsonl", "kind": "cron", "spec": {"expression": "0 0 1 1 *"}, "timezone": "UTC",
         "args": {"input": "/none", "output": "/none"}, "enabled": False})
     assert made.status == 201, made.json
     token = pawl("tokens", "create", "trigger-test", "--role", "operator", "--data-dir", host.data).stdout.strip()
