@@ -126,7 +126,13 @@ import UVLoop
             #expect(crontab.contains("# b is left out"))
             let ics = try await plane.get("/api/v1/schedules/export?format=ics").text
             #expect(ics.contains("RRULE:FREQ=WEEKLY;BYDAY=MO") && ics.contains("TZID=Europe/Berlin"))
-            #expect(ics.contains("RDATE:") && !ics.contains("SUMMARY:c"), "\(ics)")
+            #expect(ics.contains("RDATE:") && !ics.contains("SUMMARY:c") && !ics.contains("CALDESC"), "\(ics)")
+            try await plane.store.pool.withTransaction { connection in
+                try await connection.execute("UPDATE pawl.schedule SET timezone = 'Land/Of_Nowhere' WHERE name = 'b'")
+            }
+            let rest = try await plane.get("/api/v1/schedules/export?format=ics").text.replacing("\r\n ", with: "")
+            #expect(rest.contains("X-WR-CALDESC:Left out") && rest.contains("missing: b\r\n"), "\(rest)")
+            #expect(!rest.contains("SUMMARY:b") && rest.contains("SUMMARY:a"), "\(rest)")
         }
     }
 

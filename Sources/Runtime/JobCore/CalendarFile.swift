@@ -10,6 +10,9 @@ package struct CalendarFile: Sendable {
         lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Pawl//Pawl//EN", "X-WR-CALNAME:" + Self.escaped(name)]
     }
 
+    /// Says something of the file as a whole, which calendar programs show as its description.
+    package mutating func describe(_ text: String) { lines.append("X-WR-CALDESC:" + Self.escaped(text)) }
+
     /// The days and stretches of a calendar.
     package init(name: String, calendar: DateCalendar, stamp: WallTime) {
         self.init(name: name)

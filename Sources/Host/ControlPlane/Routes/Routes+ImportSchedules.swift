@@ -107,20 +107,34 @@ extension Backend {
         let calendars = try await store.contents(ofCalendars: names)
         var file = CalendarFile(name: "Pawl")
         let now = WallClock.now
-        for row in rows where row.input.isEnabled {
+        let enabled = rows.filter(\.input.isEnabled)
+        let broken = enabled.filter { timetable($0, calendars) == nil }
+        if !broken.isEmpty {
+            let names = broken.map { $0.input.name ?? ScheduleJSON.id($0.id) }.joined(separator: ", ")
+            file.describe("Left out, because their time zone or a calendar is missing: \(names)")
+        }
+        for row in enabled {
             addEvent(row, calendars, to: &file, now)
             await slice.breathe()
         }
         return Answer(text: file.text, type: CalendarFile.mediaType)
     }
 
+    /// Nil: its zone or one of its calendars is missing here, and it does not fire.
+    private func timetable(
+        _ row: ScheduleRow, _ calendars: [String: DateCalendar]
+    ) -> (zone: any ZoneRules, times: Timetable)? {
+        guard let zone = try? store.zone(row.input.timezone), let times = row.input.timetable(zone, calendars) else {
+            return nil
+        }
+        return (zone, times)
+    }
+
     /// By its rule where iCalendar has words for it and nothing keeps it from any of its times, else its next hundred.
     private func addEvent(
         _ row: ScheduleRow, _ calendars: [String: DateCalendar], to file: inout CalendarFile, _ now: WallTime
     ) {
-        guard let zone = try? store.zone(row.input.timezone), let whole = row.input.timetable(zone, calendars) else {
-            return
-        }
+        guard let (zone, whole) = timetable(row, calendars) else { return }
         var lines: [String]?
         if row.isPlain {
             lines = try? row.input.spec.icalendarLines(zone: row.input.timezone, rules: zone)
