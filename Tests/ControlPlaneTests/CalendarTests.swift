@@ -1,10 +1,11 @@
 import HTTPTypes
 import JobCore
-import JobStore
+import Postgres
 import Testing
 import UVLoop
 
 @testable import ControlPlane
+@testable import JobStore
 
 /// Calendars, state from files, imports and exports over HTTP.
 @Suite struct CalendarTests {
