@@ -85,7 +85,7 @@ import UVLoop
                 input.options.countsManual = counts
                 let made = try await store.createSchedule(input)
                 let manual = try await store.triggerSchedule(made.id, TriggerChanges())
-                #expect(manual.run.isNew)
+                #expect(manual.isNew)
                 try await makeDue(bench, made.id, 10)
                 #expect(try await store.fireDue().fired.count == (counts ? 0 : 1))
                 #expect(try await store.occurrences(made.id).map(\.source) == [.manual, .time])
@@ -94,6 +94,36 @@ import UVLoop
     }
 
     // MARK: By hand
+
+    @Test func aTriggerWithAKeyIsDoneOnce() async throws {
+        try await withBench { bench in
+            let store = bench.store
+            let made = try await store.createSchedule(hourly(.skip))
+            let other = try await store.createSchedule(hourly(.allow))
+            var changes = TriggerChanges()
+            changes.idempotencyKey = "once"
+            changes.idempotencyFingerprint = "this"
+            // As two hosts that have been given the same request.
+            let both = [0, 1].map { [changes] _ in loopTask { try await store.triggerSchedule(made.id, changes, actor: "ada") } }
+            var runs: [Enqueued] = []
+            for task in both { runs.append(try await task.value) }
+            #expect(runs[0].id == runs[1].id && runs.filter(\.isReplay).count == 1)
+            // It is going, which a second run would be refused for.
+            #expect(try await store.triggerSchedule(made.id, changes).isReplay)
+            #expect(try await store.occurrences(made.id).count == 1)
+            #expect(try await store.auditRows(AuditFilter(), limit: 10).count == 1)
+            changes.idempotencyFingerprint = "that"
+            for id in [made.id, other.id] {
+                do {
+                    _ = try await store.triggerSchedule(id, changes)
+                    Issue.record("another request was taken for the first one")
+                } catch StoreError.conflict(let code, _, _) {
+                    #expect(code == "idempotency_key_reused")
+                }
+            }
+            #expect(try await store.occurrences(other.id).isEmpty)
+        }
+    }
 
     @Test func aTriggerChangesWhatItSays() async throws {
         try await withBench { bench in
@@ -108,10 +138,10 @@ import UVLoop
             changes.queue = "other"
             changes.labels = ["b": "3"]
             let first = try await store.triggerSchedule(made.id, changes, actor: "ada")
-            let run = try #require(try await store.run(first.run.id))
+            let run = try #require(try await store.run(first.id))
             #expect(run.args == "{\"n\": 7}" && run.queue == "other" && run.labels == ["a": "1", "b": "3"])
             #expect(run.priority == 3 && run.trigger == "manual" && run.scheduleID == made.id)
-            #expect(run.plannedAt == first.plannedAt)
+            #expect(run.plannedAt == (try await store.occurrences(made.id).first?.plannedAt))
             do {
                 _ = try await store.triggerSchedule(made.id, changes)
                 Issue.record("it was taken")
@@ -124,14 +154,14 @@ import UVLoop
             for (overlap, state) in [(OverlapPolicy.queueOne, RunState.blocked), (.allow, .queued)] {
                 changes.overlap = overlap
                 let next = try await store.triggerSchedule(made.id, changes)
-                #expect(try await store.run(next.run.id)?.state == state)
+                #expect(try await store.run(next.id)?.state == state)
             }
             changes.overlap = .cancelRunning
             let last = try await store.triggerSchedule(made.id, changes)
-            #expect(try await store.run(first.run.id)?.state == .cancelled)
-            #expect(try await store.run(last.run.id)?.state == .queued)
+            #expect(try await store.run(first.id)?.state == .cancelled)
+            #expect(try await store.run(last.id)?.state == .queued)
             let after = try await store.schedule(made.id)
-            #expect(after.runCount == 0 && after.lastRunID == last.run.id && after.nextAt == nil)
+            #expect(after.runCount == 0 && after.lastRunID == last.id && after.nextAt == nil)
             #expect(try await store.occurrences(made.id).count == 4)
         }
     }

@@ -86,7 +86,7 @@ import UVLoop
                 UPDATE pawl.schedule SET job = 'test.sleep', revision = revision + 1;
                 DELETE FROM pawl.job WHERE name = 'test.noop'; COMMIT
                 """)
-            let run = try await trigger.value.run.id
+            let run = try await trigger.value.id
             #expect(try await store.run(run)?.job == "test.sleep")
         }
     }

@@ -19,6 +19,10 @@ package struct TriggerChanges: Sendable {
     package var runAt: WallTime?
     /// What to do about runs of the schedule that are going.
     package var overlap: OverlapPolicy?
+    /// A request repeated under the same key makes no second run; kept 24 hours, as with `NewRun`.
+    package var idempotencyKey: String?
+    /// What the request was; see `NewRun.idempotencyFingerprint`.
+    package var idempotencyFingerprint: String?
 
     package init() {}
 }
@@ -28,11 +32,12 @@ extension JobStore {
     /// does not count for its number of runs.
     ///
     /// Throws `.conflict("overlap")` if a run is going and the overlap rule leaves no room: `skip`, or `queue_one` with one that
-    /// waits.
+    /// waits; `.keyReused` if the key was used for another request.
     /// - Parameter actor: for the audit; nil leaves no row there.
+    /// - Returns: the run that was made, or that a request with the same key has made.
     package func triggerSchedule(
         _ id: Int64, _ changes: TriggerChanges, actor: String? = nil
-    ) async throws(StoreError) -> Firing {
+    ) async throws(StoreError) -> Enqueued {
         // Somebody who changes the schedule between the look and the deed makes us begin again; a few times in a row is unheard of.
         for _ in 0..<5 {
             let present = try await schedule(id)
@@ -40,19 +45,20 @@ extension JobStore {
             let request = present.input.request(changes)
             try Self.check(request)
             let isChecked = try await checkArgs(request)
-            let made = try await withTransaction { connection -> Firing? in
-                let firing = try await self.trigger(present, request, changes.overlap, connection)
-                if let actor, let firing {
-                    let detail = JSONText.object(["run_id": firing.run.id.description])
+            let made = try await withTransaction { connection -> Enqueued? in
+                let run = try await self.trigger(present, request, changes.overlap, connection)
+                if let actor, let run, !run.isReplay {
+                    let detail = JSONText.object(["run_id": run.id.description])
                     _ = try await connection.query(
                         .auditNote, Self.auditNote(actor, "schedule.trigger", "sch_\(id)", detail))
                 }
-                return firing
+                return run
             }
-            guard var firing = made else { continue }
-            noteLanes([firing.run])
-            firing.run.isUnchecked = !isChecked
-            return firing
+            guard var run = made else { continue }
+            if run.isReplay { return run }
+            noteLanes([run])
+            run.isUnchecked = !isChecked
+            return run
         }
         throw .conflict(
             code: "schedule_changed", detail: "the schedule is changed all the time; ask again", currentState: nil)
@@ -61,10 +67,16 @@ extension JobStore {
     /// - Returns: nil: the schedule is not what the request was made from any more.
     private func trigger(
         _ present: ScheduleRow, _ request: NewRun, _ wish: OverlapPolicy?, _ connection: PostgresConnection
-    ) async throws -> Firing? {
+    ) async throws -> Enqueued? {
         let id = present.id
         guard let row = try await connection.query(.scheduleLock, [.int64(id)]).first else {
             throw StoreError.notFound(what: "schedule", id: String(id))
+        }
+        // Before everything else: the run that it has made may be the one that leaves no room. Others with the key, if they are for
+        // this schedule, wait for us, or we have waited for them.
+        if let key = request.idempotencyKey {
+            let known = try Self.known(try await connection.query(.runKeyFind, [.textArray([key])]))
+            if let known = known[key] { return try known.enqueued(for: request.idempotencyFingerprint) }
         }
         guard try row.int64("revision") == present.revision else { return nil }
         let options = present.input.options
@@ -90,7 +102,8 @@ extension JobStore {
         if isKeptBack { run.runAt = Self.farAway }
         let taken = try Self.enqueued(
             try await connection.query(.runEnqueue, Self.parameters([run])), count: 1)
-        guard let enqueued = taken[0] else { preconditionFailure("the job is there: the schedule refers to it") }
+        // The job is there, since the schedule refers to it: another kind of request has just taken the key.
+        guard let enqueued = taken[0] else { throw StoreError.keyReused }
         let number = PGParameter.int64Array([enqueued.id.rawValue])
         if isKeptBack {
             _ = try await connection.query(
@@ -104,7 +117,7 @@ extension JobStore {
             let action: HostSignal.Action = overlap == .cancelRunning ? .cancel : .terminate
             try await giveWay(going.map { ($0.id, action) }, connection)
         }
-        return Firing(scheduleID: id, plannedAt: planned, run: enqueued, isKeptBack: isKeptBack)
+        return enqueued
     }
 
     /// A row of its own, at the first free microsecond.
@@ -118,6 +131,7 @@ extension JobStore {
                 [
                     .int64Array([id]), .timestampArray([planned.micros]), .int64Array([0]), .textArray([nil]),
                     .textArray([OccurrenceSource.manual.rawValue]), .textArray([nil]),
+                    .nullableInt64Array([nil]),
                 ])
             if !rows.isEmpty { return planned }
         }

@@ -199,6 +199,7 @@ extension PGStatement {
     static let schedulePause = file("schedule_pause", PackageResources.schedule_pause_sql)
     static let scheduleRecord = file("schedule_record", PackageResources.schedule_record_sql)
     static let scheduleSkip = file("schedule_skip", PackageResources.schedule_skip_sql)
+    static let scheduleKnown = file("schedule_known", PackageResources.schedule_known_sql)
     static let scheduleOccurrences = file("schedule_occurrences", PackageResources.schedule_occurrences_sql)
     static let scheduleTakeDue = file("schedule_take_due", PackageResources.schedule_take_due_sql)
     static let scheduleAfterCycle = file("schedule_after_cycle", PackageResources.schedule_after_cycle_sql)

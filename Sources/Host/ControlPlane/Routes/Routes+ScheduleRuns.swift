@@ -42,21 +42,15 @@ extension Backend {
         if changes.overlap == .terminateRunning {
             try Gate.authorize(call.principal, Permission(.admin, .everything))
         }
-        guard try IdempotencyKey.read(call.headers) != nil else { return try await trigger(id, changes, call) }
-        return try await once(call) { try await trigger(id, changes, call) }
-    }
-
-    private func trigger(
-        _ id: Int64, _ changes: TriggerChanges, _ call: Call
-    ) async throws -> Answer {
-        let firing = try await store.triggerSchedule(id, changes, actor: call.principal.name)
-        wake(firing.run)
-        guard let run = try await store.run(firing.run.id) else {
-            throw Problem.notFound("run", firing.run.id.description)
-        }
+        changes.idempotencyKey = try IdempotencyKey.read(call.headers)
+        if changes.idempotencyKey != nil { changes.idempotencyFingerprint = IdempotencyKey.fingerprint(call) }
+        let made = try await store.triggerSchedule(id, changes, actor: call.principal.name)
+        if !made.isReplay { wake(made) }
+        guard let run = try await store.run(made.id) else { throw Problem.notFound("run", made.id.description) }
         var object = RunJSON.object(run, live: nil, parts: [.args])
-        if firing.run.isUnchecked { object.bool("args_unchecked", true) }
-        return Answer.json(object, .created).with(.location, "/api/v1/runs/\(firing.run.id)")
+        if made.isUnchecked { object.bool("args_unchecked", true) }
+        let answer = Answer.json(object, made.isReplay ? .ok : .created).with(.location, "/api/v1/runs/\(made.id)")
+        return made.isReplay ? answer.with(.idempotencyReplayed, "true") : answer
     }
 
     // MARK: Backfill
