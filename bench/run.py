@@ -4,7 +4,7 @@
 Nothing here passes or fails by speed; every figure stands next to what the machine can do at all, so that a slow or noisy
 machine shows in both. Prints a table, and with --json the raw figures.
 
-  drain           no-op runs, one forked process per attempt and in pooled children, from the queue's resume to the last commit
+  drain           no-op runs, one forked process per attempt, in pooled children, and in such with pool_ahead 8, from the queue's resume to the last commit
     limits        bare fork: clone3 + same cgroup + thread + request and reply, same parallelism, no database;
                   SQL: rows of the same shape claimed and settled by libpq alone, in batches as large as ours
   processor time  of each part per pooled run, from /proc: it tells a busy machine from a slow program
@@ -98,6 +98,8 @@ def pooled(host):
     """Jobs over the same handlers, whose runs share children."""
     for name, handler in {"bench.pooled": "mischief.noop", "bench.latency": "mischief.latency"}.items():
         ok(host.call("POST", "/api/v1/jobs", {"name": name, "handler": handler, "settings": {"execution": {"mode": "pool"}}}))
+    ok(host.call("POST", "/api/v1/jobs", {"name": "bench.ahead", "handler": "mischief.noop",
+                                          "settings": {"execution": {"mode": "pool", "pool_ahead": 8}}}))
 
 
 def latencies(host, rounds, job):
@@ -187,7 +189,7 @@ def main():
         return
     cluster = Cluster(scratch / "cluster")
     host = Host(scratch / "host", database_url=cluster.url)
-    figures = {"slots": slots, "drain": [], "pooled": [], "fork": [], "sql": [], "sql_large": [], "cpu_us": {}}
+    figures = {"slots": slots, "drain": [], "pooled": [], "ahead": [], "fork": [], "sql": [], "sql_large": [], "cpu_us": {}}
     try:
         barefork = compiled(scratch, "barefork", "-lpthread")
         sqllimit = compiled(scratch, "sqllimit", "-lpq")
@@ -205,6 +207,7 @@ def main():
             after = processor_time()
             figures["cpu_us"] = {name: round((after[name] - before.get(name, 0)) / options.pooled_runs * 1e6, 1)
                                  for name in ("pawl", "postgres", "mischief.noop") if name in after}
+            figures["ahead"].append(round(options.pooled_runs / drain(host, cluster, options.pooled_runs, "bench.ahead")))
             figures["sql_large"].append(printed(sqllimit, cluster.url, options.pooled_runs, 500)["per_second"])
         for name, job in {"latency_us": "mischief.latency", "pooled_latency_us": "bench.latency"}.items():
             found = latencies(host, options.latency_rounds, job)
@@ -224,7 +227,7 @@ def main():
             cluster.stop("fast")
             shutil.rmtree(cluster.sockets, ignore_errors=True)
             shutil.rmtree(scratch, ignore_errors=True)
-    middle = {name: statistics.median(figures[name]) for name in ("drain", "pooled", "fork", "sql", "sql_large")}
+    middle = {name: statistics.median(figures[name]) for name in ("drain", "pooled", "ahead", "fork", "sql", "sql_large")}
     if options.json:
         print(json.dumps({**figures, "median": middle}))
         return
@@ -240,6 +243,7 @@ def main():
           + ", ".join(f"{name} {us}" for name, us in figures["cpu_us"].items()))
     print(f"{'  limit: SQL of the same shape':34} {middle['sql_large']:>9,.0f} /s      "
           f"ours is {middle['pooled'] / middle['sql_large']:.2f} of it")
+    print(f"{'  sent ahead, 8 to a child':34} {middle['ahead']:>9,.0f} runs/s   {middle['ahead'] / middle['sql_large']:.2f} of that limit")
     latency, limit = figures["latency_us"], figures["latency_limit_us"]
     print(f"{'idle latency p50 / p99':34} {latency['p50'] / 1000:>9.2f} / {latency['p99'] / 1000:.2f} ms")
     warm = figures["pooled_latency_us"]

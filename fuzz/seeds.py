@@ -65,10 +65,17 @@ def main():
     texts = [b"job", b"00-trace-01", b"/tmp/s", b"run_0000000000001"]
     args = b'{"a": 1}'
     run = struct.pack("<IIqQ4IIIQ", 1, 0, 1 << 40, len(args), *map(len, texts), len(entries), 0, 0) + b"".join(texts) + entries
-    for tear in (0, 1):
+    for tear in (0, 5):
         write("child", f"run-{tear}", stream((1, run, 0), (2, args, 0), (3, struct.pack("<II", 1, 5000), 0),
                                              (4, struct.pack("<II", 100, 0), 0), (5, struct.pack("<q", 5), 0), (6, b"", 0),
                                              (1, run, 0), (2, args[:3], 0), (2, args[3:], 0), (7, b"", 0), tear=tear))
+    at = lambda place, number: struct.pack("<IIqQ4IIIQ", number, 0, 1 << 40, len(args), *map(len, texts), len(entries), place, 0) + \
+        b"".join(texts) + entries
+    # 1 and 7: with a board; sent ahead, and cancelled before it begins.
+    for tear in (1, 7, 252):
+        write("child", f"ahead-{tear}", bytes([tear]) + b"".join((
+            frame(1, at(1, 1)), frame(2, args), frame(1, at(2, 3), flags=4), frame(2, args), frame(3, struct.pack("<II", 1, 5000)),
+            frame(1, at(3, 1), flags=4), frame(2, args))))
     log = struct.pack("<QBBHIII", 1, 1, 0, 1, 5, 2, 0) + b"shello{}"
     progress = struct.pack("<QQQHHIII", 1, 2, 3, 1, 1, 2, 1, 0) + b"summ" + struct.pack("<qH", 9, 1) + b"k"
     result = struct.pack("<IIQII", 0, 1, 8, 0, 1) + args

@@ -30,7 +30,7 @@ import Testing
         machine.exchanged(machine.next()!, claimed: 2)
         machine.dispatched()
         machine.dispatched()
-        #expect(machine.freeSlots == 0)
+        #expect(machine.freeSlots() == 0)
         machine.ended(micros: 1_000_000)
         machine.flushed()
         #expect(machine.next() == .init(settle: 1, claim: 1))
@@ -75,6 +75,62 @@ import Testing
         #expect(exchange.claim > 8 && exchange.claim <= 8 + DeliveryStateMachine.lookaheadLimit)
     }
 
+    @Test func whatGathersMeanwhileIsSettledBeside() {
+        var machine = DeliveryStateMachine(slots: 4, asideAt: 2)
+        machine.exchanged(machine.next()!, claimed: 4)
+        for _ in 0..<4 { machine.dispatched() }
+        func end() {
+            machine.ended(micros: 600)
+            machine.flushed()
+        }
+        #expect(machine.nextAside(plain: 9) == nil, "nothing is on its way")
+        end()
+        let first = machine.next()!
+        #expect(first.settle == 1 && machine.nextAside(plain: 9) == nil)
+        end()
+        #expect(machine.nextAside(plain: 9) == nil, "too few")
+        end()
+        #expect(machine.nextAside(plain: 1) == nil && machine.nextAside(plain: 9) == 2)
+        end()
+        #expect(machine.nextAside(plain: 9) == nil, "one at a time")
+        machine.exchanged(first, claimed: 0)
+        #expect(machine.next()?.settle == 1, "not those that are under way")
+        machine.asideFailed()
+        #expect(machine.unsettled == 3 && machine.settlingAside == 0)
+        machine.exchangeFailed()
+        machine.databaseReturned()
+        let all = machine.next()!
+        #expect(all.settle == 3)
+        machine.exchanged(all, claimed: 0)
+        #expect(machine.isIdle)
+    }
+
+    @Test func onlyShortRunsGoAheadOfTheirTime() {
+        var machine = DeliveryStateMachine(slots: 2)
+        machine.exchanged(machine.next()!, claimed: 2)
+        for _ in 0..<2 { machine.dispatched() }
+        #expect(machine.spare == 0, "nobody knows how long they take")
+        for _ in 0..<2 {
+            machine.ended(micros: 600)
+            machine.flushed()
+        }
+        machine.exchanged(machine.next()!, claimed: 7)
+        for _ in 0..<2 { machine.dispatched() }
+        #expect(machine.freeSlots() == 0 && machine.spare == 3, "the slots get the next two themselves")
+        machine.dispatched()
+        #expect(machine.freeSlots() == 0 && machine.freeSlots(ahead: 1) == 0)
+        machine.ended(micros: 600)
+        #expect(machine.freeSlots(ahead: 1) == 1)
+        machine.returned()
+        #expect(machine.buffered == 5)
+        for _ in 0..<20 {
+            machine.dispatched()
+            machine.ended(micros: 100_000)
+            if machine.buffered == 0 { break }
+        }
+        #expect(machine.spare == 0)
+    }
+
     @Test func largeArgumentsAreNotClaimedFarAhead() {
         var machine = DeliveryStateMachine(slots: 8)
         machine.exchanged(machine.next()!, claimed: 8, bytes: 8 * 262_144)
@@ -86,20 +142,24 @@ import Testing
         #expect(machine.next()!.claim <= 8 + DeliveryStateMachine.lookaheadBytes / 262_144)
     }
 
-    /// Every sequence of up to seven facts keeps the books: no count goes negative, never more executing than slots,
+    /// Every sequence of up to six facts keeps the books: no count goes negative, never more executing than slots,
     /// never two exchanges, and a drained machine claims nothing.
     @Test func everyShortSequenceKeepsTheBooks() {
         enum Fact: CaseIterable {
-            case hint, exchangeFull, exchangeEmpty, fail, back, dispatch, release, end, flush, drain
+            case hint, exchangeFull, exchangeEmpty, fail, back, dispatch, dispatchAhead, turn, comeBack, release, end,
+                flush, drain, aside, asideDone, asideFail
         }
-        func walk(_ machine: DeliveryStateMachine, _ exchange: DeliveryStateMachine.Exchange?, _ depth: Int) {
+        func walk(
+            _ machine: DeliveryStateMachine, _ exchange: DeliveryStateMachine.Exchange?, _ ahead: Int, _ depth: Int
+        ) {
             #expect(machine.executing >= 0 && machine.buffered >= 0 && machine.unsettled >= 0)
-            #expect(machine.executing <= machine.slots)
+            #expect(machine.executing <= machine.slots + ahead && ahead >= 0)
             #expect(machine.isExchanging == (exchange != nil))
+            #expect(machine.settlingAside <= machine.unsettled && (!machine.isIdle || machine.settlingAside == 0))
             guard depth > 0 else { return }
             for fact in Fact.allCases {
                 var machine = machine
-                var exchange = exchange
+                var (exchange, ahead) = (exchange, ahead)
                 switch fact {
                 case .hint: machine.hinted()
                 case .exchangeFull:
@@ -116,27 +176,48 @@ import Testing
                     exchange = nil
                 case .back: machine.databaseReturned()
                 case .dispatch:
-                    guard machine.freeSlots > 0 else { continue }
+                    guard machine.freeSlots(ahead: ahead) > 0 else { continue }
                     machine.dispatched()
+                case .dispatchAhead:
+                    guard machine.buffered > 0 else { continue }
+                    machine.dispatched()
+                    ahead += 1
+                case .turn:
+                    guard ahead > 0, machine.executing - ahead < machine.slots else { continue }
+                    ahead -= 1
+                case .comeBack:
+                    guard ahead > 0 else { continue }
+                    machine.returned()
+                    ahead -= 1
                 case .release:
                     guard machine.buffered > 0 else { continue }
                     machine.released()
                 case .end:
-                    guard machine.executing > 0 else { continue }
+                    guard machine.executing > ahead else { continue }
                     machine.ended(micros: 700)
                 case .flush:
                     guard machine.flushing > 0 else { continue }
                     machine.flushed()
                 case .drain: machine.drain()
+                case .aside:
+                    let free = machine.unsettled - (exchange?.settle ?? 0)
+                    guard let count = machine.nextAside(plain: 2) else { continue }
+                    #expect(count <= min(free, 2) && exchange != nil)
+                case .asideDone:
+                    guard machine.settlingAside > 0 else { continue }
+                    machine.settledAside()
+                case .asideFail:
+                    guard machine.settlingAside > 0 else { continue }
+                    machine.asideFailed()
                 }
                 if exchange == nil, let next = machine.next() {
                     if machine.isDraining { #expect(next.claim == 0) }
-                    #expect(next.settle <= machine.unsettled)
+                    #expect(next.settle <= machine.unsettled - machine.settlingAside)
                     exchange = next
                 }
-                walk(machine, exchange, depth - 1)
+                walk(machine, exchange, ahead, depth - 1)
             }
         }
-        walk(DeliveryStateMachine(slots: 2), nil, 7)
+        walk(DeliveryStateMachine(slots: 2, asideAt: 1), nil, 0, 6)
     }
 }

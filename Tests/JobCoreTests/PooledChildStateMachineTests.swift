@@ -73,7 +73,40 @@ import Testing
         #expect(waiting.died() == .nothing)
     }
 
-    enum Event: CaseIterable { case up, taken, clean, dirty, unwanted, tick, died }
+    enum Event: CaseIterable { case up, taken, clean, dirty, goesOn, unwanted, tick, died }
+
+    @Test func aChildGoesOnWithWhatItWasGiven() {
+        var child = self.pooled()
+        #expect(!child.mayTakeAhead(behind: 0), "nobody knows yet whether it comes up")
+        #expect(child.idle(.init(rssBytes: 50), at: .zero) == .offer)
+        #expect(!child.mayTakeAhead(behind: 0), "it waits")
+        child.taken()
+        // The third run is its last.
+        #expect(child.mayTakeAhead(behind: 0) && !child.mayTakeAhead(behind: 1))
+        #expect(child.wentOn(.init(rssBytes: 50), at: .zero) == .proceed && child.state == .running)
+        #expect(!child.mayTakeAhead(behind: 0))
+        #expect(child.idle(.init(rssBytes: 50), at: .zero) == .recycle("runs"))
+    }
+
+    @Test func whatWouldEndItEndsItBehindWhatItWasGiven() {
+        for isUnwanted in [true, false] {
+            var child = self.pooled()
+            #expect(child.idle(.init(rssBytes: 50), at: .zero) == .offer)
+            child.taken()
+            if isUnwanted { #expect(child.unwanted() == .nothing) }
+            #expect(child.wentOn(.init(rssBytes: isUnwanted ? 50 : 1051), at: .zero) == .proceed)
+            #expect(!child.mayTakeAhead(behind: 0))
+        }
+        var old = self.pooled()
+        #expect(old.idle(.init(), at: .zero) == .offer)
+        old.taken()
+        #expect(old.wentOn(.init(), at: .seconds(100)) == .proceed && !old.mayTakeAhead(behind: 0))
+        var leaky = self.pooled()
+        guard case .fault = leaky.wentOn(.init(descriptors: 1), at: .zero) else {
+            Issue.record("it went on with a leak")
+            return
+        }
+    }
 
     /// Every sequence of six facts: an order is given at most once where once is all that makes sense, and a child that is
     /// leaving or gone is never offered again.
@@ -96,6 +129,7 @@ import Testing
                     order = .nothing
                 case .clean: order = next.idle(.init(), at: .seconds(depth))
                 case .dirty: order = next.idle(.init(processes: 1), at: .seconds(depth))
+                case .goesOn: order = next.wentOn(.init(), at: .seconds(depth))
                 case .unwanted: order = next.unwanted()
                 case .tick: order = next.tick(at: .seconds(depth + 40))
                 case .died: order = next.died()
@@ -112,6 +146,8 @@ import Testing
                     count += 1
                     over = true
                     #expect(count == 1, "ended twice: \(child.state) \(event)")
+                case .proceed:
+                    #expect(!isOver && kind == .pooled && next.state == .running)
                 case .nothing, .fault: break
                 }
                 if next.state == .gone || next.state == .leaving { over = true }

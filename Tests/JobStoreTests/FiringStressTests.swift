@@ -82,7 +82,7 @@ import UVLoop
                 try await bench.whileFiringStands {
                     firing = loopTask {
                         guard isByHand else { return try await other.fireDue().fired.count }
-                        return try await other.triggerSchedule(made.id, TriggerChanges()).run.isNew ? 1 : 0
+                        return try await other.triggerSchedule(made.id, TriggerChanges()).isNew ? 1 : 0
                     }
                     try await bench.awaitWaiting(1, "relation")
                     let hasSettled = Flag()

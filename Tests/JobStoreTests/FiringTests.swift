@@ -104,7 +104,9 @@ import UVLoop
             changes.idempotencyKey = "once"
             changes.idempotencyFingerprint = "this"
             // As two hosts that have been given the same request.
-            let both = [0, 1].map { [changes] _ in loopTask { try await store.triggerSchedule(made.id, changes, actor: "ada") } }
+            let both = [0, 1].map { [changes] _ in
+                loopTask { try await store.triggerSchedule(made.id, changes, actor: "ada") }
+            }
             var runs: [Enqueued] = []
             for task in both { runs.append(try await task.value) }
             #expect(runs[0].id == runs[1].id && runs.filter(\.isReplay).count == 1)

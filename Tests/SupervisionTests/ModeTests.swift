@@ -188,17 +188,26 @@ final class ModeHost {
         _ handler: String, _ args: String = "{}", limits: Limits = Limits(), mode: ExecutionMode,
         change: (inout AttemptSpec) -> Void = { _ in }
     ) throws -> RunID {
+        let spec = try self.spec(handler, args, limits: limits, mode: mode, change: change)
+        try self.supervisor.dispatch(spec)
+        return spec.runID
+    }
+
+    func spec(
+        _ handler: String, _ args: String = "{}", limits: Limits = Limits(), mode: ExecutionMode = .pool,
+        change: (inout AttemptSpec) -> Void = { _ in }
+    ) throws -> AttemptSpec {
         let run = RunID(Self.nextRun)
         Self.nextRun += 1
         let index = try #require(self.manifest.handlers.firstIndex { $0.name.hasSuffix(".\(handler)") })
         var execution = ExecutionSettings().resolved
         execution.mode = mode
+        execution.poolAhead = 8
         var spec = AttemptSpec(
             runID: run, runName: run.description, attempt: 1, version: self.version, handlerIndex: index,
             jobName: handler, args: Array(args.utf8), limits: limits.resolved, execution: execution)
         change(&spec)
-        try self.supervisor.dispatch(spec)
-        return run
+        return spec
     }
 
     func run(

@@ -101,9 +101,12 @@ final class Recorder: AttemptObserver {
     private(set) var progress: [RunID: Progress] = [:]
     private(set) var reports: [RunID: AttemptReport] = [:]
     private(set) var lineCount = 0
+    /// Attempts dispatched ahead that have not begun.
+    private(set) var returned: [RunID] = []
     var acceptsLogs = true
     /// Called after each report.
     var onEnd: ((AttemptReport) -> Void)?
+    var onReturn: ((RunID) -> Void)?
     private var waiters: [(condition: () -> Bool, continuation: CheckedContinuation<Void, Never>)] = []
 
     /// Waits for a fact. A test that hangs here is ended by its time limit.
@@ -140,6 +143,13 @@ final class Recorder: AttemptObserver {
 
     func attemptProgressed(_ runID: RunID, _ attempt: Int, progress: Progress) {
         self.progress[runID] = progress
+        self.changed()
+    }
+
+    func attemptReturned(_ runID: RunID, _ attempt: Int) {
+        #expect(self.reports[runID] == nil && !self.startedRuns.contains(runID), "it has begun")
+        self.returned.append(runID)
+        self.onReturn?(runID)
         self.changed()
     }
 

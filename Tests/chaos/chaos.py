@@ -376,9 +376,10 @@ class Chaos:
     def prepare(self):
         host = self.hosts[0]
         host.until("/api/v1/jobs", lambda jobs: any(job["name"] == "effect.append" for job in jobs["items"]), "the handler")
-        for name, mode in {"chaos.pooled": "pool", "chaos.forked": "fork"}.items():
+        ways = {"chaos.pooled": {"mode": "pool", "pool_ahead": 8}, "chaos.forked": {"mode": "fork"}}
+        for name, way in ways.items():
             host.expect("POST", "/api/v1/jobs", {"name": name, "handler": "effect.append"})
-            self.settings(host, name, {"mode": mode, "quarantine": False})
+            self.settings(host, name, {**way, "quarantine": False})
         self.settings(host, "effect.append", {"quarantine": False})
         for queue in sorted(set(QUEUES)):  # They are there when there is a run of them.
             tag = f"first-{queue}"

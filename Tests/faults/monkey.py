@@ -144,13 +144,13 @@ class Monkey:
         jobs = sorted({kind[0] for kind in KINDS})
         while not self.done():
             job = dice.choice(jobs)
-            self.set_mode(job, dice.choice(MODES))
+            self.set_mode(job, dice.choice(MODES), dice.choice([0, 8]))
             time.sleep(dice.random() * 0.5)
 
-    def set_mode(self, job, mode):
+    def set_mode(self, job, mode, ahead=0):
         got = self.asked("GET", f"/api/v1/jobs/{job}")
         if got is not None and got.status == 200:
-            answer = self.asked("PATCH", f"/api/v1/jobs/{job}/settings", {"execution": {"mode": mode, "quarantine": False}, "limits": LIMITS},
+            answer = self.asked("PATCH", f"/api/v1/jobs/{job}/settings", {"execution": {"mode": mode, "pool_ahead": ahead, "quarantine": False}, "limits": LIMITS},
                                 headers={"If-Match": got.headers["ETag"]})
             if answer is not None and answer.status == 200:
                 self.count("settings")

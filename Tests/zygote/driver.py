@@ -5,6 +5,7 @@ Everything waits for events; bounds are a safety net. Every process that is star
 
 import ctypes
 import json
+import mmap
 import os
 import select
 import shutil
@@ -20,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(os.environ.get("PAWL_TEST_BIN", ROOT / ".build" / "release"))
 BOUND = 20.0
-WIRE = 3  # PAWL_WIRE_VERSION
+WIRE = 4  # PAWL_WIRE_VERSION
 
 HELLO, SPAWN, RETIRE, PING = 1, 2, 3, 4
 SIGNAL, KILL, REAP = 10, 11, 12
@@ -31,6 +32,9 @@ UP, STARTED, LOG, PROGRESS, RESULT, FAILURE, SNOOZE, F_PONG, DROPPED, IDLE = 20,
 REASONS = {1: "open", 2: "elf", 3: "dlopen", 4: "entry", 5: "abi", 6: "descriptor", 7: "init", 8: "protocol"}
 FORK_CLONE3, FORK_GLIBC, FORK_SPAWN = 1, 2, 3
 HAS_CGROUP, HAS_MONITOR, POOLED = 1, 2, 4
+AHEAD = 4  # PAWL_FLAG_AHEAD
+OFFERED, TAKEN, WITHDRAWN = 1, 2, 3
+CLEAN = 64  # PAWL_IDLE_CLEAN
 UNKNOWN = (1 << 64) - 1
 CRASH = struct.Struct("<QIiiiQQQQ16sII64Q")
 CRASH_MAGIC = 0x6873617263777050
@@ -135,6 +139,7 @@ class Attempt:
         self.zygote, self.slot, self.run_id = zygote, slot, run_id
         self.buffer = b""
         self.frames = []
+        self.board, self.board_fd, self.place, self.waiting = None, None, 0, []
         self.cgroup = None
         self.data, child_data = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         out_read, out_write = os.pipe()
@@ -179,18 +184,23 @@ class Attempt:
             monitor_end.close()
         self.pid = self.monitor_pid = self.pidfd = None
 
-    def give(self, handler, args, number=1, deadline=(1 << 63) - 1, prepared=True, environment=None, cpu_ms=0):
+    def give(self, handler, args, number=1, deadline=(1 << 63) - 1, prepared=True, environment=None, cpu_ms=0, flags=0,
+             run_id=None):
         """RUN and ARGS."""
         index = self.zygote.handlers.index(handler) if isinstance(handler, str) else handler
         payload = args if isinstance(args, bytes) else json.dumps(args).encode()
         entries = entries_of(environment or {})
         texts = [handler.encode() if isinstance(handler, str) else b"job", b"00-trace-01", self.scratch.encode(),
                  f"run_{self.run_id:013}".encode()]
-        head = struct.pack("<IIqQ4IIIQ", number, index, deadline, len(payload), *map(len, texts), len(entries), 0, cpu_ms)
-        self.send(RUN, head + b"".join(texts) + entries)
+        if self.board is not None:
+            self.place = self.place % 63 + 1
+            struct.pack_into("<I", self.board, 4 * self.place, OFFERED)
+        head = struct.pack("<IIqQ4IIIQ", number, index, deadline, len(payload), *map(len, texts), len(entries), self.place, cpu_ms)
+        run_id = self.run_id if run_id is None else run_id
+        self.send(RUN, head + b"".join(texts) + entries, flags, run_id)
         if prepared:
             for at in range(0, len(payload), 50000):
-                self.send(ARGS, payload[at:at + 50000])
+                self.send(ARGS, payload[at:at + 50000], run_id=run_id)
 
     def again(self, handler, args=None, **how):
         """The next run of a child that waits for one."""
@@ -198,14 +208,43 @@ class Attempt:
         self.zygote.next_run += 1
         self.give(handler, {} if args is None else args, **how)
 
+    def with_board(self):
+        """From here on runs may be sent ahead."""
+        fd = os.memfd_create("board")
+        os.ftruncate(fd, 4096)
+        self.board, self.board_fd = mmap.mmap(fd, 4096), fd
+        return self
+
+    def ahead(self, handler, args=None, **how):
+        """A run for a child that is not done with another; its id and its place."""
+        run = self.zygote.next_run
+        self.zygote.next_run += 1
+        self.give(handler, {} if args is None else args, flags=AHEAD, run_id=run, **how)
+        self.waiting.append(run)
+        return run, self.place
+
+    def word(self, place):
+        return struct.unpack_from("<I", self.board, 4 * place)[0]
+
+    def withdraw(self, run, place):
+        assert self.word(place) == OFFERED
+        struct.pack_into("<I", self.board, 4 * place, WITHDRAWN)
+        self.waiting.remove(run)
+
     def idle(self):
         """What IDLE tells."""
         names = ("flags reset_status processes descriptors threads reserved rss_bytes user_us system_us max_rss_bytes "
                  "minor_faults major_faults blocks_in blocks_out voluntary_switches involuntary_switches").split()
         return dict(zip(names, struct.unpack("<IiIIII10Q", self.wait(IDLE)[2])))
 
-    def send(self, kind, payload=b"", flags=0):
-        self.data.sendall(struct.pack("<IHHQII", len(payload), kind, flags, self.run_id, 0, 0) + payload)
+    def send(self, kind, payload=b"", flags=0, run_id=None):
+        run_id = self.run_id if run_id is None else run_id
+        frame = struct.pack("<IHHQII", len(payload), kind, flags, run_id, 0, 0) + payload
+        if self.board_fd is not None:
+            frame = frame[socket.send_fds(self.data, [frame], [self.board_fd]):]
+            os.close(self.board_fd)
+            self.board_fd = None
+        self.data.sendall(frame)
 
     def spawned(self):
         kind, _, body, fds = self.keeper.wait((SPAWNED, SPAWN_FAILED), self.slot)
@@ -226,6 +265,8 @@ class Attempt:
                     payload, self.buffer = self.buffer[24:24 + length], self.buffer[24 + length:]
                     assert run_id == self.run_id and sequence == len(self.frames), (run_id, sequence, len(self.frames))
                     self.frames.append((kind, flags, payload))
+                    if kind == IDLE and self.waiting and struct.unpack_from("<I", payload)[0] & CLEAN:
+                        self.run_id = self.waiting.pop(0)  # It goes on by itself.
                     return kind, flags, payload
             if not select.select([self.data], [], [], max(0.0, deadline - time.monotonic()))[0]:
                 raise AssertionError(f"no data frame within {bound} s")

@@ -325,3 +325,147 @@ def test_a_task_that_outlives_its_run_is_a_leak():
         assert child.idle()["threads"] >= 1
         child.kill()
         over(child, (os.CLD_KILLED, signal.SIGKILL))
+
+
+def waiting_child(zygote, **how):
+    child = zygote.spawn(None, pooled=True, **how).spawned()
+    child.wait(UP)
+    return child.with_board()
+
+
+def bye(child):
+    child.send(BYE)
+    over(child, (os.CLD_EXITED, 0))
+
+
+def test_runs_sent_ahead_follow_by_themselves(profile):
+    with Zygote(REUSE, profile) as z, tempfile.TemporaryDirectory() as place:
+        child = waiting_child(z, directory=place, scratch=place)
+        descriptors = os.listdir(f"/proc/{child.pid}/fd")
+        for handler in ("reuse.state", "reuse.noop"):  # The second one has another name, which the main thread sees to.
+            child.again("reuse.state")
+            ahead = [child.ahead(handler, environment={"PAWL_RUN_ID": f"run_{n}"}) for n in range(6)]
+            child.end()
+            assert child.idle()["flags"] == CLEAN
+            for n, (run, place_) in enumerate(ahead):
+                assert child.run_id == run
+                kind, found = child.end()
+                assert child.word(place_) == TAKEN
+                assert handler == "reuse.noop" or found["run_id"] == f"run_{n}", found
+                assert child.idle()["flags"] == CLEAN
+        assert len(os.listdir(f"/proc/{child.pid}/fd")) <= len(descriptors) + 3  # 7 to 9; the board's is closed.
+        bye(child)
+
+
+def test_what_is_withdrawn_does_not_begin(profile):
+    with Zygote(REUSE, profile) as z, tempfile.TemporaryDirectory() as place:
+        child = waiting_child(z, directory=place, scratch=place)
+        child.again("reuse.noop")
+        child.idle()
+        for which in ((0,), (2,), (0, 1, 2), (1,), ()):
+            child.again("reuse.wait")
+            child.wait(LOG)
+            ahead = [child.ahead("reuse.state") for _ in range(3)]
+            for index in which:
+                child.withdraw(*ahead[index])
+            child.send(CANCEL, struct.pack("<II", 1, 1000))
+            assert child.end()[1]["status"] == 3
+            child.idle()
+            for run, where in [a for i, a in enumerate(ahead) if i not in which]:
+                assert child.run_id == run and child.end()[0] == "result" and child.word(where) == TAKEN
+                child.idle()
+        bye(child)
+
+
+def test_nothing_sent_ahead_follows_a_run_that_left_something(profile):
+    with Zygote(REUSE, profile) as z, tempfile.TemporaryDirectory() as place:
+        child = waiting_child(z, directory=place, scratch=place)
+        for handler, args in (("reuse.print", {"text": "words"}), ("reuse.noop", {})) * 3:
+            child.again(handler, args)
+            ahead = [child.ahead("reuse.state") for _ in range(2)]
+            child.end()
+            clean = child.idle()["flags"] & CLEAN
+            if handler == "reuse.noop":
+                assert clean
+                for _ in ahead:
+                    assert child.end()[0] == "result"
+                    child.idle()
+                continue
+            assert not clean
+            time.sleep(0.05)  # It does not begin, also where the main thread has taken over.
+            assert child.output(child.out) == "words\n"
+            child.output(child.err)
+            for one in ahead:
+                child.withdraw(*one)
+            child.again("reuse.state")
+            assert child.end()[0] == "result"
+            child.idle()
+        (Path(place) / "left").write_text("")
+        child.again("reuse.noop")
+        run = child.ahead("reuse.noop")
+        child.end()
+        assert not child.idle()["flags"] & CLEAN
+        child.withdraw(*run)
+        os.unlink(Path(place) / "left")
+        child.again("reuse.noop")
+        child.end()
+        assert child.idle()["flags"] & CLEAN
+        bye(child)
+
+
+def test_words_for_one_of_several_runs(profile):
+    with Zygote(REUSE, profile) as z, tempfile.TemporaryDirectory() as place:
+        child = waiting_child(z, directory=place, scratch=place)
+        child.again("reuse.noop")
+        child.idle()
+        for pause in (0, 0.03):  # The worker reads; the main thread has taken over.
+            child.again("reuse.wait")
+            child.wait(LOG)
+            first = child.run_id
+            time.sleep(pause)
+            second, _ = child.ahead("reuse.wait")
+            child.ahead("reuse.state")
+            child.send(CANCEL, struct.pack("<II", 1, 1000), run_id=second)  # Before it begins.
+            child.send(CREDIT, struct.pack("<II", 1, 0), run_id=second)
+            child.send(CANCEL, struct.pack("<II", 1, 1000), run_id=first)
+            assert child.end()[1]["status"] == 3
+            child.idle()
+            assert child.run_id == second and child.end()[1]["status"] == 3
+            child.idle()
+            assert child.end()[1]["cancelled"] == 0
+            child.idle()
+        bye(child)
+
+
+def test_what_the_host_may_not_send_ahead(profile):
+    with Zygote(REUSE, profile) as z:
+        child = z.spawn("reuse.wait", pooled=True).spawned()  # Without a board.
+        child.wait(LOG)
+        child.ahead("reuse.noop")
+        assert child.exited()["status"] == 71
+        child.reap()
+        child.close()
+        child = waiting_child(z)
+        child.again("reuse.wait")
+        child.wait(LOG)
+        for _ in range(40):
+            try:
+                child.ahead("reuse.noop")
+            except (BrokenPipeError, ConnectionResetError):
+                break
+        assert child.exited()["status"] == 71
+        child.reap()
+        child.close()
+
+
+def test_a_child_that_dies_has_taken_none_of_those_that_wait(profile):
+    with Zygote(REUSE, profile) as z, tempfile.TemporaryDirectory() as place:
+        child = waiting_child(z, directory=place, scratch=place)
+        child.again("reuse.wait")
+        child.wait(LOG)
+        ahead = [child.ahead("reuse.noop") for _ in range(4)]
+        signal.pidfd_send_signal(child.pidfd, signal.SIGKILL)
+        child.exited()
+        assert all(child.word(place_) == OFFERED for _, place_ in ahead)
+        child.reap()
+        child.close()

@@ -50,7 +50,7 @@ enum Target: String, CaseIterable {
 
     /// What was read, in words, up to the first fault.
     private static func read(_ stream: UnsafeRawBufferPointer, by size: Int) -> [String] {
-        var parser = FrameParser(runID: 1)
+        var parser = FrameParser()
         var assembler = ResultAssembler()
         var found: [String] = []
         var position = 0

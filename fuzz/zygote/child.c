@@ -4,11 +4,14 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
+#include "../../Sources/PluginABI/Zygote/agenda.c"
+#define give_up child_gives_up
 #include "../../Sources/PluginABI/Zygote/child.c"
 #include "../../Sources/PluginABI/Zygote/frames.c"
 
 static int host = -1;
 static const loaded_plugin no_plugin;
+static _Atomic uint32_t places[PAWL_BOARD_PLACES];
 
 static void connect_again(void) {
     int ends[2];
@@ -29,12 +32,24 @@ static void hear(attempt *a) {
     static char answers[65536];
     listen_once(a, false);
     while (recv(host, answers, sizeof answers, MSG_DONTWAIT) > 0) {}
-    if (!run_is_complete(a)) return;
-    /* The worker has it, and is done. */
-    begun = true;
-    must(a->args[a->head.args_length] == 0 && a->job != NULL && a->environment != NULL, "a complete run");
-    attempt_forget(a);
-    atomic_store(&a->phase, ATTEMPT_OVER);
+    uint32_t handler;
+    while (run_is_here(a, &handler)) {
+        if (!take(a)) continue;
+        /* The worker has it, and is done. */
+        must(a->args[a->head.args_length] == 0 && a->job != NULL && a->environment != NULL, "a complete run");
+        must(handler == a->head.handler_index, "the run that was announced");
+        attempt_forget(a);
+        if (a->head.attempt % 4 == 3) agenda_hold();
+        atomic_store(&a->phase, ATTEMPT_RESTING);
+    }
+}
+
+/* Some places offered, some withdrawn, some taken long ago; or no board. */
+static void renew_board(uint8_t how) {
+    while (count > 0) forget_first();
+    holds = false;
+    for (size_t i = 0; i < PAWL_BOARD_PLACES; i++) places[i] = how % 5 == 1 ? (uint32_t)(i % 4) : PAWL_PLACE_OFFERED;
+    board = how % 5 == 0 ? NULL : places;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
@@ -45,7 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
     free(tail);
     tail = NULL;
     tail_at = tail_length = 0;
-    begun = false;
+    renew_board(bytes[0]);
     pongs = 0;
     attempt_forget(a);
     atomic_store(&a->phase, ATTEMPT_NONE);

@@ -29,7 +29,6 @@ void attempt_forget(attempt *a) {
     *e = (attempt_ending){0};
     a->args_fault = (text){0};
     a->args_missing = false;
-    a->args_received = 0;
     a->follow_ups = 0;
     a->follow_up_bytes = 0;
 }

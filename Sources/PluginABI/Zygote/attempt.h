@@ -8,8 +8,9 @@
 #include "load.h"
 #include "zygote.h"
 
-/* How far the attempt is. Host functions work while it is RUNNING only. */
-enum attempt_phase { ATTEMPT_NONE, ATTEMPT_STARTING, ATTEMPT_RUNNING, ATTEMPT_OVER };
+/* How far the attempt is. Host functions work while it is RUNNING only; a pooled child that has put itself back into order, and
+ * may begin the next run, is RESTING. */
+enum attempt_phase { ATTEMPT_NONE, ATTEMPT_STARTING, ATTEMPT_RUNNING, ATTEMPT_OVER, ATTEMPT_RESTING };
 
 #define ATTEMPT_HANDLES 256
 
@@ -39,7 +40,6 @@ typedef struct attempt {
     pawl_f_run head;
     char *job, *traceparent, *scratch, *run_name, *environment; /* terminated */
     char *args;          /* terminated */
-    size_t args_received;
     _Atomic int64_t deadline_ns;
     atomic_int cancelled;
     int cancel_fd;       /* eventfd, readable once cancelled; -1: none */

@@ -14,6 +14,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "agenda.h"
 #include "attempt.h"
 #include "child_setup.h"
 #include "crash.h"
@@ -32,17 +33,6 @@ static _Noreturn void give_up(const char *why) {
     _exit(EXIT_SETUP);
 }
 
-static char *cut_text(const char **at, size_t *left, uint32_t length) {
-    if (length > *left) give_up("pawl: the host sent a RUN frame that is too short");
-    char *copy = malloc((size_t)length + 1);
-    if (copy == NULL) give_up("pawl: out of memory for the run");
-    memcpy(copy, *at, length);
-    copy[length] = 0;
-    *at += length;
-    *left -= length;
-    return copy;
-}
-
 /* Who reads what the host sends, and holds all that comes of it. The main thread, so that CANCEL is heard while a handler runs.
  * But in a pooled child the worker itself looks for its next run first: short runs that follow each other cost no change of
  * threads. The main thread leaves it the socket for a moment after each begin, and takes over where a run lasts longer, or
@@ -52,48 +42,38 @@ static pthread_mutex_t reading = PTHREAD_MUTEX_INITIALIZER;
 #define LINGER_MS 20    /* the worker waits so long for its next run */
 
 static uint64_t told_dropped; /* of this run's dropped lines */
-static atomic_bool begun;     /* the worker has the present run, or has had it */
 static atomic_uint_least64_t begun_at_ns;
 
-static void on_run(attempt *a, const pawl_frame *frame, const char *payload) {
-    bool awaited = atomic_load(&a->phase) == ATTEMPT_NONE || (a->pooled && atomic_load(&a->phase) == ATTEMPT_OVER);
-    if (!awaited || a->args != NULL || frame->length < sizeof a->head)
-        give_up("pawl: the host sent a malformed RUN frame");
-    attempt_renew(a, frame->run_id);
-    frames_set_run(frame->run_id);
-    progress_renew();
-    told_dropped = 0;
-    begun = false;
-    memcpy(&a->head, payload, sizeof a->head);
-    const char *at = payload + sizeof a->head;
-    size_t left = frame->length - sizeof a->head;
-    a->job = cut_text(&at, &left, a->head.job_length);
-    a->traceparent = cut_text(&at, &left, a->head.traceparent_length);
-    a->scratch = cut_text(&at, &left, a->head.scratch_length);
-    a->run_name = cut_text(&at, &left, a->head.run_name_length);
-    a->environment = cut_text(&at, &left, a->head.environment_length);
-    atomic_store(&a->deadline_ns, a->head.deadline_ns);
-    a->args = a->head.args_length > PAWL_RESULT_MAX ? NULL : malloc((size_t)a->head.args_length + 1);
-    if (a->args == NULL) give_up("pawl: no memory for the args");
-    a->args[a->head.args_length] = 0;
-}
-
-static void on_args(attempt *a, const pawl_frame *frame, const char *payload) {
-    if (a->args == NULL || frame->length > a->head.args_length - a->args_received)
-        give_up("pawl: the host sent more args than announced");
-    memcpy(a->args + a->args_received, payload, frame->length);
-    a->args_received += frame->length;
-}
-
-static void on_cancel(attempt *a) {
-    uint64_t one = 1;
+static bool is_under_way(const attempt *a) {
     int phase = atomic_load(&a->phase);
-    if (phase == ATTEMPT_OVER && begun) return; /* it was on its way when the run ended */
+    return phase == ATTEMPT_STARTING || phase == ATTEMPT_RUNNING;
+}
+
+/* No run goes on: the worker may be given one. */
+static bool is_free(const attempt *a) {
+    int phase = atomic_load(&a->phase);
+    return phase == ATTEMPT_NONE || phase == ATTEMPT_RESTING;
+}
+
+/* The host may send a run, and not only one ahead of its time. */
+static bool is_awaited(const attempt *a) {
+    int phase = atomic_load(&a->phase);
+    return phase == ATTEMPT_NONE || (a->pooled && phase >= ATTEMPT_OVER);
+}
+
+static void tell_cancelled(attempt *a) {
+    uint64_t one = 1;
     if (atomic_exchange(&a->cancelled, 1) != 0) return;
     /* Cannot fail: it is written once. */
     if (a->cancel_fd >= 0 && write(a->cancel_fd, &one, sizeof one) < 0)
         complain("pawl: cannot signal the cancellation");
     worker_tell_cancelled(a);
+}
+
+static void on_cancel(attempt *a, uint64_t run_id) {
+    if (agenda_cancel(run_id)) return;
+    /* Else it was on its way when the run ended. */
+    if (run_id == a->run_id && is_under_way(a)) tell_cancelled(a);
 }
 
 /* Tells of dropped lines when there is room again, once per number. */
@@ -111,13 +91,14 @@ static void pay_pongs(void) {
 
 static void handle(attempt *a, const pawl_frame *frame, const char *payload) {
     switch (frame->kind) {
-    case PAWL_F_RUN: on_run(a, frame, payload); break;
-    case PAWL_F_ARGS: on_args(a, frame, payload); break;
-    case PAWL_F_CANCEL: on_cancel(a); break;
+    case PAWL_F_RUN: agenda_add(frame, payload, is_awaited(a)); break;
+    case PAWL_F_ARGS: agenda_add_args(frame, payload); break;
+    case PAWL_F_CANCEL: on_cancel(a, frame->run_id); break;
     case PAWL_F_CREDIT:
         if (frame->length >= sizeof(pawl_f_credit)) {
             pawl_f_credit credit;
             memcpy(&credit, payload, sizeof credit);
+            if (agenda_add_credit(frame->run_id, credit.bytes) || frame->run_id != a->run_id) break;
             atomic_fetch_add(&a->credit, credit.bytes);
             tell_dropped(a);
         }
@@ -126,7 +107,8 @@ static void handle(attempt *a, const pawl_frame *frame, const char *payload) {
         if (frame->length >= sizeof(pawl_f_deadline)) {
             pawl_f_deadline deadline;
             memcpy(&deadline, payload, sizeof deadline);
-            atomic_store(&a->deadline_ns, deadline.deadline_ns);
+            if (!agenda_set_deadline(frame->run_id, deadline.deadline_ns) && frame->run_id == a->run_id)
+                atomic_store(&a->deadline_ns, deadline.deadline_ns);
         }
         break;
     case PAWL_F_PING:
@@ -140,10 +122,6 @@ static void handle(attempt *a, const pawl_frame *frame, const char *payload) {
     }
 }
 
-static bool run_is_complete(const attempt *a) {
-    return !begun && a->args != NULL && a->args_received == a->head.args_length;
-}
-
 /* Takes in what the host has sent; ends the process where the host is gone. */
 static void listen_once(attempt *a, bool wait) {
     if (!frames_fill(wait)) _exit(EXIT_HOST_GONE);
@@ -154,38 +132,55 @@ static void listen_once(attempt *a, bool wait) {
 
 static uint32_t named = UINT32_MAX; /* the handler whose name the process has */
 
-static void mark_begun(attempt *a) {
-    begun = true;
+/* A run is here that may begin, and none goes on. */
+static bool run_is_here(const attempt *a, uint32_t *handler) { return is_free(a) && agenda_is_ready(handler); }
+
+/* Makes it the present run. False: the host has withdrawn it. */
+static bool take(attempt *a) {
+    bool is_cancelled;
+    if (!agenda_take(a, &is_cancelled)) return false;
+    told_dropped = 0;
     begun_at_ns = monotonic_ns();
     atomic_store(&a->main_reads, false);
     atomic_store(&a->phase, ATTEMPT_STARTING);
+    if (is_cancelled) tell_cancelled(a);
+    return true;
+}
+
+/* The worker has its next run, or waits for it a moment. Under the lock of the reading. */
+static bool look_for_run(attempt *a) {
+    uint32_t handler;
+    for (bool is_said = false;;) {
+        while (run_is_here(a, &handler)) {
+            /* Only the main thread can give the process another name. */
+            if (handler != named) return false;
+            if (take(a)) return true;
+        }
+        if (!is_said) frames_send_kept(); /* the host waits for it */
+        is_said = true;
+        struct pollfd readable = {.fd = PAWL_CHILD_FD_DATA, .events = POLLIN};
+        int ready = poll(&readable, 1, LINGER_MS);
+        if (ready == 0) return false;
+        if (ready > 0) listen_once(a, false);
+        pay_pongs();
+    }
 }
 
 /* The worker has said IDLE: is its next run here, or does it come in a moment? Runs on the worker. */
 static bool next_run(attempt *a) {
     /* Before the try: where it fails, the main thread is about to leave the socket, and has to come back at once. */
     atomic_store(&a->main_reads, true);
-    if (pthread_mutex_trylock(&reading) != 0) return false;
-    if (atomic_load(&a->phase) != ATTEMPT_OVER) { /* the main thread has begun it already */
-        atomic_store(&a->main_reads, false);
-        pthread_mutex_unlock(&reading);
-        return false;
-    }
     bool is_here = false;
-    do {
-        struct pollfd readable = {.fd = PAWL_CHILD_FD_DATA, .events = POLLIN};
-        int ready = poll(&readable, 1, LINGER_MS);
-        if (ready == 0) break;
-        if (ready > 0) listen_once(a, false);
-        pay_pongs();
-        is_here = run_is_complete(a);
-    } while (!is_here);
-    /* Only the main thread can give the process another name. */
-    is_here = is_here && a->head.handler_index == named;
-    if (is_here) mark_begun(a);
-    pthread_mutex_unlock(&reading);
-    if (!is_here) attempt_wake_main(a);
-    return is_here;
+    if (pthread_mutex_trylock(&reading) == 0) {
+        if (atomic_load(&a->phase) == ATTEMPT_RESTING) is_here = look_for_run(a);
+        else atomic_store(&a->main_reads, false); /* the main thread has begun it already */
+        pthread_mutex_unlock(&reading);
+    }
+    if (is_here) return true;
+    frames_send_kept();
+    /* It may have read the next run before this one was over, and sleep. */
+    if (atomic_load(&a->phase) == ATTEMPT_RESTING) attempt_wake_main(a);
+    return false;
 }
 
 /* How long the main thread still leaves the socket to the worker. */
@@ -206,14 +201,13 @@ static void leave(const attempt *a, bool reads) {
     if (a->pooled && reads) pthread_mutex_unlock(&reading);
 }
 
-/* Gives the run to the worker. */
-static void begin(attempt *a) {
-    uint32_t index = a->head.handler_index;
+/* Gives the run that is here to the worker. */
+static void begin(attempt *a, uint32_t index) {
     if (index >= a->plugin->plugin.handler_count)
         worker_cannot_start("handler_index", "the host asked for a handler that this plugin does not have");
     if (index != named) prctl(PR_SET_NAME, a->plugin->handlers[index].name, 0, 0, 0);
     named = index;
-    mark_begun(a);
+    if (!take(a)) return;
     if (!worker_take(a, next_run))
         worker_cannot_start("thread", "no thread for the handler: out of memory within its limit, or of processes");
 }
@@ -225,8 +219,9 @@ static _Noreturn void supervise(attempt *a) {
         int64_t due = progress_flush();
         bool reads = takes_over(a);
         if (reads) pay_pongs();
-        if (reads && run_is_complete(a)) { /* the worker has read it */
-            begin(a);
+        uint32_t handler;
+        if (reads && run_is_here(a, &handler)) { /* the worker has read it */
+            begin(a, handler);
             leave(a, reads);
             continue;
         }
@@ -241,7 +236,7 @@ static _Noreturn void supervise(attempt *a) {
             int until = left == 0 ? HANDS_OFF_MS : (int)((left + 999999) / 1000000);
             if (timeout < 0 || timeout > until) timeout = until;
         }
-        int look = begun && atomic_load(&a->phase) != ATTEMPT_OVER ? reuse_reap_orphans() : -1;
+        int look = is_under_way(a) ? reuse_reap_orphans() : -1;
         if (look >= 0 && (timeout < 0 || look < timeout)) timeout = look;
         if (poll(polled, 3, timeout) < 0) {
             leave(a, reads);
@@ -255,7 +250,7 @@ static _Noreturn void supervise(attempt *a) {
         /* POLLNVAL: the plugin has closed the descriptor; reading says so, and ends the process. */
         if (reads && (polled[0].revents & (POLLIN | POLLHUP | POLLERR | POLLNVAL)) != 0) {
             listen_once(a, false);
-            if (run_is_complete(a)) begin(a);
+            if (run_is_here(a, &handler)) begin(a, handler);
         }
         leave(a, reads);
         if ((polled[2].revents & POLLIN) != 0) {
@@ -310,8 +305,9 @@ _Noreturn void child_main(const spawn_request *request, const child_image *image
     frames_send(PAWL_F_UP, 0, NULL, 0);
     fault_at("child.up");
 
-    while (!run_is_complete(a)) listen_once(a, true); /* a spare child waits here */
+    uint32_t handler;
+    while (!run_is_here(a, &handler)) listen_once(a, true); /* a spare child waits here */
     fault_at("child.run");
-    begin(a);
+    begin(a, handler);
     supervise(a);
 }

@@ -179,7 +179,6 @@ static void prepare(attempt *a, const loaded_plugin *plugin, const char *handler
     a->head.handler_index = find_handler(plugin, handler);
     a->head.attempt = number == NULL ? 1 : (uint32_t)strtoul(number, NULL, 10);
     a->args = read_file(args_path, &length);
-    a->args_received = length;
     a->head.args_length = length;
     a->job = copy_of(job == NULL ? handler : job);
     a->run_name = copy_of(run == NULL ? "run_0000000000000" : run);

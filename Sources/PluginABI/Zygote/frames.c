@@ -5,6 +5,7 @@
  * whoever writes next sends first. */
 #include "frames.h"
 
+#include "agenda.h"
 #include "attempt.h"
 
 #include <errno.h>
@@ -128,7 +129,7 @@ void frames_send(uint16_t kind, uint16_t flags, const struct iovec *parts, size_
 
 static bool is_over(const pawl_attempt *handle) {
     const attempt *a = &the_attempt;
-    return atomic_load(&a->phase) == ATTEMPT_OVER || (handle != NULL && handle != atomic_load(&a->handle));
+    return atomic_load(&a->phase) >= ATTEMPT_OVER || (handle != NULL && handle != atomic_load(&a->handle));
 }
 
 bool frames_send_for(const pawl_attempt *handle, uint16_t kind, const struct iovec *parts, size_t count) {
@@ -216,6 +217,34 @@ void frames_flush(void) {
     pthread_mutex_unlock(&lock);
 }
 
+void frames_send_kept(void) {
+    if (getpid() != owner) return;
+    pthread_mutex_lock(&lock);
+    push_tail(true);
+    pthread_mutex_unlock(&lock);
+}
+
+/* Reads bytes, and the board that may come with them. */
+static ssize_t receive(char *into, size_t room, int flags) {
+    union {
+        struct cmsghdr aligned;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct iovec part = {into, room};
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+    ssize_t got;
+    do got = recvmsg(PAWL_CHILD_FD_DATA, &message, flags | MSG_CMSG_CLOEXEC);
+    while (got < 0 && errno == EINTR);
+    const struct cmsghdr *head = got < 0 ? NULL : CMSG_FIRSTHDR(&message);
+    if (head != NULL && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS) {
+        int fd;
+        memcpy(&fd, CMSG_DATA(head), sizeof fd);
+        agenda_set_board(fd);
+    }
+    return got;
+}
+
 bool frames_fill(bool wait) {
     if (incoming_at > 0) {
         memmove(incoming, incoming + incoming_at, incoming_length - incoming_at);
@@ -232,10 +261,7 @@ bool frames_fill(bool wait) {
         incoming = larger;
         incoming_capacity = capacity;
     }
-    ssize_t got;
-    size_t room = incoming_capacity - incoming_length;
-    do got = recv(PAWL_CHILD_FD_DATA, incoming + incoming_length, room, wait ? 0 : MSG_DONTWAIT);
-    while (got < 0 && errno == EINTR);
+    ssize_t got = receive(incoming + incoming_length, incoming_capacity - incoming_length, wait ? 0 : MSG_DONTWAIT);
     if (got < 0) return errno == EAGAIN;
     incoming_length += (size_t)got;
     return got > 0;

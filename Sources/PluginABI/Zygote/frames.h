@@ -32,6 +32,9 @@ bool frames_send_for(const pawl_attempt *handle, uint16_t kind, const struct iov
 /* As frames_send, but the frame may wait for the next one and go out with it; for a small frame that is followed soon. */
 void frames_send_soon(uint16_t kind, uint16_t flags, const struct iovec *parts, size_t count);
 
+/* Sends what frames_send_soon has kept. As frames_send. */
+void frames_send_kept(void);
+
 /* As frames_send without ever waiting, for the supervising thread: false where it would have had to, and nothing was sent.
  * Where the run is over nothing is sent, and nothing is left to do. */
 bool frames_try_send(uint16_t kind, uint16_t flags, const struct iovec *parts, size_t count);

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -22,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agenda.h"
 #include "environment.h"
 
 #define LAST_SIGNAL 31
@@ -37,8 +39,8 @@ static struct {
     struct sigaction actions[LAST_SIGNAL + 1];
     char *locale;
     locale_t thread_locale;
-    dev_t device; /* of the working directory */
-    ino_t inode;
+    struct stat directory; /* the working directory before the run */
+    bool is_telling;       /* a change of it shows in its times */
     /* Files of /proc/self, kept open: finding them would cost more than the answers. */
     int statm, fds, tasks;
     bool has_directory; /* the working directory is as it should be */
@@ -188,9 +190,44 @@ static bool restore_locale(uint32_t *flags) {
     return changed;
 }
 
-static bool is_directory_changed(void) {
-    struct stat status;
-    return stat(".", &status) != 0 || status.st_dev != kept.device || status.st_ino != kept.inode;
+/* File systems stamp changes with a clock of up to 10 ms (HZ=100): a change within the same tick does not show. */
+#define TICK_NS INT64_C(20000000)
+
+static int64_t nanoseconds(struct timespec time) { return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec; }
+
+static int64_t changed_at(const struct stat *status) {
+    int64_t content = nanoseconds(status->st_mtim), rest = nanoseconds(status->st_ctim);
+    return content > rest ? content : rest;
+}
+
+static void keep_directory(const struct stat *status) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    kept.directory = *status;
+    kept.is_telling = nanoseconds(now) - changed_at(status) > TICK_NS;
+}
+
+static bool is_same_directory(const struct stat *status) {
+    return status->st_dev == kept.directory.st_dev && status->st_ino == kept.directory.st_ino;
+}
+
+/* Nothing is in the working directory, which is the run's own; as the host sees it before it lends it again. */
+static bool is_directory_empty(const struct stat *status) {
+    if (kept.is_telling && changed_at(status) == changed_at(&kept.directory)) return true;
+    if (status->st_mode != kept.directory.st_mode || status->st_uid != kept.directory.st_uid) return false;
+    DIR *all = opendir(".");
+    if (all == NULL) return false;
+    bool empty = true;
+    for (struct dirent *entry; empty && (entry = readdir(all)) != NULL;)
+        empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+    closedir(all);
+    return empty;
+}
+
+/* Whatever the run has written, the host has read. */
+static bool is_output_read(void) {
+    int out = 0, err = 0;
+    return ioctl(STDOUT_FILENO, FIONREAD, &out) == 0 && out == 0 && ioctl(STDERR_FILENO, FIONREAD, &err) == 0 && err == 0;
 }
 
 /* Reaps what has ended and counts what has not. */
@@ -298,8 +335,7 @@ bool reuse_begin(const char *directory, uint64_t cpu_ms) {
     if (kept.has_directory && strcmp(present, directory) == 0) return true;
     if (directory[0] != 0 && chdir(directory) != 0) return false;
     if (stat(".", &status) != 0) return false;
-    kept.device = status.st_dev;
-    kept.inode = status.st_ino;
+    keep_directory(&status);
     kept.has_directory = true;
     snprintf(present, sizeof present, "%s", directory);
     return true;
@@ -328,8 +364,15 @@ static void fill_usage(pawl_f_idle *found) {
     if (found->rss_bytes > 0 && peak > found->rss_bytes + PEAK_SLACK_BYTES) forget_peak();
 }
 
+static bool is_clean(const pawl_f_idle *found, const struct stat *directory) {
+    return (found->flags & PAWL_IDLE_UNFIT) == 0 && found->reset_status == 0 && found->processes == 0
+        && found->descriptors == 0 && found->threads == 0 && kept.has_directory && is_directory_empty(directory)
+        && is_output_read();
+}
+
 void reuse_audit(pawl_f_idle *found) {
-    kept.has_directory = !is_directory_changed();
+    struct stat directory;
+    kept.has_directory = stat(".", &directory) == 0 && is_same_directory(&directory);
     if (!kept.has_directory) found->flags |= PAWL_IDLE_CWD; /* the next run begins with a chdir */
     if (umask(022) != 022) found->flags |= PAWL_IDLE_UMASK;
     if (!environment_is_unchanged()) found->flags |= PAWL_IDLE_ENVIRONMENT; /* the next run gets its own */
@@ -352,5 +395,7 @@ void reuse_audit(pawl_f_idle *found) {
     }
     if (kept.is_busy) found->threads++;
     fill_usage(found);
+    if (agenda_has_board() && is_clean(found, &directory)) found->flags |= PAWL_IDLE_CLEAN;
+    if (kept.has_directory) keep_directory(&directory);
     kept.idle_at_ns = monotonic_ns();
 }

@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "agenda.h"
 #include "crash.h"
 #include "environment.h"
 #include "fault.h"
@@ -174,9 +175,12 @@ static void run(attempt *a) {
     fault_at("child.reset");
     if (handler->reset != NULL) found.reset_status = handler->reset(handler->user);
     reuse_audit(&found);
+    if (agenda_has_board() && (found.flags & PAWL_IDLE_CLEAN) == 0) agenda_hold();
     part = (struct iovec){&found, sizeof found};
-    frames_send(PAWL_F_IDLE, 0, &part, 1);
+    /* With the next run's STARTED, if there is one already; next_run sees to it. */
+    (agenda_has_board() ? frames_send_soon : frames_send)(PAWL_F_IDLE, 0, &part, 1);
     fault_at("child.idle");
+    atomic_store_explicit(&a->phase, ATTEMPT_RESTING, memory_order_release);
 }
 
 /* Runs that wait for the worker: 0 or 1. A semaphore: a condition's mutex would be found locked by whoever is woken. */

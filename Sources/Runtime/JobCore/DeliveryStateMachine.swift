@@ -22,6 +22,9 @@ package struct DeliveryStateMachine: Sendable {
     /// The most outcomes that one exchange settles: beyond about 500 rows a commit gains nothing (measured), and a huge
     /// batch would delay the claims behind it.
     package static let settleLimit = 1000
+    /// So many outcomes that have gathered while an exchange is on its way are settled beside it: the database need not wait until
+    /// its answer has been worked off here.
+    package let asideAt: Int
     /// The most runs that are claimed ahead of free slots.
     package static let lookaheadLimit = 1000
     /// Of runs as short as those of late, so many are claimed ahead as the slots execute in this time: several round trips to
@@ -30,6 +33,8 @@ package struct DeliveryStateMachine: Sendable {
     static let horizonMicros: Int64 = 40_000
     /// Longer ones are claimed when there is a slot for them.
     static let shortRunMicros: Int64 = 10_000
+    /// So short ones are worth being dispatched ahead of their time.
+    static let briefRunMicros: Int64 = 1000
     /// Arguments of runs claimed ahead take about so much memory at most.
     package static let lookaheadBytes = 8 << 20
     /// More unsettled outcomes than this stop the claims, so that memory stays bounded while the database is away.
@@ -45,6 +50,10 @@ package struct DeliveryStateMachine: Sendable {
     package private(set) var unsettled = 0
     /// Whether an exchange is on its way.
     package private(set) var isExchanging = false
+    /// Outcomes that the running exchange settles.
+    private var settling = 0
+    /// Outcomes that are being settled beside the running exchange.
+    package private(set) var settlingAside = 0
     /// Whether the database answered last time.
     package private(set) var isDatabaseUp = true
     /// Whether claims have ended for good (drain).
@@ -58,9 +67,10 @@ package struct DeliveryStateMachine: Sendable {
     /// Of the arguments of a run, as claimed of late.
     private var meanBytes = 0
 
-    package init(slots: Int) {
-        precondition(slots > 0, "a host without slots runs nothing")
+    package init(slots: Int, asideAt: Int = 200) {
+        precondition(slots > 0 && asideAt > 0, "a host without slots runs nothing")
         self.slots = slots
+        self.asideAt = asideAt
     }
 
     // MARK: Facts
@@ -76,6 +86,13 @@ package struct DeliveryStateMachine: Sendable {
         precondition(self.buffered > 0, "dispatched a run that was not claimed")
         self.buffered -= 1
         self.executing += 1
+    }
+
+    /// A run that was dispatched ahead of its time has not begun, and waits here again.
+    package mutating func returned() {
+        precondition(self.executing > 0, "a run came back that was not dispatched")
+        self.executing -= 1
+        self.buffered += 1
     }
 
     /// A claimed run was handed back without being dispatched; its release is an outcome like any other.
@@ -109,6 +126,7 @@ package struct DeliveryStateMachine: Sendable {
         self.isExchanging = false
         self.isDatabaseUp = true
         self.unsettled -= exchange.settle
+        self.settling = 0
         self.buffered += claimed
         if claimed > 0 {
             // At once upward, slowly downward: the next claim may bring more of the large ones.
@@ -129,8 +147,24 @@ package struct DeliveryStateMachine: Sendable {
     package mutating func exchangeFailed() {
         precondition(self.isExchanging, "a failure of nothing")
         self.isExchanging = false
+        self.settling = 0
         self.isDatabaseUp = false
         self.hintedMeanwhile = false
+        self.mayHaveWork = true
+    }
+
+    /// What was settled beside an exchange is decided.
+    package mutating func settledAside() {
+        precondition(self.settlingAside > 0, "an answer to no question")
+        self.unsettled -= self.settlingAside
+        self.settlingAside = 0
+    }
+
+    /// It failed for a passing reason: its outcomes are pending again.
+    package mutating func asideFailed() {
+        precondition(self.settlingAside > 0, "a failure of nothing")
+        self.settlingAside = 0
+        self.isDatabaseUp = false
         self.mayHaveWork = true
     }
 
@@ -148,14 +182,33 @@ package struct DeliveryStateMachine: Sendable {
     /// The exchange to make now, or nil to wait for the next fact.
     package mutating func next() -> Exchange? {
         guard !self.isExchanging, self.isDatabaseUp else { return nil }
-        let exchange = Exchange(settle: min(self.unsettled, Self.settleLimit), claim: self.mayHaveWork ? self.room : 0)
+        let exchange = Exchange(
+            settle: min(self.unsettled - self.settlingAside, Self.settleLimit), claim: self.mayHaveWork ? self.room : 0)
         guard exchange.settle > 0 || exchange.claim > 0 else { return nil }
         self.isExchanging = true
+        self.settling = exchange.settle
         return exchange
     }
 
-    /// How many claimed runs may be dispatched now.
-    package var freeSlots: Int { max(0, min(self.buffered, self.slots - self.executing)) }
+    /// How many of the oldest pending outcomes to settle now beside the running exchange, or nil. `plain`: so many of them ask for
+    /// nothing but to be settled.
+    package mutating func nextAside(plain: Int) -> Int? {
+        guard self.isExchanging, self.settlingAside == 0, self.isDatabaseUp else { return nil }
+        let count = min(self.unsettled - self.settling, plain, Self.settleLimit)
+        guard count >= self.asideAt else { return nil }
+        self.settlingAside = count
+        return count
+    }
+
+    /// How many claimed runs may be dispatched now. `ahead`: of those that were dispatched, so many wait for their turn and take no
+    /// slot.
+    package func freeSlots(ahead: Int = 0) -> Int { max(0, min(self.buffered, self.slots - self.executing + ahead)) }
+
+    /// How many claimed runs may be dispatched ahead of their time: of short ones all but as many as the slots will ask for next, so
+    /// that none of these stays empty while another has several.
+    package var spare: Int { self.isBrief ? max(0, self.buffered - self.slots) : 0 }
+
+    private var isBrief: Bool { self.smoothedMicros.map { $0 < Self.briefRunMicros } ?? false }
 
     /// Whether everything that was claimed has been settled.
     package var isIdle: Bool {

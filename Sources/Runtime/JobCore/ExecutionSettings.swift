@@ -61,6 +61,8 @@ package struct ExecutionSettings: Hashable, Sendable {
     package var poolRuns: Int?
     package var poolAge: Duration?
     package var poolGrowthBytes: Int64?
+    /// Runs that a pooled child may be given before it is done with the present one; not said: none.
+    package var poolAhead: Int?
 
     package init() {}
 
@@ -80,6 +82,7 @@ package struct ExecutionSettings: Hashable, Sendable {
         merged.poolRuns = poolRuns ?? general.poolRuns
         merged.poolAge = poolAge ?? general.poolAge
         merged.poolGrowthBytes = poolGrowthBytes ?? general.poolGrowthBytes
+        merged.poolAhead = poolAhead ?? general.poolAhead
         return merged
     }
 
@@ -90,7 +93,7 @@ package struct ExecutionSettings: Hashable, Sendable {
             network: network ?? false, outputPolicy: outputPolicy ?? .drop, logPolicy: logPolicy ?? .block,
             logRetentionDays: logRetentionDays, niceness: niceness,
             quarantine: quarantine ?? true, poolRuns: poolRuns ?? 1000, poolAge: poolAge ?? .seconds(3600),
-            poolGrowthBytes: poolGrowthBytes ?? 64 << 20)
+            poolGrowthBytes: poolGrowthBytes ?? 64 << 20, poolAhead: poolAhead ?? 0)
     }
 }
 
@@ -111,6 +114,7 @@ package struct ResolvedExecution: Hashable, Sendable {
     package var poolRuns: Int
     package var poolAge: Duration
     package var poolGrowthBytes: Int64
+    package var poolAhead: Int
 }
 
 extension ExecutionSettings {
@@ -132,6 +136,7 @@ extension ExecutionSettings {
         add("pool_runs", number(poolRuns.map(Int64.init)))
         add("pool_age_ms", number(poolAge?.wholeMilliseconds))
         add("pool_growth_bytes", number(poolGrowthBytes))
+        add("pool_ahead", number(poolAhead.map(Int64.init)))
         return JSONValue.object(members).json
     }
 
@@ -156,6 +161,7 @@ extension ExecutionSettings {
             case "pool_runs": poolRuns = Int(try Self.number(member, 1...1_000_000))
             case "pool_age_ms": poolAge = .milliseconds(try Self.number(member, 1000...86_400_000))
             case "pool_growth_bytes": poolGrowthBytes = try Self.number(member, 1 << 20...1 << 40)
+            case "pool_ahead": poolAhead = Int(try Self.number(member, 0...16))
             default:
                 throw FieldFault(
                     pointer: "/" + member.key, code: "unknown_field", detail: "unknown field \(member.key)")

@@ -39,6 +39,10 @@ package struct PooledChildStateMachine: Sendable {
         /// It could not put back what the run changed.
         package var isUnfit: Bool
 
+        package var isClean: Bool {
+            self.resetStatus == 0 && self.processes == 0 && self.descriptors == 0 && self.threads == 0 && !self.isUnfit
+        }
+
         package init(
             resetStatus: Int32 = 0, processes: Int = 0, descriptors: Int = 0, threads: Int = 0, rssBytes: Int64 = 0,
             isUnfit: Bool = false
@@ -68,6 +72,8 @@ package struct PooledChildStateMachine: Sendable {
         case nothing
         /// It can be given a run.
         case offer
+        /// The run is over, and the child has gone on with the next one that it was given.
+        case proceed
         /// The run is over, and the child has to end before the run is reported.
         case recycle(String)
         /// Nobody's run is in it: end it.
@@ -129,6 +135,27 @@ package struct PooledChildStateMachine: Sendable {
         }
         self.state = .waiting(since: now)
         return .offer
+    }
+
+    /// The run is over, nothing of it is left, and the child has gone on with a run that it was given ahead of its time. What would
+    /// end it ends it when it has none of those any more.
+    package mutating func wentOn(_ audit: Audit, at now: Duration) -> Order {
+        guard case .running = self.state, self.kind == .pooled, audit.isClean else {
+            return .fault("a child went on with another run when it could not")
+        }
+        self.runs += 1
+        if self.runs == 1 { self.firstRSSBytes = audit.rssBytes }
+        if audit.rssBytes - self.firstRSSBytes > self.bounds.growthBytes || now - self.born >= self.bounds.age {
+            self.isUnwanted = true
+        }
+        return .proceed
+    }
+
+    /// Whether it may be given a run while it has another and, behind that one, `count` that it was given already.
+    package func mayTakeAhead(behind count: Int) -> Bool {
+        guard case .running = self.state, self.kind == .pooled else { return false }
+        // The first run shows whether it comes up.
+        return !self.isUnwanted && self.runs > 0 && self.runs + count + 2 <= self.bounds.runs
     }
 
     private func reasonToEnd(_ audit: Audit, _ now: Duration) -> String? {

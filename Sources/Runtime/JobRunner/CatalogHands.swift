@@ -35,6 +35,8 @@ final class CatalogHands: PluginHands, PluginCatalogDelegate {
 
     func began(_ version: String, _ handler: String) { self.catalog.began(sha256: version, handler: handler) }
 
+    func abandoned(_ version: String, _ handler: String) { self.catalog.abandoned(sha256: version, handler: handler) }
+
     /// How an attempt ended: see `Delivery.onVerdict`.
     func judged(_ held: Delivery.Held, _ report: AttemptReport) -> Bool {
         guard let version = held.version else { return false }

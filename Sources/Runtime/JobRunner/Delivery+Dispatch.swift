@@ -31,7 +31,7 @@ extension Delivery {
         var stuck: [ClaimedRun] = []
         // Oldest last, as they were.
         defer { self.buffer += stuck.reversed() }
-        while self.machine.freeSlots > 0, self.lease != nil, let run = self.buffer.popLast() {
+        while self.machine.freeSlots(ahead: self.aheadCount()) > 0, self.lease != nil, let run = self.buffer.popLast() {
             switch self.choose(run) {
             case .serve(let version, let isTrial):
                 switch self.dispatch(run, version, isTrial: isTrial) {
@@ -50,6 +50,20 @@ extension Delivery {
                     metadata: ["run": "\(run.id)", "handler": "\(run.handler)"])
                 self.passOver(run)
             }
+        }
+    }
+
+    /// Gives short runs to children that are not done with others, so that these go on without waiting for us.
+    func dispatchAhead() {
+        defer { self.flushAhead() }
+        while self.machine.spare > 0, self.lease != nil, let run = self.buffer.last {
+            // Whatever is not plain waits for a slot.
+            guard run.execution.mode == .pool, run.execution.poolAhead > 0,
+                case .serve(let version, isTrial: false) = self.choose(run), !version.isCanary,
+                self.startAhead(self.spec(run, version))
+            else { return }
+            self.buffer.removeLast()
+            self.begun(run, version, isAhead: true)
         }
     }
 
@@ -95,26 +109,32 @@ extension Delivery {
     }
 
     private func dispatch(_ run: ClaimedRun, _ version: Serving, isTrial: Bool) -> Start {
-        let spec = AttemptSpec(
+        do {
+            try self.start(self.spec(run, version))
+        } catch {
+            return self.dispatchFailed(run, error)
+        }
+        if isTrial { self.quarantine.began(run.handler, version.sha256, AttemptKey(run)) }
+        self.begun(run, version, isAhead: false)
+        return .begun
+    }
+
+    private func spec(_ run: ClaimedRun, _ version: Serving) -> AttemptSpec {
+        AttemptSpec(
             runID: run.id, runName: "\(run.id)", attempt: run.attempt, version: version.sha256,
             handlerIndex: version.handlerIndex, jobName: run.job, args: Array(run.args.utf8),
             limits: run.limits.merging(over: version.manifest.limits).resolved, execution: run.execution,
             traceparent: run.traceparent)
-        do {
-            try self.start(spec)
-        } catch {
-            return self.dispatchFailed(run, error)
-        }
-        let key = AttemptKey(run)
-        if isTrial { self.quarantine.began(run.handler, version.sha256, key) }
+    }
+
+    private func begun(_ run: ClaimedRun, _ version: Serving, isAhead: Bool) {
         self.machine.dispatched()
         self.onBegan?(version.sha256, run.handler)
-        if let held = self.held[key] {
-            held.version = version.sha256
-            held.isCanary = version.isCanary
-            held.dispatchedAt = LoopInstant.now
-        }
-        return .begun
+        guard let held = self.held[AttemptKey(run)] else { return }
+        held.version = version.sha256
+        held.isCanary = version.isCanary
+        held.dispatchedAt = LoopInstant.now
+        held.isAhead = isAhead
     }
 
     private func dispatchFailed(_ run: ClaimedRun, _ error: DispatchError) -> Start {

@@ -5,14 +5,50 @@ import UVLoop
 
 /// The talk with the database: settles what has ended and claims, in one exchange at a time.
 extension Delivery {
-    func perform(_ exchange: DeliveryStateMachine.Exchange, _ lease: HostLease) async {
-        let batch = Array(self.settlements.prefix(exchange.settle))
+    func takeSettlements(_ count: Int) -> [Settlement] {
+        let batch = Array(self.settlements.prefix(count))
+        self.settlements.removeFirst(count)
+        return batch
+    }
+
+    /// Its settlement concerns nobody else: no place behind a limit becomes free, and no run is asked for.
+    func isPlain(_ settlement: Settlement) -> Bool {
+        guard case .finish = settlement.decision, settlement.report.followUps.isEmpty else { return false }
+        let key = AttemptKey(run: settlement.report.runID, attempt: settlement.report.attempt)
+        return self.held[key].map { !$0.run.isLimited } ?? false
+    }
+
+    /// Settles what has gathered while an exchange is on its way.
+    func settleAside(_ batch: [Settlement], _ lease: HostLease) async {
+        do {
+            let answer = try await self.store.settleAndClaim(lease, batch, claim: ClaimRequest(limit: 0))
+            self.machine.settledAside()
+            self.accept(batch, answer.settled)
+        } catch {
+            self.settlements.insert(contentsOf: batch, at: 0)
+            self.machine.asideFailed()
+            self.databaseFailed(error)
+        }
+        self.schedulePump()
+    }
+
+    private func databaseFailed(_ error: StoreError) {
+        self.logger.warning(
+            "the database did not answer: claims wait, outcomes are kept",
+            metadata: ["outcomes": "\(self.machine.unsettled)", "error": "\(error)"])
+        self.retryTimer.start(after: self.retryPause) { [weak self] in
+            self?.machine.databaseReturned()
+            self?.schedulePump()
+        }
+        self.retryPause = min(self.retryPause * 2, .seconds(1))
+    }
+
+    func perform(_ exchange: DeliveryStateMachine.Exchange, _ batch: [Settlement], _ lease: HostLease) async {
         let isTrial = exchange.claim > 0 && self.isTrialDue
         do {
             let answer = try await self.store.settleAndClaim(
                 lease, batch, claim: self.claimRequest(exchange.claim, isTrial: isTrial))
             self.retryPause = .milliseconds(50)
-            self.settlements.removeFirst(batch.count)
             let bytes = answer.claimed.reduce(0) { $0 + $1.args.utf8.count }
             self.machine.exchanged(exchange, claimed: answer.claimed.count, bytes: bytes)
             let freed = self.limited(batch)
@@ -32,15 +68,9 @@ extension Delivery {
                 await self.sleepOrWake(exchange, claimed: answer.claimed.count, lease)
             }
         } catch {
+            self.settlements.insert(contentsOf: batch, at: 0)
             self.machine.exchangeFailed()
-            self.logger.warning(
-                "the database did not answer: claims wait, outcomes are kept",
-                metadata: ["outcomes": "\(self.machine.unsettled)", "error": "\(error)"])
-            self.retryTimer.start(after: self.retryPause) { [weak self] in
-                self?.machine.databaseReturned()
-                self?.schedulePump()
-            }
-            self.retryPause = min(self.retryPause * 2, .seconds(1))
+            self.databaseFailed(error)
         }
         self.schedulePump()
     }
@@ -93,7 +123,7 @@ extension Delivery {
             defer { self.isLooking = false }
             do {
                 let live = Set(try await self.store.liveRuns(lease).map { AttemptKey(run: $0.id, attempt: $0.attempt) })
-                guard lease == self.lease, !self.machine.isExchanging else { return }
+                guard lease == self.lease, !self.machine.isExchanging, self.machine.settlingAside == 0 else { return }
                 let pending = Set(self.settlements.map { AttemptKey(run: $0.report.runID, attempt: $0.report.attempt) })
                 let strangers = live.filter { self.held[$0] == nil && !pending.contains($0) }
                 let lost = strangers.intersection(self.strangers)

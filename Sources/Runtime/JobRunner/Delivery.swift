@@ -22,6 +22,8 @@ final class Delivery {
         var pid: Int32?
         var startedAt: WallTime?
         var dispatchedAt: LoopInstant?
+        /// It was dispatched ahead of its time, and has not begun.
+        var isAhead = false
         /// Since when its version is not there to take it.
         var stuckSince: LoopInstant?
         var progress = Progress()
@@ -49,6 +51,12 @@ final class Delivery {
     let store: JobStore
     /// Supervision's door: after it has taken an attempt, `ended` follows exactly once.
     let start: @LoopActor (AttemptSpec) throws(DispatchError) -> Void
+    /// The same for a run whose turn comes later: false if it is not taken. `returned` may follow instead of `ended`.
+    var startAhead: @LoopActor (AttemptSpec) -> Bool = { _ in false }
+    /// All that was started ahead is on its way.
+    var flushAhead: @LoopActor () -> Void = {}
+    /// How many wait for their turn.
+    var aheadCount: @LoopActor () -> Int = { 0 }
     let logs: LogWriter
     let watch: RunWatch
     let logger: Logger
@@ -64,7 +72,7 @@ final class Delivery {
     var newest: [RunID: Int] = [:]
     /// Claimed runs that wait for a slot, oldest last.
     var buffer: [ClaimedRun] = []
-    /// Outcomes to settle, oldest first.
+    /// Outcomes to settle that no exchange has yet, oldest first.
     var settlements: [Settlement] = []
     var lease: HostLease?
     /// What to claim. Narrowed once a run came that cannot be served here.
@@ -92,6 +100,8 @@ final class Delivery {
     var onVerdict: @LoopActor (_ held: Held, _ report: AttemptReport) -> Bool = { held, _ in held.isCanary }
     /// A run was given to a version; `onVerdict` follows.
     var onBegan: (@LoopActor (_ version: String, _ handler: String) -> Void)?
+    /// It has not begun after all.
+    var onAbandoned: (@LoopActor (_ version: String, _ handler: String) -> Void)?
     /// Runs go back to wait for the next look, or have been made that wait.
     var onRedo: (@LoopActor () -> Void)?
     /// Somebody else had decided about an attempt that ended here: perhaps this host was fenced.
@@ -126,8 +136,12 @@ final class Delivery {
         self.resolve = resolve
         self.resolveFallback = resolveFallback
         self.quarantine = quarantine
-        quarantine.isFull = { [weak self] in self.map { $0.machine.executing >= $0.machine.slots } ?? false }
+        quarantine.isFull = { [weak self] in self.map { $0.executing >= $0.machine.slots } ?? false }
     }
+
+    /// Attempts that have a slot, and claimed runs that wait for one.
+    var executing: Int { self.machine.executing - self.aheadCount() }
+    var waitingHere: Int { self.machine.buffered + self.aheadCount() }
 
     // MARK: Life
 
@@ -180,9 +194,29 @@ final class Delivery {
         if let held = self.held[key] {
             held.startedAt = time
             held.pid = pid
+            if held.isAhead {
+                held.isAhead = false
+                held.dispatchedAt = LoopInstant.now
+            }
         }
         self.counters.started += 1
         self.watch.poke(key.run)
+    }
+
+    /// A run that was dispatched ahead has not begun: it is the next one here. Those that come back together come the last first.
+    func returned(_ key: AttemptKey) {
+        guard let held = self.held[key], held.isAhead else {
+            self.logger.error("an attempt came back that was not dispatched ahead", metadata: ["run": "\(key.run)"])
+            return
+        }
+        if let version = held.version { self.onAbandoned?(version, held.run.handler) }
+        held.isAhead = false
+        held.version = nil
+        held.isCanary = false
+        held.dispatchedAt = nil
+        self.machine.returned()
+        self.buffer.append(held.run)
+        if self.machine.isDraining || self.lease == nil { self.releaseBuffer() } else { self.schedulePump() }
     }
 
     func progressed(_ key: AttemptKey, _ progress: Progress) {
@@ -284,12 +318,21 @@ final class Delivery {
 
     private func pump() {
         self.dispatchBuffered()
+        self.dispatchAhead()
         if self.machine.isIdle {
             let waiters = self.idleWaiters
             self.idleWaiters = []
             for waiter in waiters { waiter.resume() }
         }
-        guard let lease = self.lease, let exchange = self.machine.next() else { return }
-        loopTask { await self.perform(exchange, lease) }
+        guard let lease = self.lease else { return }
+        if let exchange = self.machine.next() {
+            let batch = self.takeSettlements(exchange.settle)
+            loopTask { await self.perform(exchange, batch, lease) }
+        } else if self.settlements.count >= self.machine.asideAt,
+            let count = self.machine.nextAside(plain: self.settlements.prefix { self.isPlain($0) }.count)
+        {
+            let batch = self.takeSettlements(count)
+            loopTask { await self.settleAside(batch, lease) }
+        }
     }
 }

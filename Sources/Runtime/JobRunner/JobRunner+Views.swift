@@ -79,7 +79,7 @@ extension JobRunner {
         let machine = self.delivery.machine
         let counters = self.delivery.counters
         return Figures(
-            slots: machine.slots, executing: machine.executing, waitingHere: machine.buffered,
+            slots: machine.slots, executing: self.delivery.executing, waitingHere: self.delivery.waitingHere,
             unsettled: machine.unsettled + machine.flushing, claimed: counters.claimed, started: counters.started,
             settled: counters.settled, fenced: counters.fenced, unsettleable: counters.unsettleable,
             expired: self.expired, crashesFiled: self.crashes.filed, ended: counters.ended, userCPU: counters.userCPU,

@@ -103,6 +103,9 @@ package final class JobRunner {
     private func wire() {
         self.wireSafety()
         self.logs.onRoom = { [weak self] in self?.supervisor.logsAccepted() }
+        self.delivery.startAhead = { [supervisor] in supervisor.dispatchAhead($0) }
+        self.delivery.flushAhead = { [supervisor] in supervisor.flushAhead() }
+        self.delivery.aheadCount = { [supervisor] in supervisor.aheadCount }
         self.logs.onWritten = { [weak self] runs in
             for run in runs { self?.watch.poke(run) }
         }
@@ -119,6 +122,7 @@ package final class JobRunner {
         }
         self.delivery.onVerdict = { [weak self] in self?.hands.judged($0, $1) ?? false }
         self.delivery.onBegan = { [weak self] in self?.hands.began($0, $1) }
+        self.delivery.onAbandoned = { [weak self] in self?.hands.abandoned($0, $1) }
         self.delivery.onRedo = { [weak self] in self?.timekeeper.look() }
         self.delivery.onCrash = { [weak self] in self?.crashes.look() }
         self.delivery.loadReach = { [weak self] () async throws(StoreError) -> Reach in
@@ -404,6 +408,10 @@ extension JobRunner: AttemptObserver {
 
     package func attemptProgressed(_ runID: RunID, _ attempt: Int, progress: Progress) {
         self.delivery.progressed(AttemptKey(run: runID, attempt: attempt), progress)
+    }
+
+    package func attemptReturned(_ runID: RunID, _ attempt: Int) {
+        self.delivery.returned(AttemptKey(run: runID, attempt: attempt))
     }
 
     package func attemptEnded(_ report: AttemptReport) { self.delivery.ended(report) }

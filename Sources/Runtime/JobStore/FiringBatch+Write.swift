@@ -52,8 +52,9 @@ extension FiringBatch {
 
     /// A time that has a row is passed over. The schedules are held, so no other row can come: each is written once, with its run.
     private func writeTimes(_ entries: [Entry], _ due: [Due]) async throws -> [Firing] {
-        let known = try await known(entries, due)
-        var new = entries.filter { !known.contains(key($0, due)) }
+        var seen = try await known(entries, due)
+        // Nor is one that stands there twice written twice.
+        var new = entries.filter { seen.insert(key($0, due)).inserted }
         let firings = try await enqueue(new.filter(\.verdict.makesRun), due)
         var next = 0
         for index in new.indices where new[index].verdict.makesRun {
@@ -125,7 +126,8 @@ extension FiringBatch {
                 [
                     .int64Array(entries.map { due[$0.due].schedule.id }),
                     .timestampArray(entries.map(\.planned.micros)),
-                    .int64Array(entries.map { Int64($0.missed) }), .textArray(entries.map { $0.verdict.reason?.rawValue }),
+                    .int64Array(entries.map { Int64($0.missed) }),
+                    .textArray(entries.map { $0.verdict.reason?.rawValue }),
                     .textArray(entries.map { due[$0.due].source }), .textArray(entries.map(\.event)),
                     .nullableInt64Array(entries.map { $0.run?.rawValue }),
                 ]))

@@ -38,6 +38,10 @@ extension JobStore {
     package func triggerSchedule(
         _ id: Int64, _ changes: TriggerChanges, actor: String? = nil
     ) async throws(StoreError) -> Enqueued {
+        // Whatever has become of the schedule meanwhile.
+        if let key = changes.idempotencyKey, let known = try await replay(key, changes.idempotencyFingerprint) {
+            return known
+        }
         // Somebody who changes the schedule between the look and the deed makes us begin again; a few times in a row is unheard of.
         for _ in 0..<5 {
             let present = try await schedule(id)
@@ -167,6 +171,8 @@ extension ScheduleInput {
         run.owner = changes.owner ?? run.owner
         run.runAt = changes.runAt
         run.trigger = "manual"
+        run.idempotencyKey = changes.idempotencyKey
+        run.idempotencyFingerprint = changes.idempotencyFingerprint
         return run
     }
 }

@@ -13,7 +13,7 @@ extension Attempt {
         let pids = Array(self.treePIDs(limit: Self.inspectedProcesses).prefix(Self.inspectedProcesses))
         guard !pids.isEmpty else { return nil }
         // Its supervising thread answers while the look is taken, unless it is held still itself.
-        if let process, self.data >= 0 { process.write(process.frames.ping()) }
+        if let process, self.data >= 0 { process.write(process.frames.ping(self.spec.wireID)) }
         // Before the look, which takes a while.
         var known = self.known
         let found = await inspect(pids, EscalationStateMachine.diagnoseLimit)

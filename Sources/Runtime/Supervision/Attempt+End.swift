@@ -157,6 +157,8 @@ extension Attempt {
 
     private func treeIsEmpty() {
         guard case .sweeping = self.child.life else { return }
+        // To the end of its socket, which nobody holds open any more.
+        if let process, !process.ahead.isEmpty { process.drainData() }
         self.ladder.treeEmptied(at: self.now)
         if let leaf = self.leaf { self.takeLedger(of: leaf) }
         self.leavePlace(isEmpty: true)
@@ -270,6 +272,7 @@ extension Attempt {
         self.awaitsZygote = false
         guard let process else { return }
         self.process = nil
+        process.loseAhead()
         if case .waiting = process.life?.state, case .alive = self.child.life {
             process.attempt = nil
             // Nobody else would: what this run could not tell the observer has just been read.
@@ -279,7 +282,8 @@ extension Attempt {
         process.forget(isKeeperLost: self.child.isKeeperLost)
     }
 
-    func report() {
+    /// `hasPassedOn`: its child has gone on with another attempt, whose it is now.
+    func report(hasPassedOn: Bool = false) {
         guard !self.hasEnded else { return }
         if self.isFarewell {
             self.hasEnded = true
@@ -287,9 +291,13 @@ extension Attempt {
             return self.supervisor.buried(self)
         }
         if self.ladder.thawed(at: self.now) { self.letGoOn() }
-        self.drainOutput()
-        self.readCrash()
-        self.auditScratch()
+        if hasPassedOn {
+            self.finishOutput()
+        } else {
+            self.drainOutput()
+            self.readCrash()
+            self.auditScratch()
+        }
         if let leaf = self.leaf { self.takeLedger(of: leaf) }
         self.resources = self.ledger.total(self.resources)
         if self.child.stage < .started, self.launched != nil { self.silentDeaths += 1 }
@@ -315,7 +323,12 @@ extension Attempt {
         let verdict = classifier.verdict
         let report = self.report(verdict)
         self.hasEnded = true
-        self.forgetChild()
+        if hasPassedOn {
+            self.timer.stop()
+            self.process = nil
+        } else {
+            self.forgetChild()
+        }
         self.supervisor.ended(self, report)
     }
 

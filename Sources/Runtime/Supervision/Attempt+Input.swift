@@ -32,28 +32,53 @@ extension Attempt {
         let length = recv(self.data, buffer.baseAddress, buffer.count, Int32(MSG_DONTWAIT))
         if length < 0 && (errno == EAGAIN || errno == EINTR) { return false }
         guard length > 0 else {
+            process.isHeardOut = length == 0
             // The child's end is closed; how it ended comes from its keeper.
             self.closeData()
             return false
         }
+        process.isReading = true
+        defer { process.isReading = false }
         do throws(WireFault) {
             try process.parser.consume(UnsafeRawBufferPointer(rebasing: buffer[..<length])) {
                 (header, payload) throws(WireFault) in
-                try self.handle(try ChildMessage(header, payload), size: payload.count)
+                try process.attempt?.hear(header, payload)
             }
         } catch {
-            self.deliverLines()
-            self.broke(error.description)
+            let present = process.attempt ?? self
+            present.deliverLines()
+            present.broke(error.description)
             return false
         }
-        self.deliverLines()
-        if let audit = self.audit {
-            self.audit = nil
-            self.childWaits(audit)
+        // Its child may have gone on with another one meanwhile.
+        guard let present = process.attempt else { return false }
+        present.deliverLines()
+        if let audit = present.audit {
+            present.audit = nil
+            present.childWaits(audit)
             return false
         }
-        self.giveCredit()
-        return self.data >= 0
+        if !present.wishes.isEmpty {
+            process.isReading = false
+            present.heedWishes()
+        }
+        present.giveCredit()
+        return process.data >= 0
+    }
+
+    private func hear(_ header: FrameParser.Header, _ payload: UnsafeRawBufferPointer) throws(WireFault) {
+        guard header.runID == self.spec.wireID || self.isFarewell else {
+            // It is being killed, and has gone on before it died.
+            guard let process, self.ladder.isForced, process.has(header.runID) else {
+                throw WireFault("a frame of another run")
+            }
+            process.hasBeenIgnored = true
+            return
+        }
+        try self.handle(try ChildMessage(header, payload), size: payload.count)
+        guard let audit = self.audit, !self.ladder.isForced, self.process?.goesOn(after: audit) ?? false else { return }
+        self.audit = nil
+        try self.passOn(audit)
     }
 
     /// What is in the socket now; a survivor may go on writing, hence the bound.
@@ -158,6 +183,7 @@ extension Attempt {
 
     private func announceStart() {
         self.startedInstant = .now
+        self.process?.presentHasStarted()
         self.ladder.started(deadline: self.now + self.spec.limits.wall, at: self.now)
         self.armTimer()
         self.supervisor.observer?.attemptStarted(
@@ -168,7 +194,7 @@ extension Attempt {
     func giveCredit() {
         guard self.owedCredit >= 64 << 10, self.data >= 0 else { return }
         guard self.acceptsLogs else { return self.pause() }
-        if let process { process.write(process.frames.credit(self.owedCredit)) }
+        if let process { process.write(process.frames.credit(self.spec.wireID, self.owedCredit)) }
         self.owedCredit = 0
     }
 
@@ -251,17 +277,22 @@ extension Attempt {
         ])
     }
 
+    /// The last lines, where what is in the pipes now is not of this run.
+    func finishOutput() {
+        var lines: [LogLine] = []
+        let (out, err) = (self.collector(.stdout), self.collector(.stderr))
+        self.stdoutLines.finish { lines.append(out($0)) }
+        self.stderrLines.finish { lines.append(err($0)) }
+        self.logged(lines)
+    }
+
     /// Everything that is in the pipes now; their end is not waited for, which a survivor may hold open. Bounded, should
     /// somebody unkillable go on writing.
     func drainOutput() {
         for channel in [Channel.stdout, .stderr] {
             for _ in 0..<16 { if !self.readOutput(channel) { break } }
         }
-        var lines: [LogLine] = []
-        let (out, err) = (self.collector(.stdout), self.collector(.stderr))
-        self.stdoutLines.finish { lines.append(out($0)) }
-        self.stderrLines.finish { lines.append(err($0)) }
-        self.logged(lines)
+        self.finishOutput()
     }
 
     // MARK: Backpressure
@@ -280,6 +311,8 @@ extension Attempt {
     func resume() {
         guard let process, !self.hasEnded else { return }
         process.resume()
+        // Its words were there: the time until they are read is not its own either.
+        self.ladder.progressed(at: self.now)
         self.giveCredit()
     }
 }

@@ -22,8 +22,7 @@ extension Attempt {
     /// Orders a child of its own, one that will come back where there is a make.
     private func order(_ make: ChildMake?) throws(DispatchError) {
         let child = RunChild(
-            zygote: self.zygote, supervisor: self.supervisor, limits: self.spec.limits,
-            runID: UInt64(bitPattern: self.spec.runID.rawValue))
+            zygote: self.zygote, supervisor: self.supervisor, limits: self.spec.limits)
         child.attempt = self
         if let make { self.supervisor.pool.adopt(child, make) }
         var order = RunChild.Order(self.spec, isPooled: make != nil)

@@ -79,7 +79,9 @@ extension Attempt {
 
     private func tellDeadline() {
         guard let process, let deadline = self.ladder.wallDeadline else { return }
-        process.write(process.frames.deadline(Int64(clamping: self.dispatched.advanced(by: deadline).nanoseconds)))
+        process.write(
+            process.frames.deadline(
+                self.spec.wireID, Int64(clamping: self.dispatched.advanced(by: deadline).nanoseconds)))
     }
 
     // MARK: Niceness

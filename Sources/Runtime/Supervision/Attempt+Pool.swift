@@ -3,16 +3,22 @@ internal import JobCore
 internal import UVLoop
 
 extension Attempt {
+    private static let runsAloneAfterLeavings = 16
+
     /// The run is over, and its pooled child has put itself in order. Either it goes back to the pool and the attempt is
     /// reported, or it ends first, as every other child does.
     func childWaits(_ body: pawl_f_idle) {
         guard let process, !self.hasEnded else { return }
         let used = body.resources
-        self.resources = used
-        self.resources.subtract(process.usedBefore)
-        self.leaks = body.leaks(growth: process.lastRSSBytes.map { Int64(clamping: body.rss_bytes) - $0 })
+        self.noteAudit(body)
         // Being killed already: its end is under way, whatever it says.
         guard !self.ladder.isForced else { return }
+        // Something is left of the run: the others go elsewhere.
+        if !process.ahead.isEmpty { process.runsAlone = Self.runsAloneAfterLeavings }
+        guard process.takeBack() else {
+            self.protocolFault = "it has begun a run that it had to leave alone"
+            return self.kill(.fault)
+        }
         self.auditScratch()
         if let scratch = process.scratch, !self.supervisor.scratch.renew(scratch) { _ = process.life?.unwanted() }
         switch self.supervisor.pool.audited(process, body.audit) {
@@ -28,8 +34,17 @@ extension Attempt {
         case .fault(let why):
             self.protocolFault = why
             self.kill(.fault)
-        case .nothing, .dismiss, .bury: preconditionFailure("an audit has one of three ends")
+        case .nothing, .dismiss, .bury, .proceed: preconditionFailure("an audit has one of three ends")
         }
+    }
+}
+
+extension Attempt {
+    func noteAudit(_ body: pawl_f_idle) {
+        guard let process else { return }
+        self.resources = body.resources
+        self.resources.subtract(process.usedBefore)
+        self.leaks = body.leaks(growth: process.lastRSSBytes.map { Int64(clamping: body.rss_bytes) - $0 })
     }
 }
 

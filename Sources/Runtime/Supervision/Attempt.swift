@@ -39,6 +39,10 @@ final class Attempt {
     var audit: pawl_f_idle?
     /// What the run left behind.
     var leaks = LeakReport()
+    /// The child that has it before its time.
+    var holder: RunChild?
+    /// What was wanted of it while that child began it.
+    var wishes: [(Attempt) -> Void] = []
 
     // MARK: What is known of it
 
@@ -178,7 +182,9 @@ final class Attempt {
     // MARK: Requests
 
     func cancel(_ cause: StopCause, grace: Duration?) {
-        guard !self.hasEnded else { return }
+        guard !self.hasEnded, !self.hasPassedOn(orLater: { $0.cancel(cause, grace: grace) }),
+            self.isWithdrawn(orLater: { $0.cancel(cause, grace: grace) })
+        else { return }
         if self.cancelRequestedAt == nil { self.cancelRequestedAt = .now }
         self.child.stopWanted()
         if self.launched == nil { return self.endUnstarted(nil, cause: cause) }
@@ -186,7 +192,9 @@ final class Attempt {
     }
 
     func terminate(_ cause: StopCause, grace: Duration?) {
-        guard !self.hasEnded else { return }
+        guard !self.hasEnded, !self.hasPassedOn(orLater: { $0.terminate(cause, grace: grace) }),
+            self.isWithdrawn(orLater: { $0.terminate(cause, grace: grace) })
+        else { return }
         if self.cancelRequestedAt == nil { self.cancelRequestedAt = .now }
         self.child.stopWanted()
         if self.launched == nil { return self.endUnstarted(nil, cause: cause) }
@@ -203,10 +211,12 @@ final class Attempt {
     // MARK: The ladder
 
     func perform(_ actions: [EscalationStateMachine.Action]) {
+        // What its child has not begun is not hurt with it.
+        if !actions.isEmpty { self.process?.takeBack() }
         for action in actions {
             switch action {
             case .cancel(let reason, let grace):
-                if let process { process.write(process.frames.cancel(reason: reason, grace: grace)) }
+                if let process { process.write(process.frames.cancel(self.spec.wireID, reason: reason, grace: grace)) }
             case .diagnose: self.diagnoseBeforeTheEnd()
             case .thaw: self.letGoOn()
             case .term:
@@ -229,7 +239,7 @@ final class Attempt {
     }
 
     func tick() {
-        guard !self.hasEnded else { return }
+        guard !self.hasEnded, self.holder == nil, !self.hasPassedOn(orLater: { $0.tick() }) else { return }
         if self.launched == nil {
             // It still waits for its zygote.
             guard let deadline = self.ladder.nextDeadline, deadline <= self.now else { return self.armTimer() }
@@ -245,7 +255,7 @@ final class Attempt {
 
     /// The supervisor's look at every attempt, once a second.
     func slowTick() {
-        guard !self.hasEnded else { return }
+        guard !self.hasEnded, self.holder == nil else { return }
         // It cannot end while nobody reads what it still writes.
         if self.finishedAt != nil, self.process?.isPaused ?? false { self.finishedAt = .now }
         // Its reset() or its exit hangs. What the handler has said stands.

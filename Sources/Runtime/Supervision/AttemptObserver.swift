@@ -11,6 +11,8 @@ package protocol AttemptObserver: AnyObject {
     func attemptLogged(_ runID: RunID, _ attempt: Int, lines: [LogLine])
     /// The whole picture; earlier ones are obsolete.
     func attemptProgressed(_ runID: RunID, _ attempt: Int, progress: Progress)
+    /// Instead of `attemptEnded`, for an attempt that was dispatched ahead of its time: it has not begun, and is the observer's again.
+    func attemptReturned(_ runID: RunID, _ attempt: Int)
     /// Exactly once for each accepted dispatch, after everything else, when its process tree is empty.
     func attemptEnded(_ report: AttemptReport)
     /// While false, nothing is read from children's output and no credit for log lines is given: children block, or drop
@@ -21,5 +23,8 @@ package protocol AttemptObserver: AnyObject {
 }
 
 extension AttemptObserver {
+    /// For those who dispatch nothing ahead of its time.
+    package func attemptReturned(_ runID: RunID, _ attempt: Int) {}
+
     package func acceptsLogs(of runID: RunID, attempt: Int) -> Bool { self.acceptsLogs }
 }

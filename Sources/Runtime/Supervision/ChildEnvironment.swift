@@ -9,6 +9,9 @@ struct ChildEnvironment {
     private let base: [String: String]
     /// `base` as bytes: NAME=VALUE entries, each ended by a zero byte.
     private let baseBytes: [UInt8]
+    /// No name of `base` is one that every attempt has: then nothing has to be looked up for each.
+    private let isApart: Bool
+    private static let ownNames = ["PAWL_RUN_ID", "PAWL_ATTEMPT", "PAWL_JOB", "PGAPPNAME", "TRACEPARENT"]
 
     init(_ configuration: SupervisorConfiguration) {
         self.instance = configuration.instance
@@ -21,6 +24,7 @@ struct ChildEnvironment {
         base["PAWL_INSTANCE"] = configuration.instance
         self.base = base
         self.baseBytes = Self.bytes(base)
+        self.isApart = Self.ownNames.allSatisfy { base[$0] == nil }
     }
 
     var ofZygote: [String: String] { self.base }
@@ -56,18 +60,27 @@ struct ChildEnvironment {
     /// What goes over `ofWaiting` when the attempt is there.
     func over(_ spec: AttemptSpec) -> [UInt8] {
         var bytes: [UInt8] = []
+        if self.isApart, spec.environment.isEmpty {
+            bytes.reserveCapacity(192)
+            for (name, value) in self.ownEntries(spec) { Self.append(name, value, to: &bytes) }
+            return bytes
+        }
         Self.append(self.own(spec).filter { self.base[$0.key] == nil }.merging(spec.environment) { $1 }, to: &bytes)
         return bytes
     }
 
-    private func own(_ spec: AttemptSpec) -> [String: String] {
+    private func ownEntries(_ spec: AttemptSpec) -> [(name: String, value: String)] {
         // libpq's PGAPPNAME, so that the run's database sessions can be found and ended with it.
         var own = [
-            "PAWL_RUN_ID": spec.runName, "PAWL_ATTEMPT": "\(spec.attempt)", "PAWL_JOB": spec.jobName,
-            "PGAPPNAME": "pawl:\(spec.runName)",
+            (name: "PAWL_RUN_ID", value: spec.runName), (name: "PAWL_ATTEMPT", value: "\(spec.attempt)"),
+            (name: "PAWL_JOB", value: spec.jobName), (name: "PGAPPNAME", value: "pawl:\(spec.runName)"),
         ]
-        own["TRACEPARENT"] = spec.traceparent
+        if let traceparent = spec.traceparent { own.append((name: "TRACEPARENT", value: traceparent)) }
         return own
+    }
+
+    private func own(_ spec: AttemptSpec) -> [String: String] {
+        Dictionary(uniqueKeysWithValues: self.ownEntries(spec).map { ($0.name, $0.value) })
     }
 
     private func places(_ child: RunChild) -> [String: String] {
@@ -81,17 +94,18 @@ struct ChildEnvironment {
     }
 
     private static func append(_ entries: [String: String], to bytes: inout [UInt8]) {
-        for (name, value) in entries {
-            // A zero byte would end the entry early and make the rest one of its own.
-            if name.isEmpty || name.utf8.contains(0) || name.utf8.contains(UInt8(ascii: "=")) || value.utf8.contains(0)
-            {
-                continue
-            }
-            bytes += name.utf8
-            bytes.append(UInt8(ascii: "="))
-            bytes += value.utf8
-            bytes.append(0)
+        for (name, value) in entries { self.append(name, value, to: &bytes) }
+    }
+
+    private static func append(_ name: String, _ value: String, to bytes: inout [UInt8]) {
+        // A zero byte would end the entry early and make the rest one of its own.
+        if name.isEmpty || name.utf8.contains(0) || name.utf8.contains(UInt8(ascii: "=")) || value.utf8.contains(0) {
+            return
         }
+        bytes += name.utf8
+        bytes.append(UInt8(ascii: "="))
+        bytes += value.utf8
+        bytes.append(0)
     }
 
     private static func append(_ entry: String, to bytes: inout [UInt8]) {

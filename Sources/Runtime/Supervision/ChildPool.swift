@@ -57,6 +57,8 @@ final class ChildPool {
     private unowned let supervisor: Supervisor
     private let epoch = LoopInstant.now
     private var shelves: [ChildMake: Shelf] = [:]
+    /// Pooled children within a run, some of which may have left it.
+    private var serving: [ChildMake: [RunChild]] = [:]
     /// Waiting and starting, of all makes.
     private(set) var count = 0
 
@@ -92,6 +94,7 @@ final class ChildPool {
         let child = self.shelves[make]!.waiting.remove(at: index)
         self.count -= 1
         child.life?.taken()
+        self.serves(child, make)
         return child
     }
 
@@ -99,6 +102,40 @@ final class ChildPool {
     func adopt(_ child: RunChild, _ make: ChildMake) {
         child.make = make
         child.life = PooledChildStateMachine(make.kind, bounds: make.bounds, forRun: true, at: self.now)
+        self.serves(child, make)
+    }
+
+    private func serves(_ child: RunChild, _ make: ChildMake) {
+        guard make.kind == .pooled, make.execution.poolAhead > 0 else { return }
+        if self.serving[make]?.contains(where: { $0 === child }) ?? false { return }
+        self.serving[make, default: []].append(child)
+    }
+
+    /// A child within a run that may be sent one more. They are filled one after the other, each when it has used up half of what
+    /// it had, so that one message carries several.
+    func childWithRoom(_ make: ChildMake, most: Int) -> RunChild? {
+        guard var children = self.serving[make] else { return nil }
+        if children.contains(where: { $0.attempt == nil }) {
+            children.removeAll { $0.attempt == nil }
+            self.serving[make] = children.isEmpty ? nil : children
+        }
+        if let child = children.first(where: { $0.isFilling && $0.hasRoomAhead(most) }) { return child }
+        let child = children.filter { $0.ahead.count <= most / 2 && $0.hasRoomAhead(most) }
+            .min { $0.ahead.count < $1.ahead.count }
+        child?.isFilling = true
+        return child
+    }
+
+    /// The run in the child is over, and the child has gone on with the next. Returns what is wrong with that.
+    func wentOn(_ child: RunChild, _ audit: PooledChildStateMachine.Audit) -> String? {
+        if child.zygote.isRetired || self.supervisor.phase != .running { _ = child.life?.unwanted() }
+        guard
+            case .fault(let why) = child.life?.wentOn(audit, at: self.now)
+                ?? .fault("a child that serves one attempt went on")
+        else {
+            return nil
+        }
+        return why
     }
 
     /// The run in the child is over.
@@ -143,7 +180,7 @@ final class ChildPool {
                 if LoopInstant.now < until { return }
                 self.shelves[make]!.pausedUntil = nil
             }
-            let child = RunChild(zygote: shelf.zygote, supervisor: self.supervisor, limits: shelf.limits, runID: 0)
+            let child = RunChild(zygote: shelf.zygote, supervisor: self.supervisor, limits: shelf.limits)
             child.make = make
             child.life = PooledChildStateMachine(.spare, bounds: make.bounds, forRun: false, at: self.now)
             do throws(LoopError) { try child.order(.init(make: make, limits: shelf.limits)) } catch {
@@ -166,7 +203,7 @@ final class ChildPool {
             self.shelves[make]?.starting.removeAll { $0 === child }
             self.shelves[make]?.waiting.append(child)
         case .fault(let why): self.broke(child, why)
-        case .nothing, .recycle, .dismiss, .bury: break
+        case .nothing, .proceed, .recycle, .dismiss, .bury: break
         }
     }
 
@@ -180,6 +217,12 @@ final class ChildPool {
 
     /// Its process or its keeper has ended. Returns who proves its tree empty.
     func died(_ child: RunChild) -> Attempt {
+        if child.attempt != nil {
+            // Its last word may be that it could take another run.
+            _ = child.life?.unwanted()
+            child.takeBack()
+            child.drainData()
+        }
         if let attempt = child.attempt { return attempt }
         _ = child.life?.died()
         if child.make?.kind == .spare, let make = child.make {
@@ -205,6 +248,7 @@ final class ChildPool {
 
     /// The supervisor's look, once a second.
     func tick(_ seconds: Int) {
+        self.serving = self.serving.mapValues { $0.filter { $0.attempt != nil } }.filter { !$0.value.isEmpty }
         guard !self.shelves.isEmpty else { return }
         if seconds % 5 == 0, self.count > 0, Self.isMemoryShort {
             self.supervisor.logger.warning("memory is short: \(self.count) children that wait for a run are ended")

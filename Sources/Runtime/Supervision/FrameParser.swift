@@ -6,20 +6,17 @@ struct FrameParser {
         var kind: UInt16
         var flags: UInt16
         var length: Int
+        var runID: UInt64
 
         var hasMore: Bool { flags & UInt16(PAWL_FLAG_MORE) != 0 }
         var isOptional: Bool { flags & UInt16(PAWL_FLAG_OPTIONAL) != 0 }
     }
 
-    /// Of the present run; a frame of another one is a fault.
-    var runID: UInt64
     private var nextSequence: UInt32 = 0
     /// An unfinished frame; empty most of the time, as frames usually come whole.
     private var pending: [UInt8] = []
 
     private static let headerSize = MemoryLayout<pawl_frame>.size
-
-    init(runID: UInt64) { self.runID = runID }
 
     /// Gives each whole frame to `body`; the payload is borrowed. After a fault the stream cannot be read any further.
     mutating func consume(
@@ -54,7 +51,6 @@ struct FrameParser {
             guard frame.length <= PAWL_FRAME_MAX else {
                 throw WireFault("a frame of \(frame.length) bytes, where \(PAWL_FRAME_MAX) are the most")
             }
-            guard frame.run_id == self.runID else { throw WireFault("a frame of another run") }
             let end = position + Self.headerSize + Int(frame.length)
             guard end <= bytes.count else { break }
             guard frame.sequence == self.nextSequence else {
@@ -62,7 +58,7 @@ struct FrameParser {
             }
             self.nextSequence &+= 1
             try body(
-                Header(kind: frame.kind, flags: frame.flags, length: Int(frame.length)),
+                Header(kind: frame.kind, flags: frame.flags, length: Int(frame.length), runID: frame.run_id),
                 UnsafeRawBufferPointer(rebasing: bytes[position + Self.headerSize..<end]))
             position = end
         }

@@ -48,8 +48,31 @@ final class RunChild {
     var scratch: ScratchDirectory?
     /// Nobody else's meanwhile; nil: the host's own.
     var sandboxUser: UInt32?
-    var parser: FrameParser
-    var frames: DataFrames
+    var parser = FrameParser()
+    var frames = DataFrames()
+    /// Of a pooled child; nil: nothing is sent ahead.
+    var board: RunBoard?
+    /// Runs that it has been sent and has not begun, as far as is known; the next one first.
+    var ahead: [Offer] = []
+    /// Since when it has the present run.
+    var presentSince = LoopInstant.now
+    /// It has had the present run for too long to be given others.
+    var isSlow = false
+    /// It is being given runs ahead of their time.
+    var isFilling = false
+    /// So many runs get none behind them: those of late have left something, and what waited had to be taken back.
+    var runsAlone = 0
+    /// RUN frames so far, and up to which one it has begun them.
+    var sentRuns: UInt64 = 0
+    private var presentRun: UInt64 = 0
+    private(set) var begunRuns: UInt64 = 0
+    /// Since when it has another run, by the board, and has not said so.
+    var passingSince: LoopInstant?
+    /// What it says is being worked off.
+    var isReading = false
+    /// All that it has said was read, to the end of its socket; some of it was not heeded.
+    var isHeardOut = false
+    var hasBeenIgnored = false
     /// Bytes for the child that its socket had no room for.
     var unsent: [UInt8] = []
     /// Its descriptors are in the readiness set, from SPAWNED on: so its process id is known before anything it says.
@@ -58,14 +81,12 @@ final class RunChild {
     private(set) var isPaused = false
     private(set) var isForgotten = false
 
-    init(zygote: Zygote, supervisor: Supervisor, limits: ResolvedLimits, runID: UInt64) {
+    init(zygote: Zygote, supervisor: Supervisor, limits: ResolvedLimits) {
         self.zygote = zygote
         self.supervisor = supervisor
         self.limits = limits
         self.serial = supervisor.nextSerial()
         self.slot = supervisor.takeSlot()
-        self.parser = FrameParser(runID: runID)
-        self.frames = DataFrames(runID: runID)
     }
 
     /// What a descriptor of a child is, in the low bits of its token.
@@ -354,6 +375,8 @@ final class RunChild {
         switch channel {
         case .monitor: self.readMonitor()
         case .data, .stdout, .stderr:
+            // What it has written is of the run that it has gone on with.
+            if channel != .data, !self.ahead.isEmpty { self.drainData() }
             if let attempt { return attempt.ready(channel, events) }
             if channel == .data { self.readWhileWaiting() } else { self.dropOutput(channel) }
         }
@@ -405,16 +428,30 @@ final class RunChild {
 
     /// Gives it a run of an attempt that has just taken it.
     func begin(_ spec: AttemptSpec, environment: [UInt8]) {
-        let run = UInt64(bitPattern: spec.runID.rawValue)
-        self.parser.runID = run
-        self.frames.runID = run
+        if self.make?.kind == .pooled, self.board == nil, spec.execution.poolAhead > 0 { self.board = RunBoard() }
+        if self.runsAlone > 0 { self.runsAlone -= 1 }
+        self.sentRuns += 1
+        self.isPresent(self.sentRuns)
+        self.write(self.order(spec, place: self.board?.offer() ?? 0, isAhead: false, environment))
+    }
+
+    func isPresent(_ number: UInt64) {
+        self.presentRun = number
+        self.presentSince = .now
+        self.isSlow = false
+        self.passingSince = nil
+    }
+
+    func presentHasStarted() { self.begunRuns = self.presentRun }
+
+    /// RUN and ARGS.
+    func order(_ spec: AttemptSpec, place: UInt32, isAhead: Bool, _ environment: [UInt8]) -> [UInt8] {
         // The wall time counts from STARTED; what passes until then is a few milliseconds.
         let deadline = LoopInstant.now.advanced(by: spec.limits.wall)
-        self.write(
-            self.frames.run(
-                spec, deadlineNanos: Int64(clamping: deadline.nanoseconds),
-                scratch: Array((self.scratch?.path ?? "").utf8), environment: environment,
-                cpu: self.make?.kind == .pooled ? spec.limits.kernelCPU : nil))
+        return self.frames.run(
+            spec, deadlineNanos: Int64(clamping: deadline.nanoseconds),
+            scratch: Array((self.scratch?.path ?? "").utf8), environment: environment,
+            cpu: self.make?.kind == .pooled ? spec.limits.kernelCPU : nil, place: place, isAhead: isAhead)
     }
 
     /// Begins to listen to the child.
@@ -460,22 +497,40 @@ final class RunChild {
             self.unsent += bytes
             return
         }
-        let sent = bytes.withUnsafeBytes { send(self.data, $0.baseAddress, $0.count, Self.sendFlags) }
-        if sent == bytes.count || (sent < 0 && errno != EAGAIN) { return }
+        let sent = bytes.withUnsafeBytes { self.put($0) }
+        if sent == bytes.count || (sent < 0 && !Self.isPassing(errno)) { return }
         self.unsent = Array(bytes[max(sent, 0)...])
         guard self.isWatched else { return }
         self.supervisor.readiness.change(self.data, [.readable, .writable], token: self.token(.data))
     }
 
     func flush() {
-        guard self.data >= 0, !self.unsent.isEmpty else { return }
-        let sent = self.unsent.withUnsafeBytes { send(self.data, $0.baseAddress, $0.count, Self.sendFlags) }
-        if sent < 0 && errno == EAGAIN { return }
+        guard self.data >= 0 else { return }
+        // All was sent meanwhile.
+        guard !self.unsent.isEmpty else {
+            return self.supervisor.readiness.change(self.data, .readable, token: self.token(.data))
+        }
+        let sent = self.unsent.withUnsafeBytes { self.put($0) }
+        if sent < 0 && Self.isPassing(errno) { return }
         self.unsent.removeFirst(sent < 0 ? self.unsent.count : sent)
         if self.unsent.isEmpty {
             self.supervisor.readiness.change(self.data, .readable, token: self.token(.data))
         }
     }
+
+    /// How much of it was sent, or -1 and `errno`. The board goes with the first bytes.
+    private func put(_ bytes: UnsafeRawBufferPointer) -> Int {
+        guard let board, board.descriptor >= 0 else {
+            return send(self.data, bytes.baseAddress, bytes.count, Self.sendFlags)
+        }
+        let sent = linux_send_fds(self.data, bytes.baseAddress, bytes.count, [board.descriptor], 1)
+        if sent < 0 { errno = Int32(-sent) }
+        if sent >= 0 { board.closeDescriptor() }
+        return sent < 0 ? -1 : sent
+    }
+
+    /// The socket is full, or the machine short of memory or, for the board, of descriptors on their way.
+    private static func isPassing(_ error: Int32) -> Bool { [EAGAIN, ENOMEM, ENOBUFS, ETOOMANYREFS].contains(error) }
 
     private static var sendFlags: Int32 { Int32(MSG_NOSIGNAL | MSG_DONTWAIT) }
 

@@ -10,7 +10,7 @@ extension Supervisor {
             throw PluginRefusal(reason: .unavailable, message: "it is not loaded")
         }
         let limits = Limits().resolved
-        let child = RunChild(zygote: zygote, supervisor: self, limits: limits, runID: 0)
+        let child = RunChild(zygote: zygote, supervisor: self, limits: limits)
         let timer = LoopTimer()
         let result: Result<Void, PluginRefusal> = await withCheckedContinuation { continuation in
             child.trial = { continuation.resume(returning: $0) }

@@ -57,6 +57,13 @@ package final class Supervisor {
     /// Who waits until nothing runs.
     private var idleWaiters: [CheckedContinuation<Void, Never>] = []
     private var readinessSet: ReadinessSet?
+    /// Attempts that children have before their time; they take no slots.
+    package internal(set) var aheadCount = 0
+    /// Children that have been given such since the last flush, and those that have some.
+    var offering: [RunChild] = []
+    var holders: [RunChild] = []
+    let aheadTimer = LoopTimer()
+    var isAheadWatched = false
     /// One for all: everything read is used up before the next read.
     let readBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
     private(set) lazy var childEnvironment = ChildEnvironment(configuration)
@@ -177,7 +184,9 @@ package final class Supervisor {
             let isLeaving = self.leaving.contains { $0.image.sha256 == spec.version }
             throw isLeaving ? .retired(version: spec.version) : .notLoaded(version: spec.version)
         }
-        guard self.attempts.count < self.configuration.slots else { throw .noSlot(self.configuration.slots) }
+        guard self.attempts.count - self.aheadCount < self.configuration.slots else {
+            throw .noSlot(self.configuration.slots)
+        }
         let key = AttemptKey(runID: spec.runID, attempt: spec.attempt)
         guard self.attempts[key] == nil else { throw .alreadyRunning }
         let isSpawned = spec.execution.mode == .spawn || loaded.isDemoted
@@ -246,6 +255,7 @@ package final class Supervisor {
         self.lookForStrays()
         self.slowTimer.stop()
         self.strayTimer.stop()
+        self.aheadTimer.stop()
         self.sampler.stop()
         self.cgroups?.remove()
         self.scratch.clear()
@@ -341,6 +351,32 @@ package final class Supervisor {
         } else {
             attempt.zygote.enqueue(attempt)
         }
+    }
+
+    /// It was given to a child before its time, and has not begun. A stop that came in between ends it here.
+    func returned(_ attempt: Attempt) {
+        let wishes = attempt.wishes
+        attempt.wishes = []
+        for wish in wishes { wish(attempt) }
+        guard !attempt.hasEnded else { return }
+        attempt.hasEnded = true
+        attempt.timer.stop()
+        self.attempts[AttemptKey(runID: attempt.spec.runID, attempt: attempt.spec.attempt)] = nil
+        self.observer?.attemptReturned(attempt.spec.runID, attempt.spec.attempt)
+        if !self.idleWaiters.isEmpty { self.somethingEnded() }
+    }
+
+    func accept(_ attempt: Attempt) {
+        self.attempts[AttemptKey(runID: attempt.spec.runID, attempt: attempt.spec.attempt)] = attempt
+    }
+
+    func isKnown(_ spec: AttemptSpec) -> Bool {
+        self.attempts[AttemptKey(runID: spec.runID, attempt: spec.attempt)] != nil
+    }
+
+    /// A version that takes attempts now.
+    func loaded(_ version: String) -> Zygote? {
+        self.zygotes[version].flatMap { $0.hasLoaded && $0.isReady && !$0.isRetired ? $0 : nil }
     }
 
     func ended(_ attempt: Attempt, _ report: AttemptReport) {

@@ -78,6 +78,7 @@ enum SettingsJSON {
         object.int("pool_runs", execution.poolRuns)
         object.int("pool_age_ms", execution.poolAge.wholeMilliseconds)
         object.int("pool_growth_bytes", execution.poolGrowthBytes)
+        object.int("pool_ahead", execution.poolAhead)
         return object
     }
 

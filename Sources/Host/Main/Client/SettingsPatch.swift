@@ -16,7 +16,7 @@ struct SettingsPatch {
             names["execution.\(name)"] = ("execution", name, .word)
         }
         for name in ["network", "quarantine"] { names["execution.\(name)"] = ("execution", name, .flag) }
-        for name in ["niceness", "pool_runs", "log_retention_days"] {
+        for name in ["niceness", "pool_runs", "pool_ahead", "log_retention_days"] {
             names["execution.\(name)"] = ("execution", name, .number)
         }
         for name in ["read_paths", "write_paths"] { names["execution.\(name)"] = ("execution", name, .list) }

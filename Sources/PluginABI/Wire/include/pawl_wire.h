@@ -26,13 +26,20 @@
  * run: it puts itself back into order, says IDLE with what it found, and waits for the next RUN, until BYE. The frames of
  * both sides carry the id of the present run, and go on being counted. RUN is sent only to a child that has said UP, or
  * IDLE after its last run, or was spawned for it; what else is on its way is of the run before, and comes before RUN.
+ *
+ * A pooled child may be given runs ahead of their time (PAWL_FLAG_AHEAD). For that it gets, as a descriptor beside the first
+ * bytes of its data socket, a board: a page of memory that both share, with a word for each of PAWL_BOARD_PLACES - 1 places.
+ * Each RUN names its place, whose word the host has set to OFFERED. The child takes the run (OFFERED -> TAKEN) before it
+ * begins it; the host may withdraw it (OFFERED -> WITHDRAWN), then it has not begun and will not. An IDLE with
+ * PAWL_IDLE_CLEAN goes on with the next that was not withdrawn, which the host does not have to ask for; without it the child
+ * takes nothing that was sent ahead, and the host withdraws all of that before its next RUN.
  */
 #ifndef PAWL_WIRE_H
 #define PAWL_WIRE_H
 
 #include <stdint.h>
 
-#define PAWL_WIRE_VERSION 3u
+#define PAWL_WIRE_VERSION 4u
 #define PAWL_CONTROL_MAX 65536u        /* bytes of a control datagram */
 #define PAWL_FRAME_MAX (1u << 20)      /* bytes of a data frame's payload; larger things go in fragments */
 #define PAWL_RESULT_MAX (64u << 20)    /* bytes of a result, all fragments together */
@@ -213,6 +220,7 @@ typedef struct pawl_frame {
 
 #define PAWL_FLAG_MORE 1u     /* the thing goes on in the next frame of this kind */
 #define PAWL_FLAG_OPTIONAL 2u /* a reader that does not know the kind skips it; otherwise it is a protocol error */
+#define PAWL_FLAG_AHEAD 4u    /* of RUN: the child has not said IDLE yet after the run before */
 
 enum pawl_frame_kind {
     /* host -> child */
@@ -248,9 +256,17 @@ typedef struct pawl_f_run {
     uint32_t scratch_length;     /* of the scratch directory's path */
     uint32_t run_name_length;    /* of "run_..." */
     uint32_t environment_length; /* NAME=VALUE entries, each ended by a zero byte, over those of SPAWN; 0: as it is */
-    uint32_t reserved;
+    uint32_t place;              /* on the board; 0: none, nobody withdraws it */
     uint64_t cpu_ms;             /* processor time for this run, where SPAWN gave no limit; 0: none */
 } pawl_f_run;
+
+/* The board's words, each a uint32_t of its own: atomic on both sides. */
+#define PAWL_BOARD_BYTES 4096u
+#define PAWL_BOARD_PLACES 64u
+#define PAWL_PLACE_OFFERED 1u
+#define PAWL_PLACE_TAKEN 2u
+#define PAWL_PLACE_WITHDRAWN 3u
+#define PAWL_AHEAD_MAX 32u       /* runs that a child may have been sent and not begun, the withdrawn included */
 
 typedef struct pawl_f_cancel {
     uint32_t reason;             /* 1 asked for, 2 timeout, 3 shutdown */
@@ -364,6 +380,8 @@ typedef struct pawl_f_idle {
 #define PAWL_IDLE_LOCALE 16u
 /* The child cannot be used again, whatever else is there: it could not put something back. */
 #define PAWL_IDLE_UNFIT 32u
+/* With a board only: nothing is left of the run, its directory is empty and all its output read. It goes on by itself. */
+#define PAWL_IDLE_CLEAN 64u
 
 typedef struct pawl_f_dropped {
     uint64_t lines;

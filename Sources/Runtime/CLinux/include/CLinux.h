@@ -103,6 +103,15 @@ int linux_seqpacket_pair(int fds[2]);
 /// The largest number of descriptors that one message carries here.
 #define LINUX_MAX_PASSED_FDS 8
 
+/// Shared memory of so many bytes, filled with zeros, whose size nobody can change. Returns a descriptor for whoever shares it, or
+/// -errno; the memory is the caller's until `linux_board_remove`.
+int linux_board(size_t bytes, void **memory);
+void linux_board_remove(void *memory, size_t bytes);
+/// One of its words of 32 bits.
+void linux_board_set(void *memory, size_t word, uint32_t value);
+/// False, and nothing is changed, if it is not `from`.
+bool linux_board_change(void *memory, size_t word, uint32_t from, uint32_t to);
+
 /// Sends one message of `length` bytes with `fd_count` descriptors attached (at most LINUX_MAX_PASSED_FDS; borrowed,
 /// the receiver gets copies) without blocking and without SIGPIPE. A message with descriptors needs at least one byte.
 /// Returns the bytes sent or -EAGAIN, -EPIPE, -ECONNRESET, -EMSGSIZE, -EINVAL (too many descriptors), ...

@@ -14,7 +14,7 @@ struct JobSettingsCommand: ClientCommand {
             takes your word back:
               limits.wall cpu memory output file open_files processes cancel_grace term_grace queue start no_progress
               execution.mode sandbox network output_policy log_policy log_retention_days niceness quarantine pool_runs
-              pool_age pool_growth read_paths write_paths
+              pool_age pool_growth pool_ahead read_paths write_paths
               attempts backoff priority queue retention_days failed_retention_days
               concurrency host_concurrency
 
