@@ -190,12 +190,17 @@ package struct DeliveryStateMachine: Sendable {
         return exchange
     }
 
+    /// Whether outcomes may be settled beside an exchange now, if enough of them are plain: asked before they are looked at.
+    package var maySettleAside: Bool {
+        self.isExchanging && self.settlingAside == 0 && self.isDatabaseUp
+            && self.unsettled - self.settling >= self.asideAt
+    }
+
     /// How many of the oldest pending outcomes to settle now beside the running exchange, or nil. `plain`: so many of them ask for
     /// nothing but to be settled.
     package mutating func nextAside(plain: Int) -> Int? {
-        guard self.isExchanging, self.settlingAside == 0, self.isDatabaseUp else { return nil }
         let count = min(self.unsettled - self.settling, plain, Self.settleLimit)
-        guard count >= self.asideAt else { return nil }
+        guard self.maySettleAside, count >= self.asideAt else { return nil }
         self.settlingAside = count
         return count
     }

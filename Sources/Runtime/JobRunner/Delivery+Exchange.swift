@@ -11,8 +11,13 @@ extension Delivery {
         return batch
     }
 
+    /// How many of the oldest ones are plain.
+    var plainSettlements: Int {
+        self.settlements.prefix(DeliveryStateMachine.settleLimit).prefix { self.isPlain($0) }.count
+    }
+
     /// Its settlement concerns nobody else: no place behind a limit becomes free, and no run is asked for.
-    func isPlain(_ settlement: Settlement) -> Bool {
+    private func isPlain(_ settlement: Settlement) -> Bool {
         guard case .finish = settlement.decision, settlement.report.followUps.isEmpty else { return false }
         let key = AttemptKey(run: settlement.report.runID, attempt: settlement.report.attempt)
         return self.held[key].map { !$0.run.isLimited } ?? false

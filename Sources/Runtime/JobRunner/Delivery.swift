@@ -328,9 +328,7 @@ final class Delivery {
         if let exchange = self.machine.next() {
             let batch = self.takeSettlements(exchange.settle)
             loopTask { await self.perform(exchange, batch, lease) }
-        } else if self.settlements.count >= self.machine.asideAt,
-            let count = self.machine.nextAside(plain: self.settlements.prefix { self.isPlain($0) }.count)
-        {
+        } else if self.machine.maySettleAside, let count = self.machine.nextAside(plain: self.plainSettlements) {
             let batch = self.takeSettlements(count)
             loopTask { await self.settleAside(batch, lease) }
         }
