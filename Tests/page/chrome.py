@@ -118,9 +118,18 @@ class Browser:
             time.sleep(0.02)
 
     def click(self, selector):
-        box = self.js(
-            f"(() => {{ const e = document.querySelector({selector!r}); e.scrollIntoView({{block: 'center'}}); const r = e.getBoundingClientRect();"
-            " return [r.x + r.width / 2, r.y + r.height / 2]; })()")
+        """Clicks on an element as soon as it lies still, in view and in front: what a page loads late moves what is below it."""
+        limit = time.monotonic() + 30
+        before = None
+        while True:
+            box, hit = self.js(
+                "new Promise((done) => requestAnimationFrame(() => {"
+                f" const e = document.querySelector({selector!r}); e.scrollIntoView({{block: 'center'}}); const r = e.getBoundingClientRect();"
+                " const x = r.x + r.width / 2, y = r.y + r.height / 2; done([[x, y], e.contains(document.elementFromPoint(x, y))]); }))")
+            if hit and box == before:
+                break
+            before = box
+            assert time.monotonic() < limit, f"never still and in front: {selector} at {box}"
         self.mouse("mouseMoved", *box)
         self.mouse("mousePressed", *box, button="left", clickCount=1)
         self.mouse("mouseReleased", *box, button="left", clickCount=1)

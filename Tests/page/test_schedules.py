@@ -43,6 +43,11 @@ def editor(page, server):  # noqa: F811
     return page
 
 
+def opened(page):  # noqa: F811
+    """Waits for the dialog and for its next runs: they come later, and move the buttons below them."""
+    page.until("document.querySelector('#schedule-dialog').open && document.querySelectorAll('#sched-runs tr').length === 10")
+
+
 def field(page, name, value):  # noqa: F811
     page.js(f"(() => {{ const f = document.querySelector('#sched-{name}'); f.value = {value!r}; "
             "f.dispatchEvent(new Event('input', {bubbles: true})); f.dispatchEvent(new Event('change', {bubbles: true})); })()")
@@ -80,7 +85,7 @@ def test_a_schedule_of_each_kind_is_made(editor, server):  # noqa: F811
     ]
     for number, (choice, values, kind, spec) in enumerate(wanted):
         editor.click("#new-schedule")
-        editor.until("document.querySelector('#schedule-dialog').open")
+        opened(editor)
         field(editor, "name", f"s{number}")
         field(editor, "job", "mischief.noop")
         field(editor, "kind", choice)
@@ -114,7 +119,7 @@ def test_a_change_keeps_what_the_form_does_not_show(editor, server):  # noqa: F8
 def test_a_refusal_is_read_where_it_arose(editor, server):  # noqa: F811
     server.host.answers[("PUT", "/api/v1/schedules/sch_1")] = (412, {"status": 412, "code": "etag_mismatch", "detail": "The schedule was changed meanwhile. Look at it again."})
     editor.click(".schedule-name")
-    editor.until("document.querySelector('#schedule-dialog').open")
+    opened(editor)
     editor.js("document.querySelector('#schedule-form').requestSubmit()")
     editor.until("document.querySelector('#sched-problem').innerText.includes('changed meanwhile')")
     editor.events.clear()
@@ -127,7 +132,7 @@ def test_a_refusal_is_read_where_it_arose(editor, server):  # noqa: F811
 
 def test_it_is_paused_and_resumed(editor, server):  # noqa: F811
     editor.click(".schedule-name")
-    editor.until("document.querySelector('#schedule-dialog').open")
+    opened(editor)
     editor.click("#sched-pause")
     editor.until("document.querySelector('#confirm').open")
     editor.js("document.querySelector('#confirm-reason').value = 'upkeep'")

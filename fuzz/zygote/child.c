@@ -5,7 +5,6 @@
 #include <sys/socket.h>
 
 #include "../../Sources/PluginABI/Zygote/agenda.c"
-#define give_up child_gives_up
 #include "../../Sources/PluginABI/Zygote/child.c"
 #include "../../Sources/PluginABI/Zygote/frames.c"
 

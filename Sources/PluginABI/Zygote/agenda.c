@@ -26,11 +26,6 @@ static _Atomic uint32_t *board;
 
 _Static_assert(PAWL_BOARD_PLACES * sizeof *board <= PAWL_BOARD_BYTES, "the board has room for its places");
 
-static _Noreturn void give_up(const char *why) {
-    complain(why);
-    _exit(EXIT_SETUP);
-}
-
 void agenda_set_board(int fd) {
     void *page = board != NULL ? MAP_FAILED : mmap(NULL, PAWL_BOARD_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     close(fd);

@@ -28,11 +28,6 @@
 #include "reuse.h"
 #include "worker.h"
 
-static _Noreturn void give_up(const char *why) {
-    complain(why);
-    _exit(EXIT_SETUP);
-}
-
 /* Who reads what the host sends, and holds all that comes of it. The main thread, so that CANCEL is heard while a handler runs.
  * But in a pooled child the worker itself looks for its next run first: short runs that follow each other cost no change of
  * threads. The main thread leaves it the socket for a moment after each begin, and takes over where a run lasts longer, or
@@ -125,6 +120,8 @@ static void handle(attempt *a, const pawl_frame *frame, const char *payload) {
 /* Takes in what the host has sent; ends the process where the host is gone. */
 static void listen_once(attempt *a, bool wait) {
     if (!frames_fill(wait)) _exit(EXIT_HOST_GONE);
+    int board = frames_take_descriptor();
+    if (board >= 0) agenda_set_board(board);
     pawl_frame frame;
     const char *payload;
     while (frames_next(&frame, &payload)) handle(a, &frame, payload);

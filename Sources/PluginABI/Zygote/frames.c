@@ -5,7 +5,6 @@
  * whoever writes next sends first. */
 #include "frames.h"
 
-#include "agenda.h"
 #include "attempt.h"
 
 #include <errno.h>
@@ -27,6 +26,7 @@ static size_t tail_at, tail_length;
 
 static char *incoming;
 static size_t incoming_at, incoming_length, incoming_capacity;
+static int incoming_descriptor = -1;
 
 void frames_init(uint64_t run) {
     run_id = run;
@@ -224,7 +224,7 @@ void frames_send_kept(void) {
     pthread_mutex_unlock(&lock);
 }
 
-/* Reads bytes, and the board that may come with them. */
+/* Reads bytes, and keeps the descriptor that may come with them. */
 static ssize_t receive(char *into, size_t room, int flags) {
     union {
         struct cmsghdr aligned;
@@ -238,11 +238,18 @@ static ssize_t receive(char *into, size_t room, int flags) {
     while (got < 0 && errno == EINTR);
     const struct cmsghdr *head = got < 0 ? NULL : CMSG_FIRSTHDR(&message);
     if (head != NULL && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS) {
-        int fd;
-        memcpy(&fd, CMSG_DATA(head), sizeof fd);
-        agenda_set_board(fd);
+        if (incoming_descriptor >= 0) give_up("pawl: the host sent two descriptors");
+        memcpy(&incoming_descriptor, CMSG_DATA(head), sizeof incoming_descriptor);
+    } else if (got >= 0 && (message.msg_flags & MSG_CTRUNC) != 0) {
+        give_up("pawl: no descriptor is free for what the host sent");
     }
     return got;
+}
+
+int frames_take_descriptor(void) {
+    int fd = incoming_descriptor;
+    incoming_descriptor = -1;
+    return fd;
 }
 
 bool frames_fill(bool wait) {
@@ -254,10 +261,7 @@ bool frames_fill(bool wait) {
     if (incoming_capacity - incoming_length < 32768) {
         size_t capacity = incoming_capacity == 0 ? 65536 : incoming_capacity * 2;
         char *larger = realloc(incoming, capacity);
-        if (larger == NULL) {
-            complain("pawl: out of memory for a frame of the host");
-            _exit(EXIT_SETUP);
-        }
+        if (larger == NULL) give_up("pawl: out of memory for a frame of the host");
         incoming = larger;
         incoming_capacity = capacity;
     }
@@ -270,10 +274,7 @@ bool frames_fill(bool wait) {
 bool frames_next(pawl_frame *head, const char **payload) {
     if (incoming_length - incoming_at < sizeof *head) return false;
     memcpy(head, incoming + incoming_at, sizeof *head);
-    if (head->length > PAWL_FRAME_MAX) {
-        complain("pawl: the host sent a frame that is too long");
-        _exit(EXIT_SETUP);
-    }
+    if (head->length > PAWL_FRAME_MAX) give_up("pawl: the host sent a frame that is too long");
     if (incoming_length - incoming_at - sizeof *head < head->length) return false;
     *payload = incoming + incoming_at + sizeof *head;
     incoming_at += sizeof *head + head->length;

@@ -45,6 +45,8 @@ void frames_flush(void);
 
 /* Reads what is there, without waiting if `wait` is false. False: the host is gone. */
 bool frames_fill(bool wait);
+/* The descriptor that came with what was read, now the caller's; -1: none. */
+int frames_take_descriptor(void);
 /* The next whole frame; its payload is valid until the next call of frames_fill. False: more must be read first. */
 bool frames_next(pawl_frame *head, const char **payload);
 

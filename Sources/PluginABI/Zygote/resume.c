@@ -10,11 +10,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-static _Noreturn void give_up(const char *what) {
-    complain(what);
-    _exit(EXIT_SETUP);
-}
-
 static void put(int fd, const void *bytes, size_t length) {
     if (write(fd, bytes, length) != (ssize_t)length) give_up("pawl-zygote: cannot keep HELLO for spawn mode");
 }

@@ -1,7 +1,4 @@
-/* reuse.c - the audit: cheap questions after each run, and a look at the details only where a number has changed.
- *
- * Language runtimes keep things for good the first time they are needed: libdispatch threads that wait for work, an epoll
- * descriptor with its event and timer descriptors. Those are known by their kind and are no leak. */
+/* reuse.c - the audit: cheap questions after each run, and a look at the details only where something has changed. */
 #include "reuse.h"
 
 #include <dirent.h>
@@ -24,116 +21,30 @@
 #include <unistd.h>
 
 #include "agenda.h"
+#include "census.h"
 #include "environment.h"
 
 #define LAST_SIGNAL 31
-#define RUNTIME_DESCRIPTORS_MAX 16 /* more of one kind than any runtime keeps */
 #define BUSY_MIN_NS UINT64_C(2000000)
 #define PROCESSORS_MAX 16 /* that one run's left-over task may keep busy between two runs */
 #define PEAK_SLACK_BYTES (UINT64_C(1) << 20)
 
 static struct {
     bool remembered;
-    uint32_t descriptors, threads; /* by number; what is known to be the runtime's is counted */
-    uint32_t foreign_descriptors, foreign_threads;
     struct sigaction actions[LAST_SIGNAL + 1];
     char *locale;
     locale_t thread_locale;
     struct stat directory; /* the working directory before the run */
     bool is_telling;       /* a change of it shows in its times */
-    /* Files of /proc/self, kept open: finding them would cost more than the answers. */
-    int statm, fds, tasks;
+    int statm; /* of /proc/self, kept open: finding it would cost more than the answer */
     bool has_directory; /* the working directory is as it should be */
     bool is_limited;    /* RLIMIT_CPU is another than the inherited one */
     bool is_busy;       /* something went on working between the last two runs */
     uint64_t idle_at_ns, idle_cpu_ns; /* when the last audit ended */
     uint64_t resident, peak; /* as last seen */
-} kept = {.statm = -1, .fds = -1, .tasks = -1};
+} kept = {.statm = -1};
 
-/* ---- numbers ---- */
-
-/* Open descriptors. Linux 6.2 and later tell it as the size of the directory. */
-static uint32_t count_descriptors(void) {
-    struct stat status;
-    if (fstat(kept.fds, &status) == 0 && status.st_size > 0) return (uint32_t)status.st_size;
-    DIR *all = opendir("/proc/self/fd");
-    uint32_t count = 0;
-    if (all == NULL) return 0;
-    for (struct dirent *entry; (entry = readdir(all)) != NULL;) if (entry->d_name[0] != '.') count++;
-    closedir(all);
-    return count > 0 ? count - 1 : 0; /* the directory's own */
-}
-
-/* As thread_count, without the search for the directory. */
-static uint32_t count_threads(void) {
-    struct stat status;
-    return fstat(kept.tasks, &status) == 0 && status.st_nlink >= 3 ? (uint32_t)status.st_nlink - 2 : thread_count();
-}
-
-static bool is_runtime_descriptor(const char *target) {
-    static const char *const kinds[] = {"anon_inode:[eventpoll]", "anon_inode:[eventfd]", "anon_inode:[timerfd]"};
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) if (strcmp(target, kinds[i]) == 0) return true;
-    /* The C library's and Swift's sources of randomness. */
-    return strcmp(target, "/dev/urandom") == 0 || strcmp(target, "/dev/random") == 0;
-}
-
-/* Those that no runtime opens for good. */
-static uint32_t count_foreign_descriptors(void) {
-    DIR *all = opendir("/proc/self/fd");
-    uint32_t foreign = 0, known = 0;
-    if (all == NULL) return 0;
-    for (struct dirent *entry; (entry = readdir(all)) != NULL;) {
-        char target[64];
-        if (entry->d_name[0] == '.' || atoi(entry->d_name) == dirfd(all)) continue;
-        ssize_t length = readlinkat(dirfd(all), entry->d_name, target, sizeof target - 1);
-        if (length < 0) continue;
-        target[length] = 0;
-        if (is_runtime_descriptor(target) && known < RUNTIME_DESCRIPTORS_MAX) known++;
-        else foreign++;
-    }
-    closedir(all);
-    return foreign;
-}
-
-/* libdispatch names its threads after their queues, com.apple.root.default-qos and the like, of which the kernel keeps the
- * last 15 characters. They wait for work, and end when there is none for long. */
-static bool is_runtime_thread(const char *name) {
-    static const char *const ends[] = {"-qos", "-qos.overcommit", "DispatchWorker", "DispatchManager"};
-    size_t length = strcspn(name, "\n");
-    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
-        size_t end = strlen(ends[i]);
-        if (length >= end && memcmp(name + length - end, ends[i], end) == 0) return true;
-    }
-    return false;
-}
-
-static uint32_t count_foreign_threads(void) {
-    DIR *all = opendir("/proc/self/task");
-    uint32_t foreign = 0;
-    if (all == NULL) return 0;
-    for (struct dirent *entry; (entry = readdir(all)) != NULL;) {
-        char path[300], name[32] = "";
-        if (entry->d_name[0] == '.') continue;
-        snprintf(path, sizeof path, "%s/comm", entry->d_name);
-        int fd = openat(dirfd(all), path, O_RDONLY | O_CLOEXEC);
-        if (fd < 0) continue; /* it has just ended */
-        ssize_t length = read(fd, name, sizeof name - 1);
-        close(fd);
-        if (length > 0 && !is_runtime_thread(name)) foreign++;
-    }
-    closedir(all);
-    return foreign;
-}
-
-/* A thread that the run has told to end may take a moment for it; a leaked one stays. */
-static uint32_t settle_threads(void) {
-    uint32_t foreign = count_foreign_threads();
-    for (int round = 0; foreign > kept.foreign_threads && round < 20; round++) {
-        usleep(1000);
-        foreign = count_foreign_threads();
-    }
-    return foreign;
-}
+/* ---- memory ---- */
 
 /* `peak`: of the resident size so far. As long as it has not risen, neither has the size beyond it. */
 static uint64_t resident_bytes(uint64_t peak) {
@@ -272,17 +183,13 @@ int reuse_reap_orphans(void) {
 void reuse_prepare(void) {
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     kept.statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-    kept.fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    kept.tasks = open("/proc/self/task", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    census_open();
 }
 
 /* After child_start, so that what that has set up is how it should be. */
 static void remember(void) {
     kept.remembered = true;
-    kept.descriptors = count_descriptors();
-    kept.foreign_descriptors = count_foreign_descriptors();
-    kept.threads = count_threads();
-    kept.foreign_threads = count_foreign_threads();
+    census_remember();
     for (int signal = 1; signal <= LAST_SIGNAL; signal++) sigaction(signal, NULL, &kept.actions[signal]);
     const char *locale = setlocale(LC_ALL, NULL);
     kept.locale = locale == NULL ? NULL : strdup(locale);
@@ -379,20 +286,8 @@ void reuse_audit(pawl_f_idle *found) {
     if (restore_signals()) found->flags |= PAWL_IDLE_SIGNALS;
     if (restore_locale(&found->flags)) found->flags |= PAWL_IDLE_LOCALE;
     found->processes = living_descendants();
-    uint32_t threads = count_threads();
-    if (threads != kept.threads) {
-        uint32_t foreign = settle_threads();
-        if (foreign > kept.foreign_threads) found->threads = foreign - kept.foreign_threads;
-        kept.foreign_threads = foreign;
-        kept.threads = count_threads();
-    }
-    uint32_t descriptors = count_descriptors();
-    if (descriptors != kept.descriptors) {
-        uint32_t foreign = count_foreign_descriptors();
-        if (foreign > kept.foreign_descriptors) found->descriptors = foreign - kept.foreign_descriptors;
-        kept.foreign_descriptors = foreign;
-        kept.descriptors = descriptors;
-    }
+    found->threads = census_new_threads();
+    found->descriptors = census_new_descriptors();
     if (kept.is_busy) found->threads++;
     fill_usage(found);
     if (agenda_has_board() && is_clean(found, &directory)) found->flags |= PAWL_IDLE_CLEAN;

@@ -22,7 +22,7 @@
 #include "fault.h"
 #include "landlock.h"
 
-static _Noreturn void give_up(const char *what, const char *why) {
+static _Noreturn void refuse(const char *what, const char *why) {
     char line[512];
     snprintf(line, sizeof line, PAWL_SANDBOX_COMPLAINT "%s: %s", what, why);
     complain(line);
@@ -61,27 +61,27 @@ static const char *const devices[] = {"/dev/null", "/dev/zero", "/dev/full", "/d
 static const char *const network_paths[] = {"/run/systemd/resolve", "/run/resolvconf", "/run/NetworkManager/resolv.conf"};
 
 static void allow_system(int rules, int abi, const char *path) {
-    if (!landlock_allow(rules, abi, path, false) && errno != ENOENT) give_up(path, strerror(errno));
+    if (!landlock_allow(rules, abi, path, false) && errno != ENOENT) refuse(path, strerror(errno));
 }
 
 static int make_rules(const sandbox *s, int abi, const char *scratch, const char *image) {
     bool network = (s->head.flags & PAWL_SANDBOX_NETWORK) != 0;
     int rules = landlock_begin(abi, network);
-    if (rules < 0) give_up("Landlock", strerror(errno));
+    if (rules < 0) refuse("Landlock", strerror(errno));
     for (size_t i = 0; i < sizeof system_paths / sizeof system_paths[0]; i++) allow_system(rules, abi, system_paths[i]);
     for (size_t i = 0; network && i < sizeof network_paths / sizeof network_paths[0]; i++)
         allow_system(rules, abi, network_paths[i]);
     for (size_t i = 0; i < sizeof devices / sizeof devices[0]; i++)
-        if (!landlock_allow_device(rules, abi, devices[i]) && errno != ENOENT) give_up(devices[i], strerror(errno));
+        if (!landlock_allow_device(rules, abi, devices[i]) && errno != ENOENT) refuse(devices[i], strerror(errno));
     /* The store may have lost it since; what is loaded stays. */
     allow_system(rules, abi, image);
-    if (scratch[0] != 0 && !landlock_allow(rules, abi, scratch, true)) give_up(scratch, strerror(errno));
+    if (scratch[0] != 0 && !landlock_allow(rules, abi, scratch, true)) refuse(scratch, strerror(errno));
     for (uint32_t i = 0; i < s->head.path_count; i++) {
         char path[PATH_MAX];
         memcpy(path, s->paths[i].path, s->paths[i].length);
         path[s->paths[i].length] = 0;
         if (!landlock_allow(rules, abi, path, s->paths[i].access == PAWL_SANDBOX_WRITE))
-            give_up(path, strerror(errno));
+            refuse(path, strerror(errno));
     }
     return rules;
 }
@@ -96,7 +96,7 @@ static void bound_rights(void) {
 static void give_up_rights(void) {
     struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct none[2] = {{0}, {0}};
-    if (syscall(SYS_capset, &head, none) != 0) give_up("giving up rights", strerror(errno));
+    if (syscall(SYS_capset, &head, none) != 0) refuse("giving up rights", strerror(errno));
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); /* already empty with no permitted ones; old kernels lack it */
 }
 
@@ -105,18 +105,18 @@ static void change_user(const sandbox *s, const char *scratch, pid_t keeper) {
     gid_t gid = s->head.gid;
     /* So that /dev/stdout and /dev/stderr can be opened. */
     if (fchown(STDOUT_FILENO, uid, gid) != 0 || fchown(STDERR_FILENO, uid, gid) != 0)
-        give_up("handing over the output", strerror(errno));
+        refuse("handing over the output", strerror(errno));
     if (setgroups(0, NULL) != 0 || setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0)
-        give_up("another user", strerror(errno));
+        refuse("another user", strerror(errno));
     /* Changing the user cleared both. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) != 0)
-        give_up("another user", strerror(errno));
+        refuse("another user", strerror(errno));
     if (getppid() != keeper) _exit(EXIT_HOST_GONE);
     if (scratch[0] != 0 && faccessat(AT_FDCWD, scratch, R_OK | W_OK | X_OK, AT_EACCESS) != 0) {
         char why[256];
         snprintf(why, sizeof why, "%s; every directory above it must be searchable by others (chmod o+x)",
                  strerror(errno));
-        give_up(scratch, why);
+        refuse(scratch, why);
     }
 }
 
@@ -137,19 +137,19 @@ static bool enter_own_network(void) {
 void sandbox_enter(const sandbox *s, const char *scratch, const char *image, pid_t keeper) {
     int error = 0, abi = sandbox_landlock_abi(&error);
     bool own_user = s->head.uid != PAWL_SANDBOX_SAME;
-    if (abi == 0) give_up("the kernel has no Landlock", strerror(error));
+    if (abi == 0) refuse("the kernel has no Landlock", strerror(error));
     if (!own_user && abi < SANDBOX_SCOPE_ABI)
-        give_up("Landlock is too old to separate processes of one user", "it takes Linux 6.12, or a host that is root");
+        refuse("Landlock is too old to separate processes of one user", "it takes Linux 6.12, or a host that is root");
     int rules = make_rules(s, abi, scratch, image);
     bool network = (s->head.flags & PAWL_SANDBOX_NETWORK) != 0;
     bool loopback = !network && enter_own_network();
     bound_rights();
     if (own_user) change_user(s, scratch, keeper);
     give_up_rights();
-    if (!landlock_restrict(rules)) give_up("Landlock", strerror(errno));
+    if (!landlock_restrict(rules)) refuse("Landlock", strerror(errno));
     const call_filter filter = {.network = network, .loopback = loopback, .own_user = own_user,
                                 .cuts_files = abi < 3, .self = getpid()};
-    if (!call_filter_enter(&filter)) give_up("the system call filter", strerror(errno));
+    if (!call_filter_enter(&filter)) refuse("the system call filter", strerror(errno));
 }
 
 int sandbox_landlock_abi(int *error) {

@@ -1,4 +1,4 @@
-/* util.c - clock, complaint, thread count. */
+/* util.c - clock, complaints, thread count. */
 #include "zygote.h"
 
 #include <string.h>
@@ -25,6 +25,11 @@ void complain(const char *text) {
     line[length] = '\n';
     /* Nobody can be told of a failing stderr. */
     if (write(STDERR_FILENO, line, length + 1) < 0) return;
+}
+
+void give_up(const char *why) {
+    complain(why);
+    _exit(EXIT_SETUP);
 }
 
 uint32_t thread_count(void) {

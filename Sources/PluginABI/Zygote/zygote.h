@@ -36,6 +36,9 @@ uint64_t unix_us(void);
 /* Writes all of `text` and a newline to stderr in one write, cut at 512 bytes. Async-signal-safe. */
 void complain(const char *text);
 
+/* Complains, and ends the process with EXIT_SETUP. */
+_Noreturn void give_up(const char *why);
+
 /* Number of threads of this process, by one stat of /proc/self/task; 0 where /proc is missing. */
 uint32_t thread_count(void);
 

@@ -9,7 +9,7 @@ extension Attempt {
         self.holder = nil
         self.process = process
         process.attempt = self
-        process.isPresent(number)
+        process.aheadState.goesOn(with: number, at: RunChild.now)
         self.zygote = process.zygote
         self.launched = .now
         self.ladder = self.newLadder()
@@ -51,21 +51,16 @@ extension Attempt {
         return false
     }
 
-    /// Whether its child has done with it already, and gone on: then it must not be disturbed on its account. A child says so within
-    /// microseconds of having taken another run; one that does not is as good as hanging. Until then `again` is tried.
+    /// Whether its child has done with it already, and gone on: then it must not be disturbed on its account. While its words about
+    /// that are still on their way, `again` is tried.
     func hasPassedOn(orLater again: @escaping (Attempt) -> Void) -> Bool {
         guard let process, !process.ahead.isEmpty else { return false }
-        process.isSlow = true
+        process.aheadState.slow()
         process.takeBack()
         process.drainData()
         if self.hasEnded { return true }
-        guard !process.ahead.isEmpty else { return false }
-        let since = process.passingSince ?? .now
-        process.passingSince = since
-        guard LoopInstant.now - since < Self.passingAtMost else { return false }
+        guard !process.ahead.isEmpty, process.aheadState.mayStillSay(at: RunChild.now) else { return false }
         self.timer.start(after: .milliseconds(50)) { [weak self] in self.map(again) }
         return true
     }
-
-    private static let passingAtMost = Duration.seconds(1)
 }

@@ -32,7 +32,7 @@ extension Attempt {
         let length = recv(self.data, buffer.baseAddress, buffer.count, Int32(MSG_DONTWAIT))
         if length < 0 && (errno == EAGAIN || errno == EINTR) { return false }
         guard length > 0 else {
-            process.isHeardOut = length == 0
+            process.aheadState.heard(toTheEnd: length == 0)
             // The child's end is closed; how it ended comes from its keeper.
             self.closeData()
             return false
@@ -72,7 +72,7 @@ extension Attempt {
             guard let process, self.ladder.isForced, process.has(header.runID) else {
                 throw WireFault("a frame of another run")
             }
-            process.hasBeenIgnored = true
+            process.aheadState.ignored()
             return
         }
         try self.handle(try ChildMessage(header, payload), size: payload.count)
@@ -183,7 +183,7 @@ extension Attempt {
 
     private func announceStart() {
         self.startedInstant = .now
-        self.process?.presentHasStarted()
+        self.process?.aheadState.started()
         self.ladder.started(deadline: self.now + self.spec.limits.wall, at: self.now)
         self.armTimer()
         self.supervisor.observer?.attemptStarted(

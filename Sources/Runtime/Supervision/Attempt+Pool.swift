@@ -3,8 +3,6 @@ internal import JobCore
 internal import UVLoop
 
 extension Attempt {
-    private static let runsAloneAfterLeavings = 16
-
     /// The run is over, and its pooled child has put itself in order. Either it goes back to the pool and the attempt is
     /// reported, or it ends first, as every other child does.
     func childWaits(_ body: pawl_f_idle) {
@@ -14,7 +12,7 @@ extension Attempt {
         // Being killed already: its end is under way, whatever it says.
         guard !self.ladder.isForced else { return }
         // Something is left of the run: the others go elsewhere.
-        if !process.ahead.isEmpty { process.runsAlone = Self.runsAloneAfterLeavings }
+        process.aheadState.leftSomething(before: process.ahead.count)
         guard process.takeBack() else {
             self.protocolFault = "it has begun a run that it had to leave alone"
             return self.kill(.fault)

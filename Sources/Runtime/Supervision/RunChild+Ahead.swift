@@ -11,19 +11,13 @@ extension RunChild {
         var number: UInt64
     }
 
-    /// A child that has had a run for so long gives back the others, and gets none.
-    static let presentAtMost = Duration.milliseconds(5)
-
     /// Whether it may be sent one more now.
     func hasRoomAhead(_ most: Int) -> Bool {
-        guard let attempt, self.board != nil, self.data >= 0, !self.isSlow, self.runsAlone == 0,
-            self.ahead.count < most,
-            attempt.ladder.cause == nil, !attempt.ladder.isFrozen, !self.zygote.isRetired
+        guard let attempt, self.board != nil, self.data >= 0, attempt.ladder.cause == nil, !attempt.ladder.isFrozen,
+            !self.zygote.isRetired
         else { return false }
-        // What was taken back lies with the child until it comes to it.
-        return self.sentRuns - self.begunRuns < UInt64(PAWL_AHEAD_MAX)
-            && self.life?.mayTakeAhead(behind: self.ahead.count) ?? false
-            && LoopInstant.now - self.presentSince <= Self.presentAtMost
+        return self.life?.mayTakeAhead(behind: self.ahead.count) ?? false
+            && self.aheadState.hasRoom(behind: self.ahead.count, most: most, at: Self.now)
     }
 
     /// Whether a run of the wire is one that it has ahead.
@@ -35,8 +29,7 @@ extension RunChild {
             preconditionFailure("a run is sent ahead to a child without a board")
         }
         self.unsent += self.order(attempt.spec, place: place, isAhead: true, environment)
-        self.sentRuns += 1
-        self.ahead.append(Offer(attempt: attempt, place: place, number: self.sentRuns))
+        self.ahead.append(Offer(attempt: attempt, place: place, number: self.aheadState.sends()))
         attempt.holder = self
     }
 
@@ -77,7 +70,7 @@ extension RunChild {
         for offer in taken.reversed() {
             offer.attempt.holder = nil
             self.supervisor.aheadCount -= 1
-            if self.isHeardOut && !self.hasBeenIgnored {
+            if self.aheadState.hasBegunNothingElse {
                 self.supervisor.returned(offer.attempt)
             } else {
                 offer.attempt.endUnstarted("its process died when it had just been given to it")

@@ -54,25 +54,11 @@ final class RunChild {
     var board: RunBoard?
     /// Runs that it has been sent and has not begun, as far as is known; the next one first.
     var ahead: [Offer] = []
-    /// Since when it has the present run.
-    var presentSince = LoopInstant.now
-    /// It has had the present run for too long to be given others.
-    var isSlow = false
+    var aheadState = AheadStateMachine(capacity: Int(PAWL_AHEAD_MAX), at: RunChild.now)
     /// It is being given runs ahead of their time.
     var isFilling = false
-    /// So many runs get none behind them: those of late have left something, and what waited had to be taken back.
-    var runsAlone = 0
-    /// RUN frames so far, and up to which one it has begun them.
-    var sentRuns: UInt64 = 0
-    private var presentRun: UInt64 = 0
-    private(set) var begunRuns: UInt64 = 0
-    /// Since when it has another run, by the board, and has not said so.
-    var passingSince: LoopInstant?
     /// What it says is being worked off.
     var isReading = false
-    /// All that it has said was read, to the end of its socket; some of it was not heeded.
-    var isHeardOut = false
-    var hasBeenIgnored = false
     /// Bytes for the child that its socket had no room for.
     var unsent: [UInt8] = []
     /// Its descriptors are in the readiness set, from SPAWNED on: so its process id is known before anything it says.
@@ -429,20 +415,9 @@ final class RunChild {
     /// Gives it a run of an attempt that has just taken it.
     func begin(_ spec: AttemptSpec, environment: [UInt8]) {
         if self.make?.kind == .pooled, self.board == nil, spec.execution.poolAhead > 0 { self.board = RunBoard() }
-        if self.runsAlone > 0 { self.runsAlone -= 1 }
-        self.sentRuns += 1
-        self.isPresent(self.sentRuns)
+        self.aheadState.gets(at: Self.now)
         self.write(self.order(spec, place: self.board?.offer() ?? 0, isAhead: false, environment))
     }
-
-    func isPresent(_ number: UInt64) {
-        self.presentRun = number
-        self.presentSince = .now
-        self.isSlow = false
-        self.passingSince = nil
-    }
-
-    func presentHasStarted() { self.begunRuns = self.presentRun }
 
     /// RUN and ARGS.
     func order(_ spec: AttemptSpec, place: UInt32, isAhead: Bool, _ environment: [UInt8]) -> [UInt8] {
@@ -453,6 +428,9 @@ final class RunChild {
             scratch: Array((self.scratch?.path ?? "").utf8), environment: environment,
             cpu: self.make?.kind == .pooled ? spec.limits.kernelCPU : nil, place: place, isAhead: isAhead)
     }
+
+    /// On the clock of its machines.
+    static var now: Duration { .nanoseconds(Int64(clamping: LoopInstant.now.nanoseconds)) }
 
     /// Begins to listen to the child.
     func watchChannels() throws(LoopError) {

@@ -35,18 +35,19 @@ extension Supervisor {
         self.offering = []
         guard !self.isAheadWatched else { return }
         self.isAheadWatched = true
-        self.aheadTimer.start(after: RunChild.presentAtMost, repeating: RunChild.presentAtMost) { [weak self] in
+        let period = AheadStateMachine.presentAtMost
+        self.aheadTimer.start(after: period, repeating: period) { [weak self] in
             self?.lookAtHolders()
         }
     }
 
     private func lookAtHolders() {
-        let now = LoopInstant.now
-        for child in self.holders where !child.ahead.isEmpty && now - child.presentSince > RunChild.presentAtMost {
+        let now = RunChild.now
+        for child in self.holders where !child.ahead.isEmpty && child.aheadState.isOverdue(at: now) {
             // It may have said that it is done; it is asked before others are.
             child.drainData()
-            guard LoopInstant.now - child.presentSince > RunChild.presentAtMost else { continue }
-            child.isSlow = true
+            guard child.aheadState.isOverdue(at: RunChild.now) else { continue }
+            child.aheadState.slow()
             child.takeBack()
         }
         self.holders.removeAll { $0.ahead.isEmpty }
