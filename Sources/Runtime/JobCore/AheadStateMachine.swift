@@ -75,7 +75,8 @@ package struct AheadStateMachine: Sendable {
 
     /// Whether one more may be sent behind the `count` that it has, of `most`.
     package func hasRoom(behind count: Int, most: Int, at now: Duration) -> Bool {
-        !self.isSlow && self.runsAlone == 0 && count < most && self.sent - self.begun < self.capacity && !self.isOverdue(at: now)
+        !self.isSlow && self.runsAlone == 0 && count < most && self.sent - self.begun < self.capacity
+            && !self.isOverdue(at: now)
     }
 
     /// Whether it has had its present run for too long.
