@@ -68,7 +68,7 @@ class Peer:
         raise NotImplementedError
 
     def left(self):
-        """Jobs that have not ended."""
+        """Jobs that have not ended; of those in tables only whether there is one, for a count would cost what is measured."""
         raise NotImplementedError
 
     def workers(self):
@@ -101,10 +101,10 @@ class Peer:
 
     def watch(self, limit, workers=()):
         if time.monotonic() > limit:
-            raise SystemExit(f"{type(self).__name__}: {self.left()} jobs were left after 5 minutes")
+            raise SystemExit(f"{type(self).__name__}: not done after 5 minutes")
         if any(worker.poll() is not None for worker in workers):
             raise SystemExit(f"{type(self).__name__}: a worker ended by itself")
-        time.sleep(0.02)
+        time.sleep(0.05)
 
     def down(self):
         for process in self.processes:
@@ -152,7 +152,7 @@ class PgQueuer(OnPostgres):
         self.call(put)
 
     def left(self):
-        return int(self.cluster.query("select count(*) from pgqueuer"))
+        return int(self.cluster.look("select count(*) from (select from pgqueuer limit 1) one"))
 
 
 class Procrastinate(OnPostgres):
@@ -173,7 +173,7 @@ class Procrastinate(OnPostgres):
                 self.app.configure_task("noop").batch_defer(*({} for _ in range(1000)))
 
     def left(self):
-        return int(self.cluster.query("select count(*) from procrastinate_jobs where status in ('todo', 'doing')"))
+        return int(self.cluster.look("select count(*) from (select from procrastinate_jobs where status in ('todo', 'doing') limit 1) one"))
 
 
 class OnRedis(Peer):
@@ -306,7 +306,7 @@ class Pawl(Peer):
                               headers={"Idempotency-Key": f'"{os.urandom(8).hex()}"'}))
 
     def left(self):
-        return int(self.cluster.query("select count(*) from pawl.run_live"))
+        return int(self.cluster.look("select count(*) from (select from pawl.run_live limit 1) one"))
 
     def drained(self, count):
         ok(self.host.call("POST", "/api/v1/queues/default/resume", {}))

@@ -58,8 +58,8 @@ def ok(answer):
 
 def finished(cluster):
     """Runs that have succeeded, from the counters: nothing that is measured waits for a count."""
-    return int(cluster.query("select coalesce(sum(n), 0) from (select n from pawl.run_counter where state = 'succeeded' "
-                             "union all select n from pawl.counter_delta where state = 'succeeded') c"))
+    return int(cluster.look("select coalesce(sum(n), 0) from (select n from pawl.run_counter where state = 'succeeded' "
+                            "union all select n from pawl.counter_delta where state = 'succeeded') c"))
 
 
 def drain(host, cluster, runs, job="mischief.noop"):
