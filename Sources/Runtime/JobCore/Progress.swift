@@ -64,7 +64,11 @@ package struct Progress: Hashable, Sendable {
 
     /// The outcome summary: `{"stage":…,"processed":…,"total":…,"unit":…,"message":…,"counters":{…}}`; nothing is left out,
     /// so that readers need no defaults.
-    package var summaryJSON: String {
+    package var summaryJSON: String { self.isEmpty ? Self.emptySummary : self.summary }
+
+    private static let emptySummary = Progress().summary
+
+    private var summary: String {
         func text(_ value: String?) -> String { value.map(JSONText.quoted) ?? "null" }
         let counts = counters.map { "\(JSONText.quoted($0.kind)):\($0.value)" }.joined(separator: ",")
         return "{\"stage\":\(text(stage)),\"processed\":\(current),\"total\":\(total.map(String.init) ?? "null")"

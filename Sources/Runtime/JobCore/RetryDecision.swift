@@ -42,8 +42,8 @@ package struct RetryDecision: Sendable {
 
     /// - Parameters:
     ///   - now: the end of the attempt.
-    ///   - random: 0 to 1, for the jitter.
-    package func decide(_ report: AttemptReport, now: WallTime, random: Double) -> Outcome {
+    ///   - random: 0 to 1, for the jitter; asked for only where there is one.
+    package func decide(_ report: AttemptReport, now: WallTime, random: @autoclosure () -> Double) -> Outcome {
         switch report.outcome {
         case .succeeded:
             return .finish(.succeeded, counts: true)
@@ -63,7 +63,7 @@ package struct RetryDecision: Sendable {
             if isCanary && isTrials { return .redo(at: now) }
             let used = attemptsUsed + 1
             if !isWorthAnother(report) || used >= maxAttempts { return .finish(.failed, counts: true) }
-            let byPolicy = now.advanced(by: policy.delay(afterAttempt: used, random: random))
+            let byPolicy = now.advanced(by: policy.delay(afterAttempt: used, random: random()))
             return .retry(at: clamped(max(byPolicy, report.error?.notBefore ?? byPolicy), now))
         }
     }

@@ -5,6 +5,9 @@ import JobStore
 struct AttemptKey: Hashable, Sendable {
     let run: RunID
     let attempt: Int
+
+    /// Two attempts of one run are hardly ever here at a time.
+    func hash(into hasher: inout Hasher) { hasher.combine(self.run) }
 }
 
 /// What the job says of an attempt's lines.

@@ -40,24 +40,32 @@ struct SettleSteps {
         [.int64Array(reports.map(\.runID.rawValue)), .int64Array(reports.map { Int64($0.attempt) })]
     }
 
+    /// Most of what an attempt may say most attempts do not say. `unnest` fills shorter arrays up with nulls, so a column that
+    /// nobody has a value for is an empty one, which costs neither side anything.
+    private static func column<T>(_ batch: [Settlement], _ value: (Settlement) -> T?) -> [T?] {
+        let values = batch.map(value)
+        return values.contains { $0 != nil } ? values : []
+    }
+
     private static func ended(_ batch: [Settlement]) -> [PGParameter] {
         func numbers(_ value: (Settlement) -> Int32?) -> PGParameter {
-            .nullableInt64Array(batch.map { value($0).map(Int64.init) })
+            .nullableInt64Array(self.column(batch) { value($0).map(Int64.init) })
         }
         func usage(_ value: (Settlement) -> Int64) -> PGParameter { .int64Array(batch.map(value)) }
-        func texts(_ value: (Settlement) -> String?) -> PGParameter { .textArray(batch.map(value)) }
+        func texts(_ value: (Settlement) -> String?) -> PGParameter { .textArray(self.column(batch, value)) }
         func progress(_ value: (Progress) -> UInt64?) -> PGParameter {
-            .nullableInt64Array(batch.map { value($0.report.progress).map { Int64(clamping: $0) } })
+            .nullableInt64Array(self.column(batch) { value($0.report.progress).map { Int64(clamping: $0) } })
         }
+        func json(_ value: (Settlement) -> String?) -> PGParameter { .jsonArray(self.column(batch, value)) }
         return [
             .int64Array(batch.map(\.report.runID.rawValue)), .int64Array(batch.map { Int64($0.report.attempt) }),
             texts(\.decision.state), .boolArray(batch.map(\.decision.counts)),
-            .timestampArray(batch.map { $0.decision.waitUntil?.micros }),
+            .timestampArray(self.column(batch) { $0.decision.waitUntil?.micros }),
             texts(\.report.outcome.rawValue), texts { $0.report.reason?.rawValue },
             .timestampArray(batch.map { $0.report.started?.micros }), .timestampArray(batch.map(\.report.ended.micros)),
             numbers(\.report.exitCode), numbers(\.report.signal), numbers(\.report.pid), texts(\.report.version),
             texts { $0.report.error?.code.storable }, texts { $0.report.error?.message.storable },
-            .jsonArray(batch.map { $0.report.error?.detailsJSON }),
+            json { $0.report.error?.detailsJSON },
             usage(\.report.resources.userCPU.wholeMicroseconds), usage(\.report.resources.systemCPU.wholeMicroseconds),
             usage(\.report.resources.maxRSSBytes), usage(\.report.resources.minorFaults),
             usage(\.report.resources.majorFaults), usage(\.report.resources.blocksIn),
@@ -65,12 +73,12 @@ struct SettleSteps {
             usage(\.report.resources.voluntarySwitches), usage(\.report.resources.involuntarySwitches),
             progress { $0.isEmpty ? nil : $0.current }, progress(\.total),
             texts { $0.report.progress.stage?.storable },
-            .jsonArray(batch.map(\.report.progress.summaryJSON)),
-            .jsonArray(batch.map { AttemptDetail($0.report).json }),
+            json(\.report.progress.summaryJSON),
+            json { AttemptDetail($0.report).json },
             texts { $0.report.sentence.isEmpty ? nil : $0.report.sentence.storable },
-            .jsonArray(batch.map(\.report.result.json)), .bytesArray(batch.map(\.report.result.bytes)),
+            json(\.report.result.json), .bytesArray(self.column(batch, \.report.result.bytes)),
             texts { $0.report.result.mediaType?.storable }, texts(\.decision.avoided),
-            .nullableInt64Array(batch.map { $0.failedRetentionDays.map(Int64.init) }),
+            .nullableInt64Array(self.column(batch) { $0.failedRetentionDays.map(Int64.init) }),
         ]
     }
 

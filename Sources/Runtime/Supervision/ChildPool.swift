@@ -33,6 +33,9 @@ struct ChildMake: Hashable {
         self.execution.quarantine = true
     }
 
+    /// There are few makes of one version.
+    func hash(into hasher: inout Hasher) { hasher.combine(self.version) }
+
     var bounds: PooledChildStateMachine.Bounds {
         PooledChildStateMachine.Bounds(
             runs: self.execution.poolRuns, age: self.execution.poolAge, growthBytes: self.execution.poolGrowthBytes,
