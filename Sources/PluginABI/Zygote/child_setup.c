@@ -21,7 +21,7 @@
 
 #define LAST_SIGNAL 31 /* real-time signals beyond are reset by nobody but those who set them: glibc uses two itself */
 
-static _Noreturn void give_up(const char *step) {
+static _Noreturn void setup_fails(const char *step) {
     char line[256];
     snprintf(line, sizeof line, "pawl: cannot set up the child: %s: %s", step, strerror(errno));
     complain(line);
@@ -43,7 +43,7 @@ static void place_descriptors(const spawn_request *r) {
      * not for programs that the handler starts. */
     if (fault_error("child.dup") != 0 || dup2(r->out, STDOUT_FILENO) < 0 || dup2(r->err, STDERR_FILENO) < 0 ||
         dup3(r->data, PAWL_CHILD_FD_DATA, O_CLOEXEC) < 0 || dup3(r->crash, PAWL_CHILD_FD_CRASH, O_CLOEXEC) < 0)
-        give_up("descriptors");
+        setup_fails("descriptors");
     if (syscall(SYS_close_range, PAWL_CHILD_FD_CRASH + 1, ~0u, 0) != 0) {
         long limit = sysconf(_SC_OPEN_MAX);
         for (int fd = PAWL_CHILD_FD_CRASH + 1; fd < limit; fd++) close(fd);
@@ -52,16 +52,16 @@ static void place_descriptors(const spawn_request *r) {
 
 static void limit(int resource, rlim_t soft, rlim_t hard, const char *name) {
     struct rlimit was;
-    if (getrlimit((__rlimit_resource_t)resource, &was) != 0) give_up(name);
+    if (getrlimit((__rlimit_resource_t)resource, &was) != 0) setup_fails(name);
     struct rlimit now = {soft < hard ? soft : hard, hard};
-    if (fault_error("child.setrlimit") != 0) give_up(name);
+    if (fault_error("child.setrlimit") != 0) setup_fails(name);
     if (setrlimit((__rlimit_resource_t)resource, &now) == 0) return;
     /* A hard limit is raised with CAP_SYS_RESOURCE only, which root in a container may lack: what the host may not have,
      * its children cannot be given. */
-    if (errno != EPERM) give_up(name);
+    if (errno != EPERM) setup_fails(name);
     if (now.rlim_max > was.rlim_max) now.rlim_max = was.rlim_max;
     if (now.rlim_cur > now.rlim_max) now.rlim_cur = now.rlim_max;
-    if (setrlimit((__rlimit_resource_t)resource, &now) != 0) give_up(name);
+    if (setrlimit((__rlimit_resource_t)resource, &now) != 0) setup_fails(name);
 }
 
 static void set_limits(const pawl_c_spawn *l, bool own_user) {
@@ -79,7 +79,7 @@ static void set_limits(const pawl_c_spawn *l, bool own_user) {
     if (l->nice != 0) {
         errno = 0;
         /* A refused rise of priority is no reason to refuse the attempt. */
-        if (nice(l->nice) == -1 && errno != 0 && errno != EPERM && errno != EACCES) give_up("niceness");
+        if (nice(l->nice) == -1 && errno != 0 && errno != EPERM && errno != EACCES) setup_fails("niceness");
     }
 }
 
@@ -92,7 +92,7 @@ static void enter_sandbox(const spawn_request *r, pid_t keeper) {
     if (r->limits.sandbox_length == 0) return;
     if (!sandbox_parse(r->sandbox, r->limits.sandbox_length, &wanted)) {
         errno = EBADMSG;
-        give_up("sandbox");
+        setup_fails("sandbox");
     }
     sandbox_enter(&wanted, r->directory, z.path == NULL ? "" : z.path, keeper);
 }
@@ -108,23 +108,23 @@ static bool has_own_user(const spawn_request *r) {
 void child_setup(const spawn_request *r, pid_t keeper) {
     fault_at("child.born");
     /* The keeper's death is the child's. It may have died before this call; then the parent is another already. */
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) give_up("PDEATHSIG");
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) setup_fails("PDEATHSIG");
     if (getppid() != keeper) _exit(EXIT_HOST_GONE);
-    if (setsid() < 0 && errno != EPERM) give_up("session");
+    if (setsid() < 0 && errno != EPERM) setup_fails("session");
     fault_at("child.session");
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) give_up("no_new_privs");
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) setup_fails("no_new_privs");
     let_host_look();
     signals_to_default();
     place_descriptors(r);
     fault_at("child.descriptors");
     set_limits(&r->limits, has_own_user(r));
     fault_at("child.limits");
-    if (!environment_base(r->environment, r->limits.environment_length)) give_up("environment");
+    if (!environment_base(r->environment, r->limits.environment_length)) setup_fails("environment");
     marker_write(r->environment, r->limits.environment_length);
     fault_init();
     umask(022);
     const char *directory = r->directory[0] != 0 ? r->directory : "/";
-    if (fault_error("child.chdir") != 0 || chdir(directory) != 0) give_up(directory);
+    if (fault_error("child.chdir") != 0 || chdir(directory) != 0) setup_fails(directory);
     fault_at("child.environment");
     enter_sandbox(r, keeper);
 }
