@@ -69,34 +69,13 @@ struct RetryOptions: ParsableArguments {
         help: ArgumentHelp("Other arguments: JSON, @FILE, or - for standard input.", valueName: "json"))
     var arguments: String?
 
-    @Option(help: "The queue to wait in.")
-    var queue: String?
-
-    @Option(parsing: .unconditional, help: "Higher runs first.")
-    var priority: Int?
-
-    @Option(help: "How often to try at most.")
-    var attempts: Int?
-
-    @Option(help: BackoffText.help)
-    var backoff: BackoffText?
-
-    @Option(help: ArgumentHelp("How long one attempt may take: 30s, 10m.", valueName: "duration"))
-    var timeout: String?
-
-    @Option(
-        name: .customLong("queue-time"),
-        help: ArgumentHelp("It fails if it has not begun this long after it is due: 30s, 6h.", valueName: "duration"))
-    var queueTime: String?
+    @OptionGroup var settings: RunSettings
 
     @Option(name: .customLong("run-at"), help: ArgumentHelp("Not before this time (RFC 3339).", valueName: "time"))
     var runAt: String?
 
     @Option(help: ArgumentHelp("Not before this long from now: 500ms, 30s, 10m, 6h, 2d.", valueName: "duration"))
     var delay: String?
-
-    @Option(help: "A title for lists.")
-    var title: String?
 
     @Flag(name: .customLong("remove-original"), help: "Delete the old run, with its log and attempts.")
     var removesOriginal = false
@@ -106,9 +85,8 @@ struct RetryOptions: ParsableArguments {
         if self.arguments != nil, !self.changes.isEmpty {
             throw ValidationError("--args and --set exclude each other.")
         }
-        try RunTerms.checkDuration(self.timeout, of: "--timeout")
-        try RunTerms.checkDuration(self.queueTime, of: "--queue-time")
-        try RunTerms.checkDuration(self.delay, of: "--delay")
+        try self.settings.check()
+        try RunSettings.checkDuration(self.delay, of: "--delay")
     }
 
     /// The members of the request's body.
@@ -118,16 +96,12 @@ struct RetryOptions: ParsableArguments {
             let (name, value) = try ArgumentsBuilder.member(change)
             overrides = (overrides ?? .object([])).setting(name, to: value)
         }
-        return JSONValue.members([
+        let own = JSONValue.members([
             "args": try self.arguments.map { (text) throws(ClientFailure) in try ArgumentsBuilder.document(text) },
-            "data_overrides": overrides, "queue": self.queue.map(JSONValue.string),
-            "priority": self.priority.map(JSONValue.int), "attempts": self.attempts.map(JSONValue.int),
-            "backoff": self.backoff?.json, "title": self.title.map(JSONValue.string),
-            "timeout_ms": self.timeout.flatMap(Format.parseDuration).map(JSONValue.int),
-            "queue_ms": self.queueTime.flatMap(Format.parseDuration).map(JSONValue.int),
-            "run_at": self.runAt.map(JSONValue.string),
+            "data_overrides": overrides, "run_at": self.runAt.map(JSONValue.string),
             "delay_ms": self.delay.flatMap(Format.parseDuration).map(JSONValue.int),
             "remove_original": self.removesOriginal ? .boolean(true) : nil,
         ])
+        return self.settings.fields.reduce(own) { $0.setting($1.0, to: $1.1) }
     }
 }

@@ -105,7 +105,7 @@ struct RunSettings: ParsableArguments {
 
     func check() throws {
         if self.runAt != nil, self.delay != nil { throw ValidationError("--run-at and --delay exclude each other.") }
-        try RunTerms.checkDuration(self.delay, of: "--delay")
+        try RunSettings.checkDuration(self.delay, of: "--delay")
         try self.terms.check()
     }
 
@@ -118,8 +118,8 @@ struct RunSettings: ParsableArguments {
     }
 }
 
-/// What one run is given on its way; schedules give it to each of theirs.
-struct RunTerms: ParsableArguments {
+/// How a run waits and is tried: when it is made, and anew with each retry.
+struct RunSettings: ParsableArguments {
     @Option(help: "The queue to wait in.")
     var queue: String?
 
@@ -143,15 +143,9 @@ struct RunTerms: ParsableArguments {
     @Option(help: "A title for lists.")
     var title: String?
 
-    @Option(name: .customLong("label"), help: ArgumentHelp("A label to find the run by.", valueName: "name=value"))
-    var labels: [String] = []
-
     func check() throws {
         try Self.checkDuration(self.timeout, of: "--timeout")
         try Self.checkDuration(self.queueTime, of: "--queue-time")
-        for label in self.labels where !label.contains("=") || label.hasPrefix("=") {
-            throw ValidationError("\"\(label)\" is no label: write name=value.")
-        }
     }
 
     static func checkDuration(_ value: String?, of option: String) throws {
@@ -160,15 +154,35 @@ struct RunTerms: ParsableArguments {
         }
     }
 
+    /// The members of a request's body that stand for what was given.
     var fields: [(String, JSONValue)] {
-        var fields: [(String, JSONValue)] = []
-        if let queue { fields.append(("queue", .string(queue))) }
-        if let priority { fields.append(("priority", .int(priority))) }
-        if let attempts { fields.append(("attempts", .int(attempts))) }
-        if let backoff { fields.append(("backoff", backoff.json)) }
-        if let timeout = self.timeout.flatMap(Format.parseDuration) { fields.append(("timeout_ms", .int(timeout))) }
-        if let time = self.queueTime.flatMap(Format.parseDuration) { fields.append(("queue_ms", .int(time))) }
-        if let title { fields.append(("title", .string(title))) }
+        let all: [(String, JSONValue?)] = [
+            ("queue", self.queue.map(JSONValue.string)), ("priority", self.priority.map(JSONValue.int)),
+            ("attempts", self.attempts.map(JSONValue.int)), ("backoff", self.backoff?.json),
+            ("timeout_ms", self.timeout.flatMap(Format.parseDuration).map(JSONValue.int)),
+            ("queue_ms", self.queueTime.flatMap(Format.parseDuration).map(JSONValue.int)),
+            ("title", self.title.map(JSONValue.string)),
+        ]
+        return all.compactMap { name, value in value.map { (name, $0) } }
+    }
+}
+
+/// What one run is given on its way; schedules give it to each of theirs.
+struct RunTerms: ParsableArguments {
+    @OptionGroup var settings: RunSettings
+
+    @Option(name: .customLong("label"), help: ArgumentHelp("A label to find the run by.", valueName: "name=value"))
+    var labels: [String] = []
+
+    func check() throws {
+        try self.settings.check()
+        for label in self.labels where !label.contains("=") || label.hasPrefix("=") {
+            throw ValidationError("\"\(label)\" is no label: write name=value.")
+        }
+    }
+
+    var fields: [(String, JSONValue)] {
+        var fields = self.settings.fields
         if !self.labels.isEmpty {
             var object = JSONValue.object([])
             for label in self.labels {
