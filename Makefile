@@ -58,7 +58,7 @@ test-unit: zygote inspector plugins fixtures
 	    PAWL_TEST_BIN=$(CURDIR)/$(OUT) scripts/test-suite swift $$suite; done
 
 test-system: build fixtures $(PYTHON)
-	$(PYTHON) scripts/test-suite pytest Tests/System -n 3
+	$(PYTHON) scripts/test-suite pytest Tests/System -n 4
 
 test-faults: build fixtures $(PYTHON)
 	$(PYTHON) scripts/test-suite pytest Tests/faults
