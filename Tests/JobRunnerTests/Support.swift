@@ -121,15 +121,17 @@ final class Stage {
 }
 
 /// Runs `body` with a stage on a database of its own.
-func withStage(_ body: @escaping @LoopActor @Sendable (Stage) async throws -> Void) async throws {
+func withStage(slots: Int = 4, _ body: @escaping @LoopActor @Sendable (Stage) async throws -> Void) async throws {
     LoopActor.bindForTesting()
-    try await onStage(body)
+    try await onStage(slots, body)
 }
 
 @LoopActor
-private func onStage(_ body: @escaping @LoopActor @Sendable (Stage) async throws -> Void) async throws {
+private func onStage(
+    _ slots: Int, _ body: @escaping @LoopActor @Sendable (Stage) async throws -> Void
+) async throws {
     try await TestDatabase.with { configuration in
-        let stage = try await Stage(configuration)
+        let stage = try await Stage(configuration, slots: slots)
         do {
             try await stage.begin()
             try await body(stage)

@@ -1,0 +1,74 @@
+import JobCore
+import JobStore
+import Postgres
+import PostgresTestSupport
+import Testing
+import UVLoop
+
+@testable import JobRunner
+
+/// Outcomes that gather while an exchange with the database is on its way.
+@Suite(.serialized) struct SettlingAsideTests {
+    /// What waits for the test's own transaction.
+    private static let waiters =
+        "FROM pg_locks w WHERE NOT w.granted AND pg_backend_pid() = ANY (pg_blocking_pids(w.pid))"
+    /// For a table, and for a row.
+    private static let claims = "SELECT count(*) \(waiters) AND w.locktype = 'relation'"
+    private static let settles = "SELECT count(*) \(waiters) AND w.locktype <> 'relation'"
+    private static let settled = "SELECT count(*) FROM pawl.run"
+
+    /// 300 runs run, and an exchange stands still that was to settle one of them and to claim others.
+    @LoopActor
+    private static func standStill(_ stage: Stage) async throws {
+        _ = try await stage.enqueue(310)
+        try await eventually { stage.running.count == 300 }
+        // Claims read it, settlements do not.
+        try await stage.side.execute("BEGIN")
+        try await stage.side.execute("LOCK TABLE pawl.job IN ACCESS EXCLUSIVE MODE")
+        stage.end(.succeeded)
+        try await eventually("the exchange stands still") { try await stage.number(Self.claims) > 0 }
+    }
+
+    @LoopActor
+    private static func endAll(_ stage: Stage) async throws {
+        try await eventually("all end, each once") {
+            while !stage.running.isEmpty { stage.end(.succeeded) }
+            return try await stage.number(Self.settled) == 310
+        }
+        let attempts = "SELECT count(*) FROM pawl.attempt WHERE attempt = 1 AND outcome = 'succeeded'"
+        #expect(try await stage.number(attempts) == 310)
+        #expect(try await stage.number("SELECT count(*) FROM pawl.attempt") == 310)
+        #expect(try await stage.number("SELECT count(*) FROM pawl.run_live") == 0)
+        try await eventually("nothing is left over here") { stage.delivery.machine.isIdle }
+    }
+
+    @Test func manyAreSettledBesideAnExchangeThatTakesLong() async throws {
+        try await withStage(slots: 300) { stage in
+            try await Self.standStill(stage)
+            for _ in 0..<150 { stage.end(.succeeded) }
+            #expect(stage.delivery.machine.settlingAside == 0, "so few may wait")
+            for _ in 0..<100 { stage.end(.succeeded) }
+            try await eventually("they are settled meanwhile") { try await stage.number(Self.settled) >= 200 }
+            #expect(stage.delivery.machine.isExchanging)
+            try await stage.side.execute("ROLLBACK")
+            try await Self.endAll(stage)
+        }
+    }
+
+    /// The connection that settles beside the exchange is lost while it does: what it had is settled again, and nothing twice.
+    @Test func whatIsLostBesideAnExchangeIsSettledAgain() async throws {
+        try await withStage(slots: 300) { stage in
+            try await Self.standStill(stage)
+            // All rows of running runs: whoever settles now stands still too.
+            try await stage.side.execute("SELECT id FROM pawl.run_live WHERE state = 'running' FOR UPDATE SKIP LOCKED")
+            for _ in 0..<250 { stage.end(.succeeded) }
+            try await eventually("they stand still beside it") { try await stage.number(Self.settles) > 0 }
+            #expect(stage.delivery.machine.settlingAside >= 200)
+            let end = "SELECT sum(pg_terminate_backend(w.pid)::integer) \(Self.waiters) AND w.locktype <> 'relation'"
+            #expect(try await stage.number(end) > 0)
+            try await eventually { stage.delivery.machine.settlingAside == 0 }
+            try await stage.side.execute("ROLLBACK")
+            try await Self.endAll(stage)
+        }
+    }
+}
