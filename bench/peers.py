@@ -68,8 +68,12 @@ class Peer:
         raise NotImplementedError
 
     def left(self):
-        """Jobs that have not ended; of those in tables only whether there is one, for a count would cost what is measured."""
+        """Jobs that have not ended."""
         raise NotImplementedError
+
+    def remains(self):
+        """Whether there are any: a count of a table would cost what is measured."""
+        return self.left() > 0
 
     def workers(self):
         """Commands, one per process."""
@@ -86,7 +90,7 @@ class Peer:
             while (left := self.left()) >= count:
                 self.watch(limit, workers)
             first, at_first = time.monotonic(), left
-            while self.left() > 0:
+            while self.remains():
                 self.watch(limit, workers)
             return at_first / max(time.monotonic() - first, 1e-6)
         finally:
@@ -152,7 +156,10 @@ class PgQueuer(OnPostgres):
         self.call(put)
 
     def left(self):
-        return int(self.cluster.look("select count(*) from (select from pgqueuer limit 1) one"))
+        return int(self.cluster.look("select count(*) from pgqueuer"))
+
+    def remains(self):
+        return self.cluster.look("select exists (select from pgqueuer)") == "t"
 
 
 class Procrastinate(OnPostgres):
@@ -173,7 +180,10 @@ class Procrastinate(OnPostgres):
                 self.app.configure_task("noop").batch_defer(*({} for _ in range(1000)))
 
     def left(self):
-        return int(self.cluster.look("select count(*) from (select from procrastinate_jobs where status in ('todo', 'doing') limit 1) one"))
+        return int(self.cluster.look("select count(*) from procrastinate_jobs where status in ('todo', 'doing')"))
+
+    def remains(self):
+        return self.cluster.look("select exists (select from procrastinate_jobs where status in ('todo', 'doing'))") == "t"
 
 
 class OnRedis(Peer):
@@ -306,12 +316,15 @@ class Pawl(Peer):
                               headers={"Idempotency-Key": f'"{os.urandom(8).hex()}"'}))
 
     def left(self):
-        return int(self.cluster.look("select count(*) from (select from pawl.run_live limit 1) one"))
+        return int(self.cluster.look("select count(*) from pawl.run_live"))
+
+    def remains(self):
+        return self.cluster.look("select exists (select from pawl.run_live)") == "t"
 
     def drained(self, count):
         ok(self.host.call("POST", "/api/v1/queues/default/resume", {}))
         began, limit = time.monotonic(), time.monotonic() + 300
-        while self.left() > 0:
+        while self.remains():
             self.watch(limit)
         return count / (time.monotonic() - began)
 

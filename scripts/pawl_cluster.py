@@ -2,9 +2,11 @@
 
 import os
 import pwd
+import select
 import shutil
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 
@@ -66,26 +68,44 @@ class Cluster:
 
     def look(self, sql, database="pawl"):
         """As `query`, over a connection that stays open until the server stops: for what is asked again and again while
-        something is measured. A new psql and a new server process for each look would use a tenth of two processors."""
-        psql = self.looks.get(database)
+        something is measured. A new psql and a new server process for each look would use a tenth of two processors.
+        After a failure the next look has a new connection."""
+        psql = self.looks.pop(database, None)
         if psql is None:
             psql = subprocess.Popen(
                 [str(self.bindir / "psql"), "-X", "-h", str(self.sockets), "-U", "pawl", "-d", database, "-qAt", "-v", "ON_ERROR_STOP=1"],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
-            self.looks[database] = psql
-        psql.stdin.write(f"{sql};\n\\echo =\n")
-        rows = []
-        while (row := psql.stdout.readline()) != "=\n":
-            assert row, f"psql has ended: {sql}"
-            rows.append(row)
-        return "".join(rows).strip()
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
+        try:
+            rows = self._answer(psql, sql)
+        except BaseException:
+            self._end(psql)
+            raise
+        self.looks[database] = psql
+        return rows.decode().strip()
+
+    @staticmethod
+    def _answer(psql, sql, bound=60):
+        psql.stdin.write(f"{sql};\n\\echo =\n".encode())
+        rows, deadline = b"", time.monotonic() + bound
+        while rows != b"=\n" and not rows.endswith(b"\n=\n"):
+            ready, _, _ = select.select([psql.stdout], [], [], max(0, deadline - time.monotonic()))
+            assert ready, f"no answer within {bound} s: {sql}"
+            piece = os.read(psql.stdout.fileno(), 1 << 16)
+            assert piece, f"psql has ended: {sql}"
+            rows += piece
+        return rows[:-2]
+
+    @staticmethod
+    def _end(psql):
+        psql.kill()
+        psql.wait()
+        psql.stdin.close()
+        psql.stdout.close()
 
     def _look_away(self):
-        for psql in self.looks.values():
-            psql.stdin.close()
-            psql.wait(10)
-            psql.stdout.close()
-        self.looks = {}
+        looks, self.looks = self.looks, {}
+        for psql in looks.values():
+            self._end(psql)
 
     def remove(self):
         """Stops it at once and takes its socket's directory away; its data stays in `directory`."""

@@ -91,7 +91,7 @@ def test_a_host_that_slept_too_long_changes_nothing_and_ends_its_children(hosts)
         # Known when the limit is over, give or take the machine's load, and never before.
         late = float(hosts.query("select extract(epoch from a.ended_at - h.heartbeat_at) from pawl.attempt a join pawl.host h on h.id = a.host_id "
                                  f"where h.id = {number} and a.outcome = 'lost'"))
-        assert SILENCE <= late < SILENCE + 1.5, late
+        assert SILENCE <= late < SILENCE + 3, late
         before = hosts.query("select * from pawl.attempt order by run_id, attempt")
         # What comes meanwhile it must not take either.
         waiting = [hosts.run(awake[0], f"w{n}", ms=100) for n in range(10)]

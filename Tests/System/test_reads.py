@@ -122,7 +122,7 @@ def test_filters_look_at_the_newest_hundred_thousand(host_factory, watched):
         assert answer["items"] == [], text
         check(watched, text, BLOCKS_OF_A_WINDOW)
         # Not for speed: a filter that walks everything there is takes much longer on any machine.
-        assert seconds < 5, f"{text}: {seconds:.1f} s"
+        assert seconds < 10, f"{text}: {seconds:.1f} s"
         if text == "job=nobody":
             assert answer["truncated"] and answer["next_cursor"], "130,000 runs were looked at, or nobody says that they were not"
             pages = 1

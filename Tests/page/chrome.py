@@ -123,9 +123,9 @@ class Browser:
         before = None
         while True:
             box, hit = self.js(
-                "new Promise((done) => requestAnimationFrame(() => {"
-                f" const e = document.querySelector({selector!r}); e.scrollIntoView({{block: 'center'}}); const r = e.getBoundingClientRect();"
-                " const x = r.x + r.width / 2, y = r.y + r.height / 2; done([[x, y], e.contains(document.elementFromPoint(x, y))]); }))")
+                f"(() => {{ const e = document.querySelector({selector!r}); e.scrollIntoView({{block: 'center'}});"
+                " return new Promise((done) => requestAnimationFrame(() => { const r = e.getBoundingClientRect();"
+                " const x = r.x + r.width / 2, y = r.y + r.height / 2; done([[x, y], e.contains(document.elementFromPoint(x, y))]); })); })()")
             if hit and box == before:
                 break
             before = box

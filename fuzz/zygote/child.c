@@ -56,6 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length) {
     if (length == 0) return 0;
     connect_again();
     incoming_at = incoming_length = 0;
+    incoming_descriptor = -1;
     free(tail);
     tail = NULL;
     tail_at = tail_length = 0;

@@ -42,7 +42,7 @@ package struct RetryDecision: Sendable {
 
     /// - Parameters:
     ///   - now: the end of the attempt.
-    ///   - random: 0 to 1, for the jitter; asked for only where there is one.
+    ///   - random: 0 to 1, for the jitter; asked for only when a retry waits as the policy says.
     package func decide(_ report: AttemptReport, now: WallTime, random: @autoclosure () -> Double) -> Outcome {
         switch report.outcome {
         case .succeeded:

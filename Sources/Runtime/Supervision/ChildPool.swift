@@ -33,8 +33,11 @@ struct ChildMake: Hashable {
         self.execution.quarantine = true
     }
 
-    /// There are few makes of one version.
-    func hash(into hasher: inout Hasher) { hasher.combine(self.version) }
+    /// Makes of one version differ in little else.
+    func hash(into hasher: inout Hasher) {
+        hasher.combine(self.version)
+        hasher.combine(self.memoryBytes)
+    }
 
     var bounds: PooledChildStateMachine.Bounds {
         PooledChildStateMachine.Bounds(

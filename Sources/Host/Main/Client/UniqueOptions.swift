@@ -41,7 +41,7 @@ struct UniqueOptions: ParsableArguments {
         if self.until != nil, self.period != nil {
             throw ValidationError("--unique-until and --unique-period exclude each other.")
         }
-        try RunSettings.checkDuration(self.period, of: "--unique-period")
+        try RunBasics.checkDuration(self.period, of: "--unique-period")
     }
 
     /// Nil if none was given. The host knows the words.

@@ -69,7 +69,7 @@ struct RetryOptions: ParsableArguments {
         help: ArgumentHelp("Other arguments: JSON, @FILE, or - for standard input.", valueName: "json"))
     var arguments: String?
 
-    @OptionGroup var settings: RunSettings
+    @OptionGroup var basics: RunBasics
 
     @Option(name: .customLong("run-at"), help: ArgumentHelp("Not before this time (RFC 3339).", valueName: "time"))
     var runAt: String?
@@ -85,8 +85,8 @@ struct RetryOptions: ParsableArguments {
         if self.arguments != nil, !self.changes.isEmpty {
             throw ValidationError("--args and --set exclude each other.")
         }
-        try self.settings.check()
-        try RunSettings.checkDuration(self.delay, of: "--delay")
+        try self.basics.check()
+        try RunBasics.checkDuration(self.delay, of: "--delay")
     }
 
     /// The members of the request's body.
@@ -102,6 +102,6 @@ struct RetryOptions: ParsableArguments {
             "delay_ms": self.delay.flatMap(Format.parseDuration).map(JSONValue.int),
             "remove_original": self.removesOriginal ? .boolean(true) : nil,
         ])
-        return self.settings.fields.reduce(own) { $0.setting($1.0, to: $1.1) }
+        return self.basics.fields.reduce(own) { $0.setting($1.0, to: $1.1) }
     }
 }

@@ -93,7 +93,7 @@ struct RunCommand: ClientCommand {
     }
 }
 
-/// The settings of a run that `run` and `retry` share.
+/// What a run is given when it is made by hand.
 struct RunSettings: ParsableArguments {
     @OptionGroup var terms: RunTerms
 
@@ -105,7 +105,7 @@ struct RunSettings: ParsableArguments {
 
     func check() throws {
         if self.runAt != nil, self.delay != nil { throw ValidationError("--run-at and --delay exclude each other.") }
-        try RunSettings.checkDuration(self.delay, of: "--delay")
+        try RunBasics.checkDuration(self.delay, of: "--delay")
         try self.terms.check()
     }
 
@@ -119,11 +119,11 @@ struct RunSettings: ParsableArguments {
 }
 
 /// How a run waits and is tried: when it is made, and anew with each retry.
-struct RunSettings: ParsableArguments {
+struct RunBasics: ParsableArguments {
     @Option(help: "The queue to wait in.")
     var queue: String?
 
-    @Option(parsing: .unconditional, help: "Higher runs first; 0 is usual.")
+    @Option(parsing: .unconditional, help: "Higher runs first; a new run has 0.")
     var priority: Int?
 
     @Option(help: "How often to try at most.")
@@ -169,20 +169,20 @@ struct RunSettings: ParsableArguments {
 
 /// What one run is given on its way; schedules give it to each of theirs.
 struct RunTerms: ParsableArguments {
-    @OptionGroup var settings: RunSettings
+    @OptionGroup var basics: RunBasics
 
     @Option(name: .customLong("label"), help: ArgumentHelp("A label to find the run by.", valueName: "name=value"))
     var labels: [String] = []
 
     func check() throws {
-        try self.settings.check()
+        try self.basics.check()
         for label in self.labels where !label.contains("=") || label.hasPrefix("=") {
             throw ValidationError("\"\(label)\" is no label: write name=value.")
         }
     }
 
     var fields: [(String, JSONValue)] {
-        var fields = self.settings.fields
+        var fields = self.basics.fields
         if !self.labels.isEmpty {
             var object = JSONValue.object([])
             for label in self.labels {
