@@ -125,6 +125,8 @@ seeds: build ## replay every request that the seeds show and print the answers
 bench: build $(PYTHON) ## figures beside their limits, measured in the same run
 	$(SWIFT_BUILD) --product bench-attempts
 	@$(PYTHON) bench/run.py
+	@$(PYTHON) bench/enqueue.py
+	@$(PYTHON) bench/logs.py
 	@$(PYTHON) bench/terminate.py
 	@$(PYTHON) bench/reloads.py --reloads 200
 

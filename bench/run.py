@@ -7,9 +7,11 @@ machine shows in both. Prints a table, and with --json the raw figures.
   drain           no-op runs, one forked process per attempt, in pooled children, and in such with pool_ahead 8, from the queue's resume to the last commit
     limits        bare fork: clone3 + same cgroup + thread + request and reply, same parallelism, no database;
                   SQL: rows of the same shape claimed and settled by libpq alone, in batches as large as ours
+  ten log lines   as pooled no-op runs, each of which prints ten lines, every line in the database before its run's outcome
   processor time  of each part per pooled run, from /proc: it tells a busy machine from a slow program
   idle latency    from before the POST's write to the handler's first clock read, in a fork and in a pooled child
     limit         one INSERT and commit + one claim and commit + one bare fork
+  memory          resident, at the end: of the host, of a zygote and of one of its pooled children
   loop lag p99    lateness of the host's 10 ms timer over the whole run
   attempts        per second in the four modes, for a no-op handler in C and one in Swift that reads a small file, without
                   a database: host loop, zygote and children alone (--attempts measures only these)
@@ -32,7 +34,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
 from pawl_cluster import Cluster  # noqa: E402  (the same host and database helpers as the tests)
 from pawl_host import BIN, Host  # noqa: E402
-from pawl_processes import until  # noqa: E402
+from pawl_processes import descendants, resident_bytes, until  # noqa: E402
 
 
 def compiled(directory, name, *libraries):
@@ -62,12 +64,12 @@ def finished(cluster):
                             "union all select n from pawl.counter_delta where state = 'succeeded') c"))
 
 
-def drain(host, cluster, runs, job="mischief.noop"):
+def drain(host, cluster, runs, job="mischief.noop", args=None):
     """Seconds from the queue's resume until every run is in the history."""
     before = finished(cluster)
     ok(host.call("POST", "/api/v1/queues/default/pause", {"reason": "bench"}))
     for _ in range(runs // 1000):
-        items = [{"job": job, "args": {}}] * 1000
+        items = [{"job": job, "args": args or {}}] * 1000
         ok(host.call("POST", "/api/v1/runs/batch", {"items": items},
                      headers={"Idempotency-Key": f'"{os.urandom(8).hex()}"'}))
     began = time.monotonic()
@@ -96,10 +98,24 @@ def processor_time():
 
 def pooled(host):
     """Jobs over the same handlers, whose runs share children."""
-    for name, handler in {"bench.pooled": "mischief.noop", "bench.latency": "mischief.latency"}.items():
+    for name, handler in {"bench.pooled": "mischief.noop", "bench.latency": "mischief.latency", "bench.logged": "mischief.print"}.items():
         ok(host.call("POST", "/api/v1/jobs", {"name": name, "handler": handler, "settings": {"execution": {"mode": "pool"}}}))
     ok(host.call("POST", "/api/v1/jobs", {"name": "bench.ahead", "handler": "mischief.noop",
                                           "settings": {"execution": {"mode": "pool", "pool_ahead": 8}}}))
+
+
+def memory(host):
+    """Resident bytes: of the host, of its largest zygote, and of the largest of the children that wait for a run."""
+    found = {"host": resident_bytes(host.process.pid)}
+    for pid in descendants(host.process.pid):
+        try:
+            name, size = Path(f"/proc/{pid}/comm").read_text().strip(), resident_bytes(pid)
+        except OSError:
+            continue
+        part = "zygote" if name == "pawl-zygote" else "child" if name.startswith("mischief.") else None
+        if part:
+            found[part] = max(found.get(part, 0), size)
+    return found
 
 
 def latencies(host, rounds, job):
@@ -189,7 +205,7 @@ def main():
         return
     cluster = Cluster(scratch / "cluster")
     host = Host(scratch / "host", database_url=cluster.url)
-    figures = {"slots": slots, "drain": [], "pooled": [], "ahead": [], "fork": [], "sql": [], "sql_large": [], "cpu_us": {}}
+    figures = {"slots": slots, "drain": [], "pooled": [], "ahead": [], "logged": [], "fork": [], "sql": [], "sql_large": [], "cpu_us": {}}
     try:
         barefork = compiled(scratch, "barefork", "-lpthread")
         sqllimit = compiled(scratch, "sqllimit", "-lpq")
@@ -208,6 +224,8 @@ def main():
             figures["cpu_us"] = {name: round((after[name] - before.get(name, 0)) / options.pooled_runs * 1e6, 1)
                                  for name in ("pawl", "postgres", "mischief.noop") if name in after}
             figures["ahead"].append(round(options.pooled_runs / drain(host, cluster, options.pooled_runs, "bench.ahead")))
+            logged = max(1000, options.pooled_runs // 10 // 1000 * 1000)
+            figures["logged"].append(round(logged / drain(host, cluster, logged, "bench.logged", {"lines": 10})))
             figures["sql_large"].append(printed(sqllimit, cluster.url, options.pooled_runs, 500)["per_second"])
         for name, job in {"latency_us": "mischief.latency", "pooled_latency_us": "bench.latency"}.items():
             found = latencies(host, options.latency_rounds, job)
@@ -216,7 +234,7 @@ def main():
         commits = printed(sqllimit, cluster.url, "idle", 200)["p50_us"]
         figures["latency_limit_us"] = single + commits
         figures["lag"] = lag(host)
-        figures["rss_bytes"] = ok(host.call("GET", "/api/v1/hosts"))["items"][0].get("resident_bytes")
+        figures["resident_bytes"] = memory(host)
         figures["attempts"] = attempts(scratch, barefork, cgroup, options)
         for setting in ("fsync", "synchronous_commit", "shared_buffers", "server_version"):
             figures[setting] = cluster.query(f"show {setting}")
@@ -227,7 +245,7 @@ def main():
             cluster.stop("fast")
             shutil.rmtree(cluster.sockets, ignore_errors=True)
             shutil.rmtree(scratch, ignore_errors=True)
-    middle = {name: statistics.median(figures[name]) for name in ("drain", "pooled", "ahead", "fork", "sql", "sql_large")}
+    middle = {name: statistics.median(figures[name]) for name in ("drain", "pooled", "ahead", "logged", "fork", "sql", "sql_large")}
     if options.json:
         print(json.dumps({**figures, "median": middle}))
         return
@@ -244,6 +262,7 @@ def main():
     print(f"{'  limit: SQL of the same shape':34} {middle['sql_large']:>9,.0f} /s      "
           f"ours is {middle['pooled'] / middle['sql_large']:.2f} of it")
     print(f"{'  sent ahead, 8 to a child':34} {middle['ahead']:>9,.0f} runs/s   {middle['ahead'] / middle['sql_large']:.2f} of that limit")
+    print(f"{'  ten log lines each':34} {middle['logged']:>9,.0f} runs/s   {10 * middle['logged']:,.0f} lines/s")
     latency, limit = figures["latency_us"], figures["latency_limit_us"]
     print(f"{'idle latency p50 / p99':34} {latency['p50'] / 1000:>9.2f} / {latency['p99'] / 1000:.2f} ms")
     warm = figures["pooled_latency_us"]
@@ -252,7 +271,8 @@ def main():
     print(f"{'loop lag p99':34} {figures['lag']['p99_ms']} ms (at most {figures['lag']['p99_at_most_s']} s by the histogram, "
           f"{figures['lag']['samples']:.0f} samples)")
     print_attempts(figures["attempts"], options)
-    print(f"{'resident memory of the host':34} {figures['rss_bytes'] / 1e6 if figures['rss_bytes'] else 0:>9.1f} MB")
+    sizes = {part: f"{size / 1e6:.1f} MB" for part, size in figures["resident_bytes"].items()}
+    print(f"{'resident memory':34} " + ", ".join(f"{part} {size}" for part, size in sizes.items()))
 
 
 if __name__ == "__main__":
