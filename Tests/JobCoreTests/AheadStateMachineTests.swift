@@ -69,13 +69,13 @@ import Testing
 
     @Test func itsSilenceIsMeasuredFromTheFirstLook() {
         var machine = self.begun()
-        #expect(machine.mayStillSay(at: .seconds(100)))
+        #expect(machine.mayStillSay(at: .seconds(100)) == true)
         let end = .seconds(100) + Machine.silentAtMost
-        #expect(machine.mayStillSay(at: end - .nanoseconds(1)))
-        #expect(!machine.mayStillSay(at: end))
+        #expect(machine.mayStillSay(at: end - .nanoseconds(1)) == true)
+        #expect(machine.mayStillSay(at: end) == false)
         // It has spoken.
         machine.goesOn(with: machine.sends(), at: end)
-        #expect(machine.mayStillSay(at: end))
+        #expect(machine.mayStillSay(at: end) == true)
     }
 
     enum Event: CaseIterable { case heardToTheEnd, brokenOff, ignored, goesOn, started, slow, leftSomething }
