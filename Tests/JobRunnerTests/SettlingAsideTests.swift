@@ -7,7 +7,7 @@ import UVLoop
 
 @testable import JobRunner
 
-/// Outcomes that gather while an exchange with the database is on its way: they follow it on the same connection.
+/// Outcomes that gather while an exchange is on its way: they follow it on the same connection.
 @Suite(.serialized) struct SettlingAsideTests {
     /// What waits for the test's own transaction.
     private static let waiters =
@@ -23,7 +23,9 @@ import UVLoop
         try await stage.side.execute("BEGIN")
         try await stage.side.execute("LOCK TABLE pawl.job IN ACCESS EXCLUSIVE MODE")
         stage.end(.succeeded)
-        try await eventually("the exchange stands still") { try await stage.number("SELECT count(*) \(Self.waiters)") > 0 }
+        try await eventually("the exchange stands still") {
+            try await stage.number("SELECT count(*) \(Self.waiters)") > 0
+        }
     }
 
     @LoopActor
@@ -46,7 +48,7 @@ import UVLoop
             try await LoopClock.sleep(for: .milliseconds(50))
             #expect(stage.delivery.machine.settlingAside == 0, "so few may wait")
             for _ in 0..<100 { stage.end(.succeeded) }
-            try await eventually("they do not wait for the answer") { stage.delivery.machine.settlingAside == 250 }
+            try await eventually("they do not wait for the answer") { stage.delivery.machine.settlingAside >= 250 }
             #expect(stage.delivery.machine.isExchanging)
             #expect(try await stage.number(Self.settled) == 0)
             try await stage.side.execute("ROLLBACK")
@@ -59,7 +61,7 @@ import UVLoop
         try await withStage(slots: 300) { stage in
             try await Self.standStill(stage)
             for _ in 0..<250 { stage.end(.succeeded) }
-            try await eventually { stage.delivery.machine.settlingAside == 250 }
+            try await eventually { stage.delivery.machine.settlingAside >= 250 }
             let end = "SELECT sum(pg_terminate_backend(w.pid)::integer) \(Self.waiters)"
             #expect(try await stage.number(end) > 0)
             try await eventually { stage.delivery.machine.settlingAside == 0 && !stage.delivery.machine.isExchanging }
