@@ -14,7 +14,7 @@ import UVLoop
         "FROM pg_locks w WHERE NOT w.granted AND pg_backend_pid() = ANY (pg_blocking_pids(w.pid))"
     private static let settled = "SELECT count(*) FROM pawl.run"
 
-    /// 300 runs run, and an exchange stands still that was to settle one of them and to claim others.
+    /// 300 runs run, one has ended, and an exchange that is to claim others stands still.
     @LoopActor
     private static func standStill(_ stage: Stage) async throws {
         _ = try await stage.enqueue(310)
