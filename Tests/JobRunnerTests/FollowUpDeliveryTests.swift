@@ -67,7 +67,11 @@ import UVLoop
             stage.active["test.sleep"] = "v9"
             _ = try await stage.enqueue(3)
             let waiting = "SELECT count(*) FROM pawl.run_live WHERE job = 'test.noop' AND state = 'queued'"
-            try await eventually { try await stage.number(waiting) == 3 && stage.delivery.counters.claimed == 3 }
+            // In this order: before they are claimed they wait as well.
+            try await eventually {
+                guard stage.delivery.counters.claimed == 3 else { return false }
+                return try await stage.number(waiting) == 3
+            }
             _ = try await stage.enqueue(1, job: "test.sleep")
             try await eventually { stage.running.count == 1 }
             for _ in 0..<20 {
