@@ -315,9 +315,6 @@ class Pawl(Peer):
             ok(self.host.call("POST", "/api/v1/runs/batch", {"items": items[:count - first]},
                               headers={"Idempotency-Key": f'"{os.urandom(8).hex()}"'}))
 
-    def left(self):
-        return int(self.cluster.look("select count(*) from pawl.run_live"))
-
     def remains(self):
         return self.cluster.look("select exists (select from pawl.run_live)") == "t"
 

@@ -45,7 +45,8 @@ import UVLoop
         try await withStage(slots: 300) { stage in
             try await Self.standStill(stage)
             for _ in 0..<150 { stage.end(.succeeded) }
-            try await LoopClock.sleep(for: .milliseconds(50))
+            try await eventually { stage.delivery.machine.unsettled >= 150 && stage.delivery.machine.flushing == 0 }
+            _ = try await stage.number(Self.settled)
             #expect(stage.delivery.machine.settlingAside == 0, "so few may wait")
             for _ in 0..<100 { stage.end(.succeeded) }
             try await eventually("they do not wait for the answer") { stage.delivery.machine.settlingAside >= 250 }

@@ -93,7 +93,8 @@ static uint32_t count_foreign_threads(void) {
     return foreign;
 }
 
-/* A thread that the run has told to end may take a moment for it; a leaked one stays. */
+/* A thread that the run has told to end may take a moment for it; a leaked one stays. Nobody says when somebody else's thread is
+ * gone, so it is looked for, and only where there is one too many. */
 static uint32_t settle_threads(void) {
     uint32_t foreign = count_foreign_threads();
     for (int round = 0; foreign > known.foreign_threads && round < 20; round++) {

@@ -2,7 +2,6 @@ internal import CLinux
 internal import CWire
 internal import Glibc
 internal import JobCore
-internal import Logging
 internal import UVLoop
 
 /// Where a child lives: its descriptors, its cgroup or its monitor's socket, its scratch directory and its user.
