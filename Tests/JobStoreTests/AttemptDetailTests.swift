@@ -47,6 +47,44 @@ import UVLoop
         }
     }
 
+    /// One that says nothing, one that fails, one with a result in bytes: in one statement, in any order, each keeps its own.
+    @Test(arguments: [[0, 1, 2], [1, 2, 0], [2, 0, 1]])
+    func eachAttemptOfABatchKeepsItsOwn(_ order: [Int]) async throws {
+        try await withBench { bench in
+            let store = bench.store
+            _ = try await bench.enqueue(3)
+            let runs = try await bench.claim(3).sorted { $0.id < $1.id }
+            var mute = runs[order[0]].report()
+            (mute.started, mute.exitCode, mute.pid, mute.version) = (nil, nil, nil, nil)
+            (mute.progress, mute.sentence) = (Progress(), "")
+            let error = AttemptError(code: "no_file", message: "It is gone.", detailsJSON: #"{"path":"/a"}"#)
+            var failing = runs[order[1]].report(.crashed, reason: .signal, error: error)
+            failing.signal = 11
+            let later = runs[0].createdAt.advanced(by: .seconds(3600))
+            let giving = runs[order[2]].report(result: .bytes([1, 0, 2], mediaType: "image/png"))
+            let settled = try await store.settle(
+                bench.lease,
+                [
+                    Settlement(report: mute, decision: .finish(.succeeded)),
+                    Settlement(report: failing, decision: .retry(at: later)),
+                    Settlement(report: giving, decision: .finish(.succeeded)),
+                ])
+            #expect(settled == [.applied, .applied, .applied])
+            let first = try #require(try await store.attempts(mute.runID).first)
+            #expect(first.startedAt == nil && first.exitCode == nil && first.pid == nil && first.version == nil)
+            #expect(first.signal == nil && first.error == nil && first.sentence == "" && first.progress == Progress())
+            #expect(try await store.run(mute.runID)?.result ?? RunResult.none == RunResult.none)
+            let second = try #require(try await store.attempts(failing.runID).first)
+            #expect(second.signal == 11 && second.reason == .signal && second.error == error && second.pid == 4711)
+            #expect(second.sentence == "It did it." && second.progress == failing.progress)
+            let waiting = try #require(try await store.run(failing.runID))
+            #expect(waiting.state == .retrying && waiting.runAt == later)
+            let third = try #require(try await store.run(giving.runID))
+            #expect(third.state == .succeeded && third.result == giving.result && third.error == nil)
+            #expect(third.pid == 4711 && third.startedAt == giving.started)
+        }
+    }
+
     /// Rows stay small: what went well has nothing to tell.
     @Test func anOrdinaryAttemptHasNoDetail() async throws {
         try await withBench { bench in
