@@ -140,8 +140,23 @@ extension SupervisionSuite {
                 for run in [hearing, deaf] {
                     let report = await host.recorder.report(run)
                     #expect(report.outcome == .lost && report.reason == .host, "\(report)")
+                    #expect(report.wasHostShutdown, "\(report)")
                 }
                 #expect(throws: DispatchError.draining) { try host.dispatch("noop") }
+            }
+        }
+
+        /// A handler that heeds it fails with words of its own: it is the host's end all the same.
+        @Test(arguments: profiles) func whoHeedsAShutdownIsNotBlamedForIt(
+            _ profile: SupervisorConfiguration.Profile
+        ) async throws {
+            try await TestHost.with(profile) { host in
+                let run = try host.dispatch("sleep", "{\"ms\":600000}")
+                await host.recorder.wait { host.recorder.startCount == 1 }
+                host.supervisor.cancel(run, 1, reason: .shutdown, grace: .seconds(60))
+                let report = await host.recorder.report(run)
+                #expect(report.sentence == "The host shut down and it ended by itself.")
+                #expect(report.wasHostShutdown, "\(report)")
             }
         }
     }

@@ -349,7 +349,10 @@ extension Attempt {
         case .snooze(let until): snoozeUntil = until
         case nil: break
         }
-        if error == nil, let code = verdict.code { error = AttemptError(code: code, message: verdict.sentence) }
+        // A handler that heeds the end of its host has its own words for it; they must not hide whose end it was.
+        if let code = verdict.code, error == nil || code == AttemptReport.hostShutdownCode {
+            error = AttemptError(code: code, message: verdict.sentence)
+        }
         var sentence = verdict.sentence
         if self.isUnkillable { sentence += " Some of its processes cannot be killed." }
         if self.survivorsKilled > 0 && verdict.outcome == .succeeded {
