@@ -64,6 +64,8 @@ class Place:
             self.database(PUT.format(count=min(missing, CHUNK)))
             missing -= CHUNK
         self.database("VACUUM ANALYZE pawl.run_live")
+        # What filling has left to write is no part of the drain, and each drain is the first to touch its pages since.
+        self.database("CHECKPOINT")
 
     def rate(self, runs):
         """Runs per second until so many of them have ended."""

@@ -1,15 +1,17 @@
 /* post.c - a client that costs next to nothing: the same POST again and again over connections that stay open.
  *
- *   post ADDRESS PORT TOKEN PATH BODY-FILE CONNECTIONS REQUESTS [key]
+ *   post ADDRESS PORT TOKEN PATH BODY-FILE CONNECTIONS REQUESTS [key|pause]
  *
  * REQUESTS in all, shared by the connections, each of which is a process. With `key` every request has an Idempotency-Key of
  * its own. Prints one line of JSON: seconds, requests per second, p50 and p99 of the time from the first byte written to the
- * last byte read. Any answer but 2xx ends it.
+ * last byte read. With `pause`, for one connection, there are 15 ms before each request, and the line is a list of when each was
+ * written, in microseconds of Unix time, and the place that its answer names. Any answer but 2xx ends it.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,9 +50,11 @@ static void write_all(int fd, struct iovec *parts, int count) {
     }
 }
 
+static char head[16384]; /* of the last answer */
+
 /* Reads one answer; its body is dropped. */
 static void answer(int fd) {
-    static char head[16384], rest[1 << 18];
+    static char rest[1 << 18];
     size_t have = 0;
     char *end = NULL;
     while (!end) {
@@ -72,13 +76,32 @@ static void answer(int fd) {
     }
 }
 
+/* What one request after the other finds: when it was written, and where its run is. */
+static void pausing(int fd, struct iovec *request, int requests) {
+    char last = '[';
+    for (int i = 0; i < requests; i++) {
+        nanosleep(&(struct timespec){.tv_nsec = 15000000}, NULL);
+        struct iovec parts[2] = {request[0], request[1]};
+        struct timespec t;
+        clock_gettime(CLOCK_REALTIME, &t);
+        write_all(fd, parts, 2);
+        answer(fd);
+        char *place = strcasestr(head, "\r\nlocation:");
+        if (!place) fail("an answer without a place", head);
+        place += strspn(place + 11, " ") + 11;
+        printf("%c[%lld, \"%.*s\"]", last, (long long)t.tv_sec * 1000000 + t.tv_nsec / 1000, (int)strcspn(place, "\r"), place);
+        last = ',';
+    }
+    printf("]\n");
+}
+
 static int by_value(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
 }
 
 int main(int argc, char **argv) {
-    if (argc < 8) fail("ADDRESS PORT TOKEN PATH BODY-FILE CONNECTIONS REQUESTS", "[key]");
+    if (argc < 8) fail("ADDRESS PORT TOKEN PATH BODY-FILE CONNECTIONS REQUESTS", "[key|pause]");
     FILE *file = fopen(argv[5], "rb");
     if (!file) fail("cannot read", argv[5]);
     fseek(file, 0, SEEK_END);
@@ -87,24 +110,29 @@ int main(int argc, char **argv) {
     char *body = malloc(size);
     if (!body || fread(body, 1, size, file) != size) fail("cannot read", argv[5]);
     fclose(file);
-    int connections = atoi(argv[6]), each = atoi(argv[7]) / connections, keyed = argc > 8;
+    int connections = atoi(argv[6]), each = atoi(argv[7]) / connections, keyed = argc > 8 && strcmp(argv[8], "key") == 0;
     double *times = mmap(NULL, sizeof(double) * (size_t)(connections * each), PROT_READ | PROT_WRITE,
                          MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     double began = now();
+    bool pauses = argc > 8 && strcmp(argv[8], "pause") == 0;
     for (int c = 0; c < connections; c++) {
-        if (fork() != 0) continue;
+        if (!pauses && fork() != 0) continue;
         int fd = socket(AF_INET, SOCK_STREAM, 0), on = 1;
         struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((unsigned short)atoi(argv[2]))};
         inet_pton(AF_INET, argv[1], &to.sin_addr);
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         if (connect(fd, (struct sockaddr *)&to, sizeof to) != 0) fail("cannot connect", argv[1]);
         for (int i = 0; i < each; i++) {
-            char head[1024], key[128] = "";
+            char words[1024], key[128] = "";
             if (keyed) snprintf(key, sizeof key, "Idempotency-Key: \"%d-%d-%d-%.0f\"\r\n", getpid(), c, i, began * 1e6);
-            int length = snprintf(head, sizeof head, "POST %s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n"
+            int length = snprintf(words, sizeof words, "POST %s HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n"
                                   "Content-Type: application/json\r\n%sContent-Length: %zu\r\n\r\n", argv[4], argv[3], key, size);
+            if (pauses) {
+                pausing(fd, (struct iovec[]){{words, (size_t)length}, {body, size}}, each);
+                return 0;
+            }
             double start = now();
-            write_all(fd, (struct iovec[]){{head, (size_t)length}, {body, size}}, 2);
+            write_all(fd, (struct iovec[]){{words, (size_t)length}, {body, size}}, 2);
             answer(fd);
             times[c * each + i] = now() - start;
         }

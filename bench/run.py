@@ -10,7 +10,7 @@ machine shows in both. Prints a table, and with --json the raw figures.
   ten log lines   as pooled no-op runs, each of which prints ten lines, every line in the database before its run's outcome
   processor time  of each part per pooled run, from /proc: it tells a busy machine from a slow program
   idle latency    from before the POST's write to the handler's first clock read, in a fork and in a pooled child
-    limit         one INSERT and commit + one claim and commit + one bare fork
+    limit         one row stored and claimed in one commit + one bare fork
   memory          resident, at the end: of the host, of a zygote and of one of its pooled children
   loop lag p99    lateness of the host's 10 ms timer over the whole run
   attempts        per second in the four modes, for a no-op handler in C and one in Swift that reads a small file, without
@@ -19,7 +19,6 @@ machine shows in both. Prints a table, and with --json the raw figures.
 """
 
 import argparse
-import http.client
 import json
 import os
 import shutil
@@ -118,20 +117,18 @@ def memory(host):
     return found
 
 
-def latencies(host, rounds, job):
-    """Microseconds from before the POST's write to the handler's first clock read, one run at a time on an idle host."""
-    connection = http.client.HTTPConnection("127.0.0.1", host.port, timeout=30)
-    headers = {"Authorization": f"Bearer {host.token}", "Content-Type": "application/json"}
+def latencies(host, scratch, rounds, job):
+    """Microseconds from before the POST's write to the handler's first clock read, one run at a time on an idle host.
+
+    The client costs next to nothing: what reads an answer on the processor on which the handler is to begin is part of it."""
+    body = scratch / "latency.json"
+    body.write_text(json.dumps({"job": job, "args": {}}))
+    written = printed(compiled(scratch, "post"), "127.0.0.1", host.port, host.token, "/api/v1/runs", body, 1, rounds, "pause")
     started = []
-    for _ in range(rounds):
-        began = time.clock_gettime_ns(time.CLOCK_REALTIME) // 1000
-        connection.request("POST", "/api/v1/runs", body=json.dumps({"job": job, "args": {}}), headers=headers)
-        answer = connection.getresponse()
-        run = json.loads(answer.read())["id"]
+    for began, place in written:
+        run = place.rsplit("/", 1)[1]
         done = until(lambda: (lambda r: r if r["state"] == "succeeded" else None)(host.get(run)), 10)
         started.append(done["result"]["clock_unix_us"] - began)
-        time.sleep(0.01)
-    connection.close()
     return sorted(started)
 
 
@@ -228,7 +225,7 @@ def main():
             figures["logged"].append(round(logged / drain(host, cluster, logged, "bench.logged", {"lines": 10})))
             figures["sql_large"].append(printed(sqllimit, cluster.url, options.pooled_runs, 500)["per_second"])
         for name, job in {"latency_us": "mischief.latency", "pooled_latency_us": "bench.latency"}.items():
-            found = latencies(host, options.latency_rounds, job)
+            found = latencies(host, scratch, options.latency_rounds, job)
             figures[name] = {"p50": found[len(found) // 2], "p99": found[len(found) * 99 // 100]}
         single = printed(barefork, 500, 1, cgroup)["p50_us"]
         commits = printed(sqllimit, cluster.url, "idle", 200)["p50_us"]
@@ -267,7 +264,7 @@ def main():
     print(f"{'idle latency p50 / p99':34} {latency['p50'] / 1000:>9.2f} / {latency['p99'] / 1000:.2f} ms")
     warm = figures["pooled_latency_us"]
     print(f"{'  in a pooled child':34} {warm['p50'] / 1000:>9.2f} / {warm['p99'] / 1000:.2f} ms")
-    print(f"{'  limit: two commits and a bare fork':34} {limit / 1000:>9.2f} ms      ours is {latency['p50'] / limit:.2f} times it")
+    print(f"{'  limit: one commit and a bare fork':34} {limit / 1000:>9.2f} ms      ours is {latency['p50'] / limit:.2f} times it")
     print(f"{'loop lag p99':34} {figures['lag']['p99_ms']} ms (at most {figures['lag']['p99_at_most_s']} s by the histogram, "
           f"{figures['lag']['samples']:.0f} samples)")
     print_attempts(figures["attempts"], options)

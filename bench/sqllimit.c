@@ -1,10 +1,10 @@
 /* sqllimit.c - what PostgreSQL alone can do with rows of our shape: claims, settles and history without any host.
  *
  *   sqllimit CONNINFO RUNS BATCH      drain RUNS rows, BATCH per commit: claim, then delete live + insert run + attempt
- *   sqllimit CONNINFO idle ROUNDS     one INSERT and commit, one claim and commit, again and again: the idle path's floor
+ *   sqllimit CONNINFO idle ROUNDS     one row stored and claimed in one commit, again and again: the idle path's floor
  *
- * Works in a schema of its own, pawl_limit, with tables LIKE the product's (same columns, keys and storage settings), and
- * drops it at the end. Settings and durability are the server's. Prints one line of JSON.
+ * Works in a schema of its own, pawl_limit, with tables LIKE the product's (same columns, keys, partitions and storage settings),
+ * and drops it at the end. Settings and durability are the server's. Prints one line of JSON.
  */
 #define _GNU_SOURCE
 #include <libpq-fe.h>
@@ -37,8 +37,12 @@ static const char *const setup[] = {
     "CREATE SCHEMA pawl_limit",
     "CREATE SEQUENCE pawl_limit.id CACHE 100",
     "CREATE TABLE pawl_limit.live (LIKE pawl.run_live INCLUDING ALL)",
-    "CREATE TABLE pawl_limit.run (LIKE pawl.run INCLUDING ALL)",
-    "CREATE TABLE pawl_limit.attempt (LIKE pawl.attempt INCLUDING ALL)",
+    "CREATE TABLE pawl_limit.run (LIKE pawl.run INCLUDING ALL) PARTITION BY LIST (retention)",
+    "CREATE TABLE pawl_limit.run_30 PARTITION OF pawl_limit.run FOR VALUES IN (30) PARTITION BY RANGE (finished_at)",
+    "CREATE TABLE pawl_limit.run_30_now PARTITION OF pawl_limit.run_30 FOR VALUES FROM (MINVALUE) TO (MAXVALUE)",
+    "CREATE TABLE pawl_limit.attempt (LIKE pawl.attempt INCLUDING ALL) PARTITION BY LIST (retention)",
+    "CREATE TABLE pawl_limit.attempt_30 PARTITION OF pawl_limit.attempt FOR VALUES IN (30) PARTITION BY RANGE (ended_at)",
+    "CREATE TABLE pawl_limit.attempt_30_now PARTITION OF pawl_limit.attempt_30 FOR VALUES FROM (MINVALUE) TO (MAXVALUE)",
     "SET plan_cache_mode = force_generic_plan",
     "SET enable_seqscan = off", "SET enable_sort = off", "SET enable_hashjoin = off",
     "SET enable_mergejoin = off", "SET enable_bitmapscan = off", "SET jit = off",
@@ -127,15 +131,15 @@ static void idle(long rounds) {
     if (!took) exit(1);
     char watermark[32] = "0";
     for (long i = 0; i < rounds; i++) {
+        char sql[96];
+        /* Several commands in one string are one transaction; the last one's rows come back. */
+        snprintf(sql, sizeof sql, "EXECUTE put(1); EXECUTE claim(16, %s)", watermark);
         double began = now();
-        run("EXECUTE put(1)");
-        PQenterPipelineMode(connection);
-        PGresult *claimed = exchange(NULL, 16, watermark);
+        PGresult *claimed = checked(PQexec(connection, sql));
         took[i] = (now() - began) * 1e6;
         snprintf(watermark, sizeof watermark, "%s", PQgetvalue(claimed, 0, 0));
         PQclear(claimed);
-        PQexitPipelineMode(connection);
-        struct timespec pause = {0, 5000000};
+        struct timespec pause = {0, 15000000};
         nanosleep(&pause, NULL);
     }
     qsort(took, (size_t)rounds, sizeof *took, compare);
