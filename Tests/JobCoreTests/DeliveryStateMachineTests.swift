@@ -105,6 +105,32 @@ import Testing
         #expect(machine.isIdle)
     }
 
+    @Test func whatCanBeginAtOnceIsStoredAndClaimedInOne() {
+        var machine = DeliveryStateMachine(slots: 4)
+        #expect(machine.nextStoring(1) == nil, "others may be waiting")
+        machine.exchanged(machine.next()!, claimed: 1)
+        machine.dispatched()
+        #expect(machine.nextStoring(0) == nil && machine.nextStoring(4) == nil, "three slots are free")
+        let exchange = machine.nextStoring(3)
+        #expect(exchange == .init(settle: 0, claim: 3) && machine.next() == nil && machine.nextStoring(1) == nil)
+        machine.exchanged(exchange!, claimed: 3)
+        #expect(machine.nextStoring(1) == nil && machine.next() == nil)
+        for _ in 0..<3 { machine.dispatched() }
+        machine.ended(micros: 100_000)
+        #expect(machine.nextStoring(1) == nil, "a full claim leaves open what else waits")
+        machine.exchanged(machine.next()!, claimed: 0)
+        #expect(machine.nextStoring(1) == .init(settle: 0, claim: 1), "its lines are not written, its slot is free")
+        machine.exchangeFailed()
+        machine.databaseReturned()
+        #expect(machine.nextStoring(1) == nil, "nobody knows what waits")
+        machine.exchanged(machine.next()!, claimed: 0)
+        machine.flushed()
+        #expect(machine.nextStoring(1) == nil, "an outcome waits")
+        machine.exchanged(machine.next()!, claimed: 0)
+        machine.drain()
+        #expect(machine.nextStoring(1) == nil)
+    }
+
     @Test func onlyShortRunsGoAheadOfTheirTime() {
         var machine = DeliveryStateMachine(slots: 2)
         machine.exchanged(machine.next()!, claimed: 2)
@@ -147,7 +173,7 @@ import Testing
     @Test func everyShortSequenceKeepsTheBooks() {
         enum Fact: CaseIterable {
             case hint, exchangeFull, exchangeEmpty, fail, back, dispatch, dispatchAhead, turn, comeBack, release, end,
-                flush, drain, aside, asideDone, asideFail
+                flush, drain, aside, asideDone, asideFail, store
         }
         func walk(
             _ machine: DeliveryStateMachine, _ exchange: DeliveryStateMachine.Exchange?, _ ahead: Int, _ depth: Int
@@ -209,6 +235,11 @@ import Testing
                 case .asideFail:
                     guard machine.settlingAside > 0 else { continue }
                     machine.asideFailed()
+                case .store:
+                    let isFree = exchange == nil && machine.executing < machine.slots && !machine.isDraining
+                    guard let next = machine.nextStoring(1) else { continue }
+                    #expect(isFree && next.settle == 0 && next.claim > 0 && machine.buffered == 0)
+                    exchange = next
                 }
                 if exchange == nil, let next = machine.next() {
                     if machine.isDraining { #expect(next.claim == 0) }

@@ -39,6 +39,45 @@ import UVLoop
         }
     }
 
+    /// All of a queued run but what no two have in common.
+    @LoopActor
+    private static func row(_ id: RunID, _ bench: Bench) async throws -> String {
+        let sql = """
+            SELECT (to_jsonb(r) - '{id,pos,run_at,created_at,expires_at}'::text[]
+                || jsonb_build_object('left', r.expires_at - r.run_at, 'at_once', r.run_at = r.created_at))::text
+            FROM pawl.run_live r WHERE id = \(id.rawValue)
+            """
+        return try await bench.side.query(PGStatement(name: "row_\(id.rawValue)", sql: sql))[0].text(0)
+    }
+
+    /// One plain request has a statement of its own: it stores what the other one does.
+    @Test func oneAloneIsStoredAsOneOfMany() async throws {
+        let backoff = BackoffPolicy(kind: .fixed, base: .seconds(7))
+        let requests = [
+            NewRun(job: "test.noop"),
+            NewRun(
+                job: "test.sleep", args: "{\"b\": 1, \"a\": [2]}", queue: "other", priority: 7, attempts: 5,
+                backoff: backoff,
+                timeout: .seconds(9), queueTime: .seconds(60), title: "t", description: "d", labels: ["k": "v"],
+                owner: "o", organization: "g", trigger: "cli",
+                traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
+            NewRun(job: "test.noop", priority: -3, attempts: 1, labels: ["a": "b"]),
+        ]
+        try await withBench { bench in
+            for run in requests {
+                let alone = try await bench.store.enqueue(run)
+                let among = try await bench.store.enqueue(batch: [run, run])[1].get()
+                var rows: [String] = []
+                for id in [alone.id, among.id] { rows.append(try await Self.row(id, bench)) }
+                #expect(rows[0] == rows[1])
+                #expect(alone.queue == among.queue && alone.priority == among.priority && alone.state == among.state)
+                #expect(alone.terms?.maxAttempts == among.terms?.maxAttempts)
+                #expect(alone.terms?.retentionDays == among.terms?.retentionDays)
+            }
+            #expect(try await bench.number("SELECT sum(n)::bigint FROM pawl.counter_delta WHERE state = 'queued'") == 9)
+        }
+    }
+
     @Test func theFutureWaits() async throws {
         try await withBench { bench in
             let enqueued = try await bench.store.enqueue(NewRun(job: "test.noop", delay: .seconds(3600)))

@@ -190,6 +190,19 @@ package struct DeliveryStateMachine: Sendable {
         return exchange
     }
 
+    /// The exchange to make now for so many requests that can begin at once: it stores them and claims them in one commit. Nil: they go
+    /// their own way, since there is no free slot for each, or other work comes first.
+    package mutating func nextStoring(_ requests: Int) -> Exchange? {
+        guard !self.isExchanging, self.isDatabaseUp, !self.mayHaveWork, self.unsettled == 0, self.buffered == 0 else {
+            return nil
+        }
+        guard requests > 0, requests <= min(self.room, self.slots - self.executing) else { return nil }
+        self.isExchanging = true
+        // A claim that comes back full does not show that nothing else waits.
+        self.mayHaveWork = true
+        return Exchange(settle: 0, claim: self.room)
+    }
+
     /// Whether outcomes may be settled beside an exchange now, if enough of them are plain: asked before they are looked at.
     package var maySettleAside: Bool {
         self.isExchanging && self.settlingAside == 0 && self.isDatabaseUp

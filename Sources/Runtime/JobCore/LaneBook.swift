@@ -61,6 +61,9 @@ package struct LaneBook: Sendable {
         if claimsUnderWay > 0 { heardMeanwhile[lane] = min(heardMeanwhile[lane] ?? .max, position) }
     }
 
+    /// A run is about to enter this lane, if what is known of its job still holds: the claim that follows looks there.
+    package mutating func expects(_ lane: Lane) { if watermarks[lane] == nil { watermarks[lane] = 0 } }
+
     /// Somebody else put something into a queue, or its rules have changed; nobody knows at which rank and position.
     /// - Parameter queue: `*`: any.
     package mutating func woken(queue: String) {

@@ -53,20 +53,7 @@ extension Delivery {
         do {
             let answer = try await self.store.settleAndClaim(
                 lease, batch, claim: self.claimRequest(exchange.claim, isTrial: isTrial))
-            self.retryPause = .milliseconds(50)
-            let bytes = answer.claimed.reduce(0) { $0 + $1.args.utf8.count }
-            self.machine.exchanged(exchange, claimed: answer.claimed.count, bytes: bytes)
-            let freed = self.limited(batch)
-            self.accept(batch, answer.settled)
-            self.hold(answer.claimed, under: lease)
-            self.placesFreed(freed, exchange, answer, lease)
-            // This host has taken all that it has room for, or may not take everything: others may be asleep.
-            let isFull = exchange.claim > 0 ? answer.claimed.count == exchange.claim : !self.machine.hasRoom
-            // The claim beside a settlement may not know the lanes that it fills: only the next one shows that all is taken.
-            let takesAll = !isFull && !isTrial && self.reach == .all
-            if takesAll && exchange.claim > 0 { self.fresh = [] }
-            self.fresh.formUnion(answer.filled)
-            if !takesAll { self.tellOfFresh() }
+            self.answered(exchange, batch, answer, isTrial: isTrial, lease)
             if isTrial {
                 self.trialClaimed(answer.claimed.count)
             } else {
@@ -78,6 +65,58 @@ extension Delivery {
             self.databaseFailed(error)
         }
         self.schedulePump()
+    }
+
+    /// Stores requests in the commit of a claim, if each of them has a free slot and nothing else has to be done first: then they begin
+    /// after one commit. Nil: not now, and nothing was stored.
+    func storeAndClaim(_ runs: [NewRun]) async -> Result<[Enqueued?], StoreError>? {
+        guard let lease = self.lease, self.store.canStoreAndClaim, !self.isTrialDue, self.reach.jobs?.isEmpty != true,
+            let exchange = self.machine.nextStoring(runs.count)
+        else { return nil }
+        defer { self.schedulePump() }
+        do {
+            let request = self.claimRequest(exchange.claim, isTrial: false)
+            let answer = try await self.store.storeAndClaim(lease, runs, claim: request)
+            self.answered(exchange, [], answer, isTrial: false, lease)
+            // Whoever waits for the requests need not wait for that.
+            loopTask {
+                await self.sleepOrWake(exchange, claimed: answer.claimed.count, lease)
+                self.schedulePump()
+            }
+            return .success(answer.stored)
+        } catch {
+            if error.isTransient, !error.isLockTaken {
+                self.machine.exchangeFailed()
+                self.databaseFailed(error)
+            } else {
+                // One of the requests is refused: their own way finds out which. Or somebody changes rules, which only claims wait
+                // for. The claim is made again.
+                self.machine.exchanged(exchange, claimed: 0)
+                self.machine.hinted()
+            }
+            return error.mayHaveCommitted ? .failure(error) : nil
+        }
+    }
+
+    /// The database has done what an exchange asked for.
+    private func answered(
+        _ exchange: DeliveryStateMachine.Exchange, _ batch: [Settlement], _ answer: JobStore.Exchanged, isTrial: Bool,
+        _ lease: HostLease
+    ) {
+        self.retryPause = .milliseconds(50)
+        let bytes = answer.claimed.reduce(0) { $0 + $1.args.utf8.count }
+        self.machine.exchanged(exchange, claimed: answer.claimed.count, bytes: bytes)
+        let freed = self.limited(batch)
+        self.accept(batch, answer.settled)
+        self.hold(answer.claimed, under: lease)
+        self.placesFreed(freed, exchange, answer, lease)
+        // This host has taken all that it has room for, or may not take everything: others may be asleep.
+        let isFull = exchange.claim > 0 ? answer.claimed.count == exchange.claim : !self.machine.hasRoom
+        // The claim beside a settlement may not know the lanes that it fills: only the next one shows that all is taken.
+        let takesAll = !isFull && !isTrial && self.reach == .all
+        if takesAll && exchange.claim > 0 { self.fresh = [] }
+        self.fresh.formUnion(answer.filled)
+        if !takesAll { self.tellOfFresh() }
     }
 
     /// Notifies hosts that sleep of runs that came into these queues. One question at a time; those that come meanwhile go together.

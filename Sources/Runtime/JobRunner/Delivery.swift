@@ -136,6 +136,7 @@ final class Delivery {
         self.resolve = resolve
         self.resolveFallback = resolveFallback
         self.quarantine = quarantine
+        store.storeWithClaim = { [weak self] in await self?.storeAndClaim($0) ?? nil }
         quarantine.isFull = { [weak self] in self.map { $0.executing >= $0.machine.slots } ?? false }
     }
 

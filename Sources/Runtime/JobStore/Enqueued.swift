@@ -24,6 +24,8 @@ package struct Enqueued: Sendable, Hashable {
     var position: Int64?
     /// The job whose lane that is; empty: that of all others.
     var laneJob = ""
+    /// This host has claimed it in the same commit: nobody need be woken.
+    package var isClaimed = false
     /// The job says what its args are like, and these were too large, or too much work, to be looked at.
     package var isUnchecked = false
     /// What was settled when it was made; nil if nothing was.
@@ -37,6 +39,9 @@ package struct Enqueued: Sendable, Hashable {
         package var expiresAt: WallTime?
         package var retentionDays: Int
     }
+
+    /// The lane that it entered; nil if nothing was queued.
+    var lane: Lane? { position == nil ? nil : Lane(queue: queue, rank: -priority, job: laneJob) }
 
     package var isReplay: Bool { manner == .known }
     /// Whether there is something new to run.

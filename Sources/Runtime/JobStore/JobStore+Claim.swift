@@ -99,10 +99,12 @@ extension JobStore {
 
     /// The statements that come first in a claim's transaction: from then on the rules stand still, and this claim has the
     /// gates that it counts behind. The second one's answer says how many of them others hold.
-    func gateSteps(_ choice: LaneChoice) -> [(PGStatement, [PGParameter])] {
+    /// - Parameter isUrgent: somebody waits for the transaction: it fails (55P03) rather than to wait long for others.
+    func gateSteps(_ choice: LaneChoice, isUrgent: Bool) -> [(PGStatement, [PGParameter])] {
         guard !choice.readings.isEmpty else { return [] }
-        guard choice.isRuled else { return [(.rulesShare, [])] }
-        return [(.rulesShare, []), (.runGates, [.textArray(choice.queues), .textArray(choice.jobs)])]
+        let share = isUrgent ? PGStatement.rulesShareSoon : .rulesShare
+        guard choice.isRuled else { return [(share, [])] }
+        return [(share, []), (.runGates, [.textArray(choice.queues), .textArray(choice.jobs)])]
     }
 
     /// The claim's statement. Lanes without rules have one that asks for none of them, and takes nothing where there are some.

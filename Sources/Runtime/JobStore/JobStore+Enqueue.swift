@@ -31,6 +31,12 @@ extension JobStore {
 
     /// Writes what the flusher has gathered. What the server refuses may be the fault of one: then each goes alone.
     func writeGathered(_ runs: [NewRun]) async -> [EnqueueFlusher.Outcome] {
+        if runs.allSatisfy(\.mayBeginAtOnce), let stored = await storeWithClaim?(runs) {
+            switch stored {
+            case .success(let runs): return runs.map { .success($0) }
+            case .failure(let error): return Array(repeating: .failure(error), count: runs.count)
+            }
+        }
         do throws(StoreError) {
             return try await insert(runs).map { .success($0) }
         } catch {
@@ -50,10 +56,21 @@ extension JobStore {
 
     /// One statement for all, none with a unique key; nil for what it did not take.
     func insert(_ runs: [NewRun]) async throws(StoreError) -> [Enqueued?] {
-        var steps: [(PGStatement, [PGParameter])] = [(.runEnqueue, Self.parameters(runs))]
+        var steps = [Self.enqueueStep(runs)]
         if runs.contains(where: { $0.idempotencyKey != nil }) { steps.insert(Self.lockLimitStep, at: 0) }
         let rows = try await transaction(steps)[steps.count - 1]
-        return try await decoding { try self.noteEnqueued(rows, count: runs.count) }
+        return try await decoding {
+            let results = try self.noteEnqueued(rows, count: runs.count)
+            self.learnLanes(runs, results)
+            return results
+        }
+    }
+
+    /// Remembers where such requests go.
+    func learnLanes(_ runs: [NewRun], _ results: [Enqueued?]) {
+        for (run, enqueued) in zip(runs, results) {
+            if let lane = enqueued?.lane { forecast.learn(run, went: lane) }
+        }
     }
 
     /// One statement for all, those with unique keys; nil for an unknown job.
@@ -79,9 +96,8 @@ extension JobStore {
     func noteLanes(_ results: [Enqueued?]) {
         var last: (lane: Lane, position: Int64)?
         for case let enqueued? in results {
-            guard let position = enqueued.position else { continue }
+            guard let position = enqueued.position, let lane = enqueued.lane else { continue }
             // Whoever reads on before the first of a lane reads all of them.
-            let lane = Lane(queue: enqueued.queue, rank: -enqueued.priority, job: enqueued.laneJob)
             if let last, last.lane == lane, last.position <= position { continue }
             lanes.entered(lane, at: position)
             last = (lane, position)

@@ -1,8 +1,28 @@
 import JobCore
 import Postgres
 
-/// Requests as the arguments of `run_enqueue` and `run_put`: an array for each column.
+/// Requests as the arguments of `run_enqueue` and `run_put`: an array for each column; and of `run_enqueue_one`.
 extension JobStore {
+    /// The statement that stores requests without unique keys.
+    static func enqueueStep(_ runs: [NewRun]) -> (PGStatement, [PGParameter]) {
+        guard runs.count == 1, runs[0].isPlain else { return (.runEnqueue, parameters(runs)) }
+        let run = runs[0]
+        // Texts and nulls have no type that would have to be the same each time: the statement says it.
+        func text(_ value: String?) -> PGParameter { value.map { .text($0.storable) } ?? .null }
+        func number(_ value: Int64?) -> PGParameter { text(value.map(String.init)) }
+        let labels = run.labels.isEmpty ? nil : JSONText.object(run.labels.mapValues(\.storable))
+        return (
+            .runEnqueueOne,
+            [
+                text(run.job), .json(run.args), text(run.queue), number(run.priority.map(Int64.init)),
+                number(run.attempts.map(Int64.init)), text(run.backoff?.json),
+                number(run.timeout?.wholeMilliseconds), text(run.title), text(run.description), text(labels),
+                text(run.owner), text(run.organization), text(run.trigger), text(run.traceparent),
+                number(run.queueTime?.wholeMilliseconds),
+            ]
+        )
+    }
+
     static func parameters(_ runs: [NewRun]) -> [PGParameter] { parameters(runs[...]) }
 
     /// A column without any value is an empty array: the server fills it up with nulls, and its type stays the same.

@@ -13,6 +13,8 @@ extension JobStore {
     package struct Exchanged: Sendable {
         package var settled: [SettleResult] = []
         package var claimed: [ClaimedRun] = []
+        /// What became of the requests that it stored, in their order; nil for unknown jobs.
+        package var stored: [Enqueued?] = []
         /// Queues into which follow-up runs went that are due. Nobody was notified of them.
         package var filled: Set<String> = []
         /// Limited queues and jobs from which it could not claim, because another host was just claiming from them. Soon again.
@@ -49,6 +51,31 @@ extension JobStore {
             answer.filled.formUnion(alone.filled)
         }
         return answer
+    }
+
+    /// Whether `storeAndClaim` would make one exchange with a connection that is there.
+    package var canStoreAndClaim: Bool {
+        delivery.connection != nil && !lanes.isSweepDue(isBusy: isBusy, now: LoopInstant.now.nanoseconds)
+    }
+
+    /// Stores requests that may begin at once and claims, in one commit. What it stored and did not claim waits in its lane like any
+    /// other. If one of the requests is refused, or a change of rules takes its time (`StoreError.isLockTaken`), nothing was stored and
+    /// nothing claimed.
+    package func storeAndClaim(
+        _ lease: HostLease, _ runs: [NewRun], claim request: ClaimRequest
+    ) async throws(StoreError) -> Exchanged {
+        do throws(PostgresError) {
+            var answer = try await repeatingDeadlocks { () async throws(PostgresError) in
+                try await self.exchange(lease, [], request, storing: runs)
+            }
+            let claimed = Set(answer.claimed.map(\.id))
+            for (index, run) in answer.stored.enumerated() {
+                if let run, claimed.contains(run.id) { answer.stored[index]?.isClaimed = true }
+            }
+            return answer
+        } catch {
+            throw StoreError(error)
+        }
     }
 
     /// Whoever lost a deadlock has changed nothing.
@@ -105,24 +132,26 @@ extension JobStore {
         }
     }
 
-    /// One transaction: what the claim rests on, the settlements, the index of their log lines, the claim.
+    /// One transaction: what the claim rests on, the settlements, the index of their log lines, new requests, the claim.
     private func exchange(
-        _ lease: HostLease, _ batch: [Settlement], _ request: ClaimRequest
+        _ lease: HostLease, _ batch: [Settlement], _ request: ClaimRequest, storing: [NewRun] = []
     ) async throws(PostgresError) -> Exchanged {
         let wantsRuns = request.limit > 0
         if wantsRuns {
             noteReach(request)
             try await sweepLanes(isBusy: isBusy)
         }
+        for run in storing { if let lane = forecast.lane(of: run) { lanes.expects(lane) } }
         let choice = wantsRuns ? choose(request) : LaneChoice()
         let isClaiming = !choice.readings.isEmpty
         let settling = SettleSteps(lease, batch)
-        let gates = gateSteps(choice)
+        let gates = gateSteps(choice, isUrgent: !storing.isEmpty)
         let head = gates + (settling.locks.map { [$0] } ?? [])
         var steps = head + settling.steps
         let settleCount = steps.count
         let tallies = logTallies.take(batch.map(\.report))
         if !tallies.isEmpty { steps.append((.logIndexAdd, LogTallies.parameters(tallies))) }
+        if !storing.isEmpty { steps.append(Self.enqueueStep(storing)) }
         if isClaiming { steps.append(claimStep(lease, request, choice)) }
 
         var done = Exchanged()
@@ -137,10 +166,17 @@ extension JobStore {
                 throw error
             }
             lastExchange = .now
+            var isClaimOpen = isClaiming
             do {
+                if !storing.isEmpty {
+                    let rows = answers[answers.count - (isClaiming ? 2 : 1)]
+                    done.stored = try noteEnqueued(rows, count: storing.count)
+                    learnLanes(storing, done.stored)
+                }
                 if isClaiming {
                     let rows = answers[answers.count - 1]
                     done.claimed = try self.claimed(rows, exhausted: rows.count < request.limit ? choice.open : [])
+                    isClaimOpen = false
                     if gates.count > 1 { done.gatesElsewhere = Int(try answers[1][0].int64(0)) }
                 }
                 var applied: Set<Int64> = []
@@ -154,11 +190,16 @@ extension JobStore {
                 done.settled = try await results(lease, batch, &applied)
                 done.isLate = applied.count > first
             } catch {
-                throw Self.postgresError(error)
+                if isClaimOpen { lanes.claimFailed() }
+                var fault = Self.postgresError(error)
+                fault.mayHaveCommitted = true
+                throw fault
             }
         }
         // A host that finds nothing looks properly once before it says so.
-        if wantsRuns && done.claimed.isEmpty && lanes.isSweepDue(isBusy: true, now: LoopInstant.now.nanoseconds) {
+        if wantsRuns && done.claimed.isEmpty && storing.isEmpty
+            && lanes.isSweepDue(isBusy: true, now: LoopInstant.now.nanoseconds)
+        {
             lanes.forget()
             let again = try await exchange(lease, [], request)
             done.claimed = again.claimed

@@ -19,6 +19,10 @@ package final class JobStore {
     let listening: PostgresLink
     let pool: PostgresPool
     var lanes = LaneBook()
+    var forecast = LaneForecast()
+    /// Stores requests in the commit of a claim that takes them, so that they begin after one commit and not after two. Nil: not now, and
+    /// nothing was stored.
+    package var storeWithClaim: (@LoopActor ([NewRun]) async -> Result<[Enqueued?], StoreError>?)?
     /// The rules of queues and jobs, as of the last look for lanes.
     package internal(set) var admission = Admission()
     /// What everybody must stop doing, as of the last look.

@@ -75,3 +75,11 @@ package struct NewRun: Sendable {
         self.traceparent = traceparent
     }
 }
+
+extension NewRun {
+    /// Nothing stands between it and its first attempt but a free slot, and storing it waits for nobody.
+    var mayBeginAtOnce: Bool { idempotencyKey == nil && unique == nil && runAt == nil && delay == nil }
+
+    /// Nor does it come from another run or a schedule.
+    var isPlain: Bool { mayBeginAtOnce && retryOf == nil && scheduleID == nil && plannedAt == nil }
+}

@@ -57,9 +57,15 @@ extension StoreError: CustomStringConvertible {
         }
     }
 
+    /// Somebody's transaction held what it would have had to wait for.
+    package var isLockTaken: Bool { sqlState == .lockNotAvailable }
+
     /// Whether what was asked may have been done all the same: the answer was lost.
     package var mayHaveCommitted: Bool {
-        if case .unavailable(let cause) = self { cause.mayHaveCommitted } else { false }
+        switch self {
+        case .unavailable(let cause), .database(let cause): cause.mayHaveCommitted
+        default: false
+        }
     }
 
     /// The same fault of an input seen from an object that holds it under `prefix`.

@@ -2,7 +2,7 @@
 ///
 /// The server fixes the types of a statement's arguments when it is prepared. The types that we declare follow from the
 /// first use, so a later use with other types gets a variant of its own: reading an `int8` as a `float8` would not be an
-/// error, but a wrong number. A null fits every type.
+/// error, but a wrong number. A null fits every type, and a type that was left to the server fits whatever is left to it again.
 struct StatementCache {
     private struct Variant {
         let serverName: String
@@ -10,7 +10,7 @@ struct StatementCache {
 
         func fits(_ used: [PGType]) -> Bool {
             types.count == used.count
-                && zip(types, used).allSatisfy { $0 == $1 || $1 == .null }
+                && zip(types, used).allSatisfy { $0.declared == $1.declared || $1 == .null }
         }
     }
 

@@ -37,7 +37,7 @@ extension Backend {
     }
 
     func wake(_ enqueued: Enqueued) {
-        guard enqueued.isNew, enqueued.state == .queued else { return }
+        guard enqueued.isNew, enqueued.state == .queued, !enqueued.isClaimed else { return }
         host.enqueued(queue: enqueued.queue, rank: -Int(enqueued.priority))
     }
 
