@@ -50,7 +50,7 @@ final class ScratchPool {
 
     /// Empties a directory whose child goes on in it. False where that takes a helper process, or somebody took it away.
     func renew(_ directory: ScratchDirectory) -> Bool {
-        (directory.isUntouched || self.empty(directory)) && directory.lend()
+        directory.isUntouched || (self.empty(directory) && directory.lend())
     }
 
     /// False when it has to be removed as a whole.
