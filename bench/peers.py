@@ -333,12 +333,17 @@ class Pawl(Peer):
             shutil.rmtree(self.cluster.sockets, ignore_errors=True)
 
 
+class PawlAhead(Pawl):
+    settings = "over HTTP, pooled children, 8 runs sent ahead"
+    job = "bench.ahead"
+
+
 class PawlFork(Pawl):
     settings = "over HTTP, a fork per attempt"
     job, jobs = "mischief.noop", 5000
 
 
-ALL = [Pawl, PawlFork, PgQueuer, Procrastinate, Sidekiq, Beanstalkd, Gearmand, Celery, RQ]
+ALL = [Pawl, PawlAhead, PawlFork, PgQueuer, Procrastinate, Sidekiq, Beanstalkd, Gearmand, Celery, RQ]
 
 
 def main():
