@@ -19,7 +19,12 @@ extension SupervisionSuite {
                 #expect(await host.supervisor.orphans().isEmpty)
 
                 let shell = ChildProcess.Spec(
-                    executable: "/bin/sh", arguments: ["-c", "sleep 600 > /dev/null 2>&1 & echo $!"],
+                    executable: "/bin/sh",
+                    // It is a shell until it has become what it is to be.
+                    arguments: [
+                        "-c",
+                        "sleep 600 > /dev/null 2>&1 & until [ $(cat /proc/$!/comm) = sleep ]; do :; done; echo $!",
+                    ],
                     environment: ["PAWL_INSTANCE": host.instance, "PATH": "/bin:/usr/bin"])
                 let output = try await ChildProcess.run(shell, timeout: .seconds(10)).stdout
                 let text = String(decoding: output, as: UTF8.self)
