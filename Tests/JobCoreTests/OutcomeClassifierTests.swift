@@ -35,6 +35,26 @@ import Testing
             } == (.error, nil))
     }
 
+    /// Whose words stand: the handler's, but for the end of its host, which nothing it says may hide.
+    @Test func ofAHostThatShutsDownTheHostsWordsStand() {
+        let said = AttemptError(code: "x", message: "no.")
+        for cause in [StopCause.cancel, .wall, .shutdown] {
+            var classifier = OutcomeClassifier()
+            classifier.hasStarted = true
+            classifier.ending = self.failure
+            classifier.cause = cause
+            classifier.exit = .code(0)
+            let verdict = classifier.verdict
+            let error = verdict.error(said: said)
+            #expect(error?.code == (cause == .shutdown ? "host_shutdown" : "x"))
+            let report = AttemptReport(
+                runID: RunID(1), attempt: 1, outcome: verdict.outcome, reason: verdict.reason,
+                ended: WallTime(micros: 0), error: error)
+            #expect(report.wasHostShutdown == (cause == .shutdown))
+            #expect(verdict.error(said: nil)?.code == verdict.code)
+        }
+    }
+
     /// Who was asked to stop answers by failing: that is no failure of the job's, and is not retried as one.
     @Test func aFailureAfterARequestIsItsAnswer() {
         let expected: [(StopCause, AttemptOutcome, AttemptReason?)] = [

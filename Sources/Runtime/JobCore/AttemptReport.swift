@@ -195,7 +195,7 @@ package struct LadderStep: Hashable, Sendable {
 }
 
 extension AttemptReport {
-    package static let hostShutdownCode = "host_shutdown"
+    static let hostShutdownCode = "host_shutdown"
 
     /// Its host stopped in good order and said so itself. That is nothing to count against the run, however often it happens;
     /// what a host took along when it died may be the run's own fault.

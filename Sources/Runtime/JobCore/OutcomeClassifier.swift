@@ -57,6 +57,13 @@ package struct OutcomeClassifier: Sendable {
             self.code = code
             self.sentence = sentence
         }
+
+        /// The attempt's error: the handler's own words if it `said` any, else the host's. A handler that heeds the end of its host has
+        /// words for it too; those must not hide whose end it was.
+        package func error(said: AttemptError?) -> AttemptError? {
+            guard let code, said == nil || code == AttemptReport.hostShutdownCode else { return said }
+            return AttemptError(code: code, message: sentence)
+        }
     }
 
     package var verdict: Verdict {

@@ -341,17 +341,13 @@ extension Attempt {
         case nil: break
         }
         var result = RunResult.none
-        var error: AttemptError?
+        var said: AttemptError?
         var snoozeUntil: WallTime?
         switch self.ending {
         case .result(let value): result = value
-        case .failure(let said, _): error = said
+        case .failure(let error, _): said = error
         case .snooze(let until): snoozeUntil = until
         case nil: break
-        }
-        // A handler that heeds the end of its host has its own words for it; they must not hide whose end it was.
-        if let code = verdict.code, error == nil || code == AttemptReport.hostShutdownCode {
-            error = AttemptError(code: code, message: verdict.sentence)
         }
         var sentence = verdict.sentence
         if self.isUnkillable { sentence += " Some of its processes cannot be killed." }
@@ -361,8 +357,8 @@ extension Attempt {
         }
         var report = AttemptReport(
             runID: self.spec.runID, attempt: self.spec.attempt, outcome: verdict.outcome, reason: verdict.reason,
-            started: self.startedAt, ended: .now, exitCode: exitCode, signal: signal, result: result, error: error,
-            snoozeUntil: snoozeUntil, resources: self.resources, crash: self.crash, ladder: self.ladder.steps,
+            started: self.startedAt, ended: .now, exitCode: exitCode, signal: signal, result: result,
+            error: verdict.error(said: said), snoozeUntil: snoozeUntil, resources: self.resources, crash: self.crash, ladder: self.ladder.steps,
             progress: self.progress, outputHead: self.kept.head, outputTail: self.kept.tail,
             droppedLogLines: self.droppedLogLines, droppedOutputBytes: self.droppedOutputBytes,
             survivorsKilled: self.survivorsKilled, pid: self.pid, version: self.spec.version, sentence: sentence)

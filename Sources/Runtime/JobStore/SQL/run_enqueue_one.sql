@@ -1,5 +1,5 @@
--- run_enqueue_one: run_enqueue for one plain request, without a key, a time or an origin, in half the time: one that comes to an idle
--- host waits for nothing else. No row if its job is unknown. $1 job, $2 args, $3 queue, $4 priority, $5 attempts, $6 backoff,
+-- run_enqueue_one: run_enqueue for one plain request, without a key, a time or an origin: less work for
+-- the server, and one that comes to an idle host waits for nothing else. No row if its job is unknown. $1 job, $2 args, $3 queue, $4 priority, $5 attempts, $6 backoff,
 -- $7 timeout_ms, $8 title, $9 description, $10 labels, $11 owner, $12 organization, $13 trigger, $14 traceparent, $15 queue_ms
 WITH live AS (
     INSERT INTO pawl.run_live (id, queue, rank, pos, run_at, job, args, max_attempts, created_at, retention, trigger, backoff,
