@@ -358,7 +358,8 @@ extension Attempt {
         var report = AttemptReport(
             runID: self.spec.runID, attempt: self.spec.attempt, outcome: verdict.outcome, reason: verdict.reason,
             started: self.startedAt, ended: .now, exitCode: exitCode, signal: signal, result: result,
-            error: verdict.error(said: said), snoozeUntil: snoozeUntil, resources: self.resources, crash: self.crash, ladder: self.ladder.steps,
+            error: verdict.error(said: said), snoozeUntil: snoozeUntil, resources: self.resources, crash: self.crash,
+            ladder: self.ladder.steps,
             progress: self.progress, outputHead: self.kept.head, outputTail: self.kept.tail,
             droppedLogLines: self.droppedLogLines, droppedOutputBytes: self.droppedOutputBytes,
             survivorsKilled: self.survivorsKilled, pid: self.pid, version: self.spec.version, sentence: sentence)
